@@ -1,0 +1,1 @@
+"""Values of the domain, and nothing else: frozen, slotted, standard library only."""

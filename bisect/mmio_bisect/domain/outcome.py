@@ -1,0 +1,136 @@
+"""Cells, what compiling them gave, and what was judged of it."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mmio_bisect.domain.access import Access, Defect
+from mmio_bisect.domain.recipe import Case, OptLevel, digest_of
+from mmio_bisect.domain.target import Target
+from mmio_bisect.domain.toolchain import Toolchain
+
+
+class Verdict(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+    UNTESTABLE = "untestable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRequest:
+    """What is to be compiled, before a toolchain is chosen."""
+
+    case: Case
+    target: Target
+    opt: OptLevel
+    extra_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A request on one toolchain: compiled at most once, ever.
+
+    `flags` are all words of the command that are not file names.
+    """
+
+    request: CellRequest
+    toolchain: Toolchain
+    triple: str
+    flags: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Digest of the case's source (`mmio:` lines blanked), the toolchain's digest, the triple and the flags."""
+        parts = [self.request.case.source_digest, self.toolchain.digest, self.triple, *self.flags]
+        return digest_of(json.dumps(parts).encode())
+
+
+class OutcomeKind(StrEnum):
+    """What came of compiling: an object, or why not. All but the first make the cell untestable."""
+
+    OBJECT = "object"
+    REJECTED = "rejected"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed-out"
+    OUT_OF_MEMORY = "out-of-memory"
+    OUTPUT_LIMIT = "output-limit"
+    TARGET_UNKNOWN = "target-unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What compiling a cell gave. It holds no verdict.
+
+    `argv` is the command as the sandbox ran it; `output` what the compiler printed, both streams, as far as the limit;
+    `status` the exit status (negative: the signal that ended it); `seconds` wall-clock time.
+    """
+
+    kind: OutcomeKind
+    object_code: bytes | None
+    argv: tuple[str, ...]
+    sandbox: str
+    status: int
+    output: str
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if (self.kind is OutcomeKind.OBJECT) != (self.object_code is not None):
+            raise ValueError("an outcome has object code exactly when its kind says so")
+
+    @property
+    def object_digest(self) -> str | None:
+        return None if self.object_code is None else digest_of(self.object_code)
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no object, in one line; None when there is one."""
+        if self.kind is OutcomeKind.OBJECT:
+            return None
+        errors = [line.strip() for line in self.output.splitlines() if "error" in line.lower()]
+        said = errors or [line.strip() for line in self.output.splitlines() if line.strip()]
+        what = self.kind.value.replace("-", " ")
+        return f"{what}: {said[0][:300]}" if said else f"{what} (status {self.status}, nothing printed)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingLine:
+    """One instruction for people to read: `position` is its offset in `code`."""
+
+    code: str
+    position: int
+    encoding: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionJudgement:
+    """What was found in one function under test. `listing` is its code and that of the callees that were followed."""
+
+    function: str
+    accesses: tuple[Access, ...]
+    defects: tuple[Defect, ...]
+    listing: tuple[ListingLine, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.BAD if self.defects else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Outcome × expectation × profile × rule version.
+
+    `fingerprint` digests the machine code and relocations of the functions under test: equal ones are equal code,
+    whatever else the objects hold. `reason` says why a cell is untestable.
+    """
+
+    verdict: Verdict
+    profile: str
+    rules: int
+    functions: tuple[FunctionJudgement, ...] = ()
+    fingerprint: str | None = None
+    reason: str | None = None
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        return tuple(defect for function in self.functions for defect in function.defects)

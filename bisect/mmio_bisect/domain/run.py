@@ -1,0 +1,41 @@
+"""One bisection as it is shown and kept: what was asked, every probe, and the answers."""
+
+from dataclasses import dataclass
+
+from mmio_bisect.domain.answer import Answer
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.toolchain import Point, Toolchain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One cell of one point, answered.
+
+    `cell_key` names its outcome in the history; `seconds` is the compile's wall time.
+    """
+
+    point: Point
+    toolchain: Toolchain
+    request: CellRequest
+    cell_key: str
+    outcome: Outcome
+    judgement: Judgement
+    from_history: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellAnswer:
+    """The answer for one target and optimisation level, with the probes that bear on it."""
+
+    request: CellRequest
+    answer: Answer
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a run spent."""
+
+    toolchains_fetched: int = 0
+    cells_compiled: int = 0

@@ -1,0 +1,37 @@
+"""Targets: the short names that users write, and the triple that each compiler family wants."""
+
+from dataclasses import dataclass
+
+from mmio_bisect.domain.toolchain import CompilerFamily
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One architecture to compile for. The triple, not the short name, is part of a cell's key."""
+
+    name: str
+    clang_triple: str
+    rust_triple: str
+    gcc_triple: str
+
+    def triple(self, family: CompilerFamily) -> str:
+        match family:
+            case CompilerFamily.CLANG:
+                return self.clang_triple
+            case CompilerFamily.RUSTC:
+                return self.rust_triple
+            case CompilerFamily.GCC:
+                return self.gcc_triple
+
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="aarch64",
+            clang_triple="aarch64-unknown-linux-gnu",
+            rust_triple="aarch64-unknown-linux-gnu",
+            gcc_triple="aarch64-linux-gnu",
+        ),
+    )
+}

@@ -1,0 +1,70 @@
+"""Compilers as values: the series they stand in, the points of a series, and the toolchain that a point becomes."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from mmio_bisect.domain.recipe import Language
+
+
+class CompilerFamily(StrEnum):
+    """Compilers that are called alike."""
+
+    CLANG = "clang"
+    GCC = "gcc"
+    RUSTC = "rustc"
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """What the family compiles, preferred language first."""
+        match self:
+            case CompilerFamily.CLANG:
+                return (Language.C, Language.LLVM_IR)
+            case CompilerFamily.GCC:
+                return (Language.C,)
+            case CompilerFamily.RUSTC:
+                return (Language.RUST,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One place of a series, known from its listing; nothing is fetched yet.
+
+    `sort_key` is a text whose plain order is the order of the series, so that a database can sort by it too.
+    """
+
+    series: str
+    version: str
+    sort_key: str
+
+    def __str__(self) -> str:
+        return f"{self.series}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The points of a series, oldest first, and when its source was asked for them (UTC)."""
+
+    series: str
+    points: tuple[Point, ...]
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolchain:
+    """A point made runnable.
+
+    `digest` ("sha256:…") is of what is in it, never of an image id. `tool` is the command: its first word is a path
+    below the toolchain's root, the rest are words that always follow (`ziglang/zig`, `clang`). `arguments` follow
+    every command; a `{toolchain}` in them stands for the root, wherever the sandbox puts it.
+    """
+
+    digest: str
+    family: CompilerFamily
+    tool: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    version_text: str
+    compiler_version: str
+    llvm_version: str | None
+    commit: str | None
+    released: date | None

@@ -1,0 +1,133 @@
+"""Every way in which mmio-bisect refuses or gives up: one base class, one exit code a class.
+
+A message is one whole sentence that names the thing, the reason and what to do next. Only the command line's `main()`
+turns an error into an exit code; nothing else exits. Codes 0 to 4 are answers (see `cli`), so errors begin at 10.
+"""
+
+from typing import ClassVar
+
+
+class MmioBisectError(Exception):
+    """Base of all errors that a user is meant to read."""
+
+    exit_code: ClassVar[int] = 10
+
+
+class UsageError(MmioBisectError):
+    """Options or arguments that do not fit together."""
+
+    exit_code = 2
+
+
+class UnknownRecipeError(MmioBisectError):
+    """No recipe of that name, or none in the language asked for."""
+
+    exit_code = 11
+
+
+class InvalidRecipeError(MmioBisectError):
+    """A recipe whose directives cannot be read: the message gives file and line."""
+
+    exit_code = 12
+
+
+class UnknownSeriesError(MmioBisectError):
+    """No series of that name."""
+
+    exit_code = 13
+
+
+class UnknownVersionError(MmioBisectError):
+    """No point of the series matches."""
+
+    exit_code = 14
+
+
+class InvalidRangeError(MmioBisectError):
+    """A range with fewer than two points."""
+
+    exit_code = 15
+
+
+class NothingTestableError(MmioBisectError):
+    """No probed toolchain turned the case into an object."""
+
+    exit_code = 16
+
+
+class DownloadError(MmioBisectError):
+    """A source did not answer or broke off: an infrastructure fault, never a verdict."""
+
+    exit_code = 17
+
+
+class CorruptArtefactError(MmioBisectError):
+    """What arrived is not what the source promised."""
+
+    exit_code = 18
+
+
+class BrokenToolchainError(MmioBisectError):
+    """A compiler that does not start or does not say what it is."""
+
+    exit_code = 19
+
+
+class SandboxError(MmioBisectError):
+    """The sandbox asked for cannot be had or failed: an infrastructure fault, never a verdict."""
+
+    exit_code = 20
+
+
+class StoreError(MmioBisectError):
+    """The toolchain store cannot be read or written."""
+
+    exit_code = 21
+
+
+class DatabaseError(MmioBisectError):
+    """The history database cannot be opened or written."""
+
+    exit_code = 22
+
+
+class CorruptDatabaseError(DatabaseError):
+    """The file is not a database, or a damaged one."""
+
+    exit_code = 23
+
+
+class NewerDatabaseError(DatabaseError):
+    """A later version of mmio-bisect wrote the database."""
+
+    exit_code = 24
+
+
+class DiskFullError(MmioBisectError):
+    """No space left where a toolchain, an object or the database was to be written."""
+
+    exit_code = 25
+
+
+class MalformedObjectError(MmioBisectError):
+    """A file that is not an ELF object this tool can judge."""
+
+    exit_code = 26
+
+
+class UnknownRunError(MmioBisectError):
+    """History has no such run or outcome."""
+
+    exit_code = 27
+
+
+class UnknownTopicError(MmioBisectError):
+    """`explain` was asked for something it has no page on."""
+
+    exit_code = 28
+
+
+class CancelledError(MmioBisectError):
+    """A probe that another verdict made useless, or that the user interrupted."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""The use cases, each its own small module, over the ports."""

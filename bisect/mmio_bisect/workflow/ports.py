@@ -1,0 +1,235 @@
+"""What the use cases need of the world. Adapters implement these Protocols, and so do the fakes of the tests.
+
+Every port that may take long is handed a `Signals`: it reports progress there and gives up with `CancelledError` soon
+after `cancelled` is set.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
+from mmio_bisect.domain.recipe import Case, Recipe
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
+
+
+class Signals(Protocol):
+    """The thread between a long step and whoever waits for it."""
+
+    def cancelled(self) -> bool: ...
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Bytes so far, and in all where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells."""
+
+    digest: str
+    tool: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+class SeriesSource(Protocol):
+    """A series: where its points come from and how one is fetched."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str:
+        """One sentence: which compilers, from where."""
+
+    def listing(self, *, refresh: bool = False) -> Listing:
+        """All points, oldest first; from the cache unless it is stale or `refresh`. Raises `DownloadError`."""
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        """Put the verified, unpacked toolchain into the empty `folder`.
+
+        Raises `DownloadError`, `CorruptArtefactError`.
+        """
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        """Read what the compiler says of itself. Raises `BrokenToolchainError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredToolchain:
+    """One entry of the store: sizes in bytes, `last_used` in seconds since the epoch."""
+
+    toolchain: Toolchain
+    points: tuple[Point, ...]
+    size: int
+    last_used: float
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A toolchain on disk that is kept from pruning while the lease is held."""
+
+    toolchain: Toolchain
+    root: Path
+    fetched: bool
+
+
+class ToolchainStore(Protocol):
+    """Toolchains on disk: content-addressed, atomic, shared by processes."""
+
+    def known(self, point: Point) -> Toolchain | None:
+        """The toolchain that a point became, if it is in the store."""
+
+    def lease(self, point: Point, fill: Callable[[Path], Toolchain]) -> AbstractContextManager[Lease]:
+        """Hold the point's toolchain, first having `fill` put it into an empty folder unless it is here.
+
+        `fill` runs under a lock of its point, so that two processes never fetch the same one at the same time.
+        """
+
+    def entries(self) -> tuple[StoredToolchain, ...]: ...
+
+    def prune(self, *, keep_bytes: int) -> tuple[StoredToolchain, ...]:
+        """Remove least recently used entries until the rest fit in `keep_bytes`; those in use stay.
+
+        Returns the removed.
+        """
+
+
+class LimitHit(StrEnum):
+    """Which limit ended a command."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One program to run in the sandbox.
+
+    `argv[0]` and the `{toolchain}` in other words refer to the toolchain's root; `inputs` are files laid into the
+    empty work folder, `product` the file wanted back from it.
+    """
+
+    argv: tuple[str, ...]
+    inputs: tuple[tuple[str, bytes], ...] = ()
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a command ended: `status` negative for the signal; `product` None if the file is not there."""
+
+    argv: tuple[str, ...]
+    status: int
+    limit: LimitHit | None
+    output: str
+    product: bytes | None
+    seconds: float
+
+
+class SandboxSession(Protocol):
+    """One start of a sandbox around one toolchain; commands run in it one after another."""
+
+    def run(self, command: Command, signals: Signals) -> Finished:
+        """Raises `SandboxError` when the sandbox itself fails, `CancelledError` when told to stop."""
+
+
+class Sandbox(Protocol):
+    """Where untrusted compilers run on untrusted text."""
+
+    @property
+    def name(self) -> str: ...
+
+    def session(self, toolchain_root: Path) -> AbstractContextManager[SandboxSession]: ...
+
+
+class ObjectReader(Protocol):
+    """Object files to disassembled code."""
+
+    def read(self, data: bytes) -> CodeImage:
+        """Raises `MalformedObjectError`."""
+
+
+class RecipeBook(Protocol):
+    """The recipes at hand."""
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def find(self, name: str) -> Recipe:
+        """By stem, file name or path. Raises `UnknownRecipeError` with the nearest names, `InvalidRecipeError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as history keeps it; times are UTC, ISO 8601. `document` is the `--json` document of a finished run."""
+
+    id: int
+    recipe: str
+    case: str
+    series: str
+    first: str
+    last: str
+    profile: str
+    started: str
+    finished: str | None
+    argv: tuple[str, ...]
+    document: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """An outcome with its provenance, as `history show` gives it."""
+
+    cell_key: str
+    recipe: str
+    language: str
+    case_text: bytes
+    points: tuple[Point, ...]
+    toolchain: Toolchain
+    triple: str
+    opt: str
+    flags: tuple[str, ...]
+    recorded: str
+    outcome: Outcome
+    judgements: tuple[Judgement, ...]
+
+
+class History(Protocol):
+    """The database of objects, outcomes, judgements and runs. Every write is one transaction."""
+
+    def toolchain_of(self, point: Point) -> Toolchain | None: ...
+
+    def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None: ...
+
+    def outcome_of(self, cell: Cell) -> Outcome | None: ...
+
+    def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
+        """Keep it; an outcome that is there already (another process was quicker) stays as it is."""
+
+    def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None: ...
+
+    def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None: ...
+
+    def begin_run(
+        self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
+    ) -> int: ...
+
+    def record_probe(self, run: int, probe: Probe) -> None: ...
+
+    def finish_run(self, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None: ...
+
+    def runs(self, *, limit: int) -> tuple[RunRecord, ...]: ...
+
+    def run(self, run: int) -> RunRecord:
+        """Raises `UnknownRunError`."""
+
+    def outcomes(self, *, recipe: str | None = None, run: int | None = None) -> Iterator[OutcomeRecord]: ...
+
+    def outcome(self, cell_key: str) -> OutcomeRecord:
+        """By key or an unambiguous prefix of its hexadecimal digits. Raises `UnknownRunError`."""
