@@ -40,6 +40,7 @@ class Instruction:
     position: int
     encoding: bytes
     text: str
+    recognised: bool = True
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
     relocations: tuple[Relocation, ...] = ()

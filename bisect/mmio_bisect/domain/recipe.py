@@ -148,7 +148,7 @@ class OptLevel(StrEnum):
     OZ = "z"
 
 
-_DIRECTIVE = re.compile(rb"^\s*(?://|;)\s?mmio:.*$", re.MULTILINE)
+_DIRECTIVE = re.compile(rb"^[^\S\n]*(?://|;)[^\S\n]?mmio:.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +168,7 @@ class Case:
     issue: str | None = None
     edition: str | None = None
     compile_flags: tuple[str, ...] = ()
+    description: str = ""
     shipped: bool = False
 
     @property

@@ -1,25 +1,29 @@
-"""Bisect a range: the search proposes points, probes run in a pool, answers come out."""
+"""Bisect a range: the search proposes points, probes run in a pool, answers come out.
 
-from dataclasses import dataclass
+Each target and optimisation level has a search of its own; a point that is probed is probed for all searches to which
+it is of use. No search waits for one probe: after every verdict all are asked again, and what became useless is
+cancelled.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.answer import NothingTestable
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
+from mmio_bisect.errors import CancelledError, NothingTestableError
+from mmio_bisect.search import Session
+from mmio_bisect.workflow.judge import compared, restrict
+from mmio_bisect.workflow.ports import Signals
+from mmio_bisect.workflow.probe import Prober, Toolbox
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Toolbox:
-    """The adapters that a use case works with."""
-
-    source: SeriesSource
-    store: ToolchainStore
-    sandbox: Sandbox
-    objects: ObjectReader
-    history: History
+__all__ = ["HuntEvents", "HuntRequest", "HuntResult", "Toolbox", "hunt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
 
     `defects` are the kinds that make a verdict bad (None: all). With `changed` a point is bad when its code differs
-    from the oldest point's.
+    from the oldest point's. `render` makes the document that history keeps of the finished run.
     """
 
     requests: tuple[CellRequest, ...]
@@ -37,6 +41,7 @@ class HuntRequest:
     changed: bool = False
     jobs: int = 2
     argv: tuple[str, ...] = ()
+    render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
 
 class HuntEvents(Protocol):
@@ -63,5 +68,196 @@ class HuntResult:
 
 
 def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult:
-    """Raises `NothingTestableError` when no probed point made an object for any request."""
-    raise NotImplementedError
+    """Bisect for every request at once.
+
+    Raises `NothingTestableError` when no probed point made an object for any request, and the errors of the adapters;
+    whatever was probed until then is kept.
+    """
+    prober = Prober(tools, request.profile)
+    first, last = request.points[0], request.points[-1]
+    run = tools.history.begin_run(
+        case=request.requests[0].case,
+        series=first.series,
+        first=first,
+        last=last,
+        profile=request.profile.name,
+        argv=request.argv,
+    )
+    searches = tuple(_Search(request, one) for one in request.requests)
+    pool = _Pool(request, prober, events, searches, run)
+    pool.seed()
+    pool.drain()
+    answers = tuple(search.answer() for search in searches)
+    if all(isinstance(answer.answer, NothingTestable) for answer in answers):
+        raise NothingTestableError(_nothing_testable(request, answers))
+    tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
+    return HuntResult(run=run, answers=answers, cost=prober.spent)
+
+
+def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> str:
+    probes = [probe for answer in answers for probe in answer.probes]
+    points = {probe.point for probe in probes}
+    name, example = request.requests[0].case.file_name, probes[0]
+    unprobed = len(request.points) - len(points)
+    return (
+        f"None of the {len(points)} probed points of {request.points[0]}..{request.points[-1].version} turned {name} "
+        f"into an object ({unprobed} not probed); {example.point} says: {example.judgement.reason}. "
+        "Mend the recipe, or choose a range or a language that these compilers know."
+    )
+
+
+@dataclass(slots=True)
+class _Search:
+    """One target and level: its session, what it has been told, and by what rule it reads a judgement."""
+
+    hunt: HuntRequest
+    request: CellRequest
+    session: Session = field(init=False)
+    probes: dict[Point, Probe] = field(default_factory=dict)
+    _baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        self.session = Session(self.hunt.points)
+
+    def wants(self, point: Point) -> bool:
+        if self._lacks_baseline:
+            return point == self.hunt.points[0]
+        return self.session.useful(point)
+
+    @property
+    def done(self) -> bool:
+        return self.session.done
+
+    @property
+    def _lacks_baseline(self) -> bool:
+        return self.hunt.changed and self.hunt.points[0] not in self.probes
+
+    def propose(self, in_flight: set[Point], free: int) -> tuple[Point, ...]:
+        if self._lacks_baseline:
+            oldest = self.hunt.points[0]
+            return () if oldest in in_flight else (oldest,)
+        return self.session.propose(in_flight, free)
+
+    def tell(self, probe: Probe) -> Probe:
+        """Take a probe; it is given back as this search reads it."""
+        read = replace(probe, judgement=self._read(probe))
+        self.probes[probe.point] = read
+        self.session.record(probe.point, read.judgement.verdict)
+        return read
+
+    def _read(self, probe: Probe) -> Judgement:
+        if not self.hunt.changed:
+            return restrict(probe.judgement, self.hunt.defects)
+        if probe.point == self.hunt.points[0]:
+            self._baseline = probe.judgement.fingerprint
+            if probe.judgement.verdict is Verdict.UNTESTABLE:
+                raise NothingTestableError(
+                    f"--changed compares with {probe.point}, which is untestable ({probe.judgement.reason}): "
+                    "begin the range at a point that makes an object."
+                )
+        return compared(probe.judgement, self._baseline)
+
+    def answer(self) -> CellAnswer:
+        probes = sorted(self.probes.values(), key=lambda probe: probe.point.sort_key)
+        return CellAnswer(request=self.request, answer=self.session.answer(), probes=tuple(probes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancellable:
+    """The signals of one probe: the watcher's progress, and the pool's word on whether it is still wanted."""
+
+    watcher: Signals
+    stop: Event
+
+    def cancelled(self) -> bool:
+        return self.stop.is_set() or self.watcher.cancelled()
+
+    def progress(self, done: int, total: int | None) -> None:
+        self.watcher.progress(done, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A probe that is under way: for which searches, and how to stop it."""
+
+    point: Point
+    searches: tuple[_Search, ...]
+    stop: Event
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Keeps as many probes going as there are jobs, and hands their results to the searches."""
+
+    request: HuntRequest
+    prober: Prober
+    events: HuntEvents
+    searches: tuple[_Search, ...]
+    run: int
+    _flights: dict[Future[tuple[Probe, ...]], _Flight] = field(default_factory=dict)
+
+    def seed(self) -> None:
+        """Tell the searches what history knows, the oldest point first."""
+        for point in self.request.points:
+            for probe in self.prober.known(point, self.request.requests):
+                self._tell(probe)
+
+    def drain(self) -> None:
+        """Probe until every search is done. Whatever ends it, no probe is left running."""
+        with ThreadPoolExecutor(max_workers=self.request.jobs, thread_name_prefix="probe") as executor:
+            try:
+                while not all(search.done for search in self.searches):
+                    self._launch(executor)
+                    self._land()
+            finally:
+                for flight in self._flights.values():
+                    flight.stop.set()
+                    self.events.dropped(flight.point)
+
+    def _launch(self, executor: ThreadPoolExecutor) -> None:
+        """Fill free workers: first each search's most wanted point, then what several workers may try besides."""
+        for ahead in (1, self.request.jobs):
+            for search in self.searches:
+                free = self.request.jobs - len(self._flights)
+                flying = {flight.point for flight in self._flights.values()}
+                serving = {flight.point for flight in self._flights.values() if search in flight.searches}
+                if free <= 0 or (serving and ahead == 1):
+                    continue
+                for point in search.propose(serving, min(free, ahead)):
+                    if point not in flying:
+                        self._submit(executor, point)
+
+    def _submit(self, executor: ThreadPoolExecutor, point: Point) -> None:
+        searches = tuple(search for search in self.searches if point not in search.probes and search.wants(point))
+        flight = _Flight(point, searches, Event())
+        requests = tuple(search.request for search in searches)
+        signals = _Cancellable(self.events.fetching(point), flight.stop)
+        self.events.begun(point)
+        self._flights[executor.submit(self.prober.probe, point, requests, signals)] = flight
+
+    def _land(self) -> None:
+        """Wait for a probe to end, tell its verdicts, cancel what they made useless."""
+        if not self._flights:
+            raise RuntimeError("the search is not done and proposes nothing: a bug of mmio-bisect")
+        finished, _ = wait(self._flights, return_when=FIRST_COMPLETED)
+        for future in finished:
+            flight = self._flights.pop(future)
+            try:
+                probes = future.result()
+            except CancelledError:
+                if not flight.stop.is_set():
+                    raise
+                self.events.dropped(flight.point)
+                continue
+            for probe in probes:
+                self._tell(probe)
+        for flight in self._flights.values():
+            if not any(search.wants(flight.point) for search in flight.searches):
+                flight.stop.set()
+
+    def _tell(self, probe: Probe) -> None:
+        for search in self.searches:
+            if search.request == probe.request and probe.point not in search.probes:
+                read = search.tell(probe)
+                self.prober.tools.history.record_probe(self.run, read)
+                self.events.probed(read)

@@ -1,0 +1,219 @@
+"""Opening the history's database, bringing it up to date, and the transactions that everything else happens in.
+
+What is promised, for SQLite, which is the default:
+
+* A committed transaction stays, even through a power cut: `synchronous=FULL` waits for the disk at each commit. That
+  costs milliseconds where the compile before it took a good part of a second, and it holds without the write-ahead log.
+* Writers take the write lock when they begin (`BEGIN IMMEDIATE`), so none fails half-way on another's commit; they wait
+  for one another up to the busy timeout. Readers never wait for them where the file system allows a write-ahead log.
+* What cannot be written can still be read.
+"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from mmio_bisect.adapters.history.faults import ELSEWHERE, Place, rows_make_sense, translated
+from mmio_bisect.adapters.history.schema import HEAD, REVISION_TABLE, REVISIONS
+from mmio_bisect.errors import DatabaseError, DiskFullError, NewerDatabaseError
+
+BUSY_TIMEOUT = 30.0
+_WRITES = "mmio_bisect_writes"
+# Any number that others are unlikely to use: PostgreSQL's advisory locks are named by numbers.
+_MIGRATION_LOCK = 131894
+
+
+class Database:
+    """An open, up-to-date database; usable from several threads."""
+
+    def __init__(self, place: Place, engine: Engine) -> None:
+        self.place = place
+        self._readers = engine
+        self._writers = engine.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of the database."""
+        with translated(self.place), rows_make_sense(self.place), self._readers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: all of it is kept, or nothing."""
+        with translated(self.place), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def bare(self) -> Iterator[sqlite3.Connection]:
+        """SQLite's own connection, outside any transaction: for what cannot be in one."""
+        with translated(self.place), self._readers.connect() as connection:
+            yield cast("sqlite3.Connection", connection.connection.driver_connection)
+
+    def close(self) -> None:
+        """Close all connections; the last to go folds SQLite's write-ahead log into the file and removes it."""
+        self._readers.dispose()
+
+
+def open_database(url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Database:
+    """Open the database, or make it, and bring it up to date.
+
+    Raises `CorruptDatabaseError`, `NewerDatabaseError`, `DiskFullError`, and `DatabaseError` for what else may be wrong
+    with it. A database that is refused is left as it is.
+    """
+    parsed = _parsed(url)
+    file = _file_of(parsed)
+    place = Place(
+        name=str(file) if file else parsed.render_as_string(hide_password=True), file=file, busy_timeout=busy_timeout
+    )
+    database = Database(place, _engine(parsed, place))
+    try:
+        with database.reading() as connection:
+            revision = _revision(connection)
+        if revision != HEAD:
+            _bring_up_to_date(database, revision)
+        if file is not None:
+            _prefer_write_ahead_log(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseError(
+            f"'{url}' is not a database URL: write `sqlite:///PATH` for a file, or another URL of SQLAlchemy's form."
+        ) from error
+
+
+def _file_of(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return None if url.database.startswith("file:") else Path(url.database)
+
+
+def _engine(url: URL, place: Place) -> Engine:
+    options: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        # No isolation level: Python's module then begins no transactions by itself, and DDL can be in ours.
+        options["connect_args"] = {"isolation_level": None, "timeout": place.busy_timeout, "check_same_thread": False}
+        if place.file is not None:
+            _make_folder(place.file.parent, place)
+            if _is_read_only(place.file):
+                options["creator"] = _read_only_connector(place, place.file)
+        else:
+            # A database in memory is its connection: there can be but one, which threads take in turns.
+            options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+    try:
+        engine = create_engine(url, **options)
+    except (NoSuchModuleError, ArgumentError, ImportError) as error:
+        raise DatabaseError(
+            f"No database driver serves {place.name} ({error}): install it, or {ELSEWHERE}, such as `sqlite:///PATH`."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_connection)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _make_folder(folder: Path, place: Place) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        kind = DiskFullError if error.errno == errno.ENOSPC else DatabaseError
+        raise kind(
+            f"The folder of the history {place.name} cannot be made ({error.strerror}): make it, or {ELSEWHERE}."
+        ) from error
+
+
+def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_read_only(file: Path) -> bool:
+    """Asked without opening the file: closing it would drop the locks that this process holds on it elsewhere."""
+    effective = os.access in os.supports_effective_ids
+    return file.exists() and not all(
+        os.access(path, os.W_OK, effective_ids=effective) for path in (file, file.absolute().parent)
+    )
+
+
+def _read_only_connector(place: Place, file: Path) -> Callable[[], sqlite3.Connection]:
+    """Connect without writing anything, which SQLite needs to be told.
+
+    A database that last used a write-ahead log wants to make that log again even for a reader, and cannot. When none is
+    there, nobody writes, and the file may be read as it stands (`immutable`). Otherwise the log of whoever writes is
+    there to be shared.
+    """
+    file = file.absolute()
+    logs = (file.with_name(file.name + "-wal"), file.with_name(file.name + "-journal"))
+    written = any(log.exists() and log.stat().st_size for log in logs)
+    uri = f"file:{quote(str(file))}?mode=ro" + ("" if written else "&immutable=1")
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=place.busy_timeout, check_same_thread=False)
+
+    return connect
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(REVISION_TABLE):
+        return None
+    revision = connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}"))  # noqa: S608 - a constant
+    return None if revision is None else str(revision)
+
+
+def _bring_up_to_date(database: Database, seen: str | None) -> None:
+    """Under the write lock, since another process may be doing the same: whoever comes second finds it done."""
+    if seen is not None and seen not in REVISIONS:
+        raise NewerDatabaseError(
+            f"The history {database.place.name} has revision {seen}, and this version of mmio-bisect knows none "
+            f"after {HEAD}: upgrade mmio-bisect, or {ELSEWHERE}."
+        )
+    with database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        revision = _revision(connection)
+        if revision == HEAD:
+            return
+        if revision is None and (tables := inspect(connection).get_table_names()):
+            raise DatabaseError(
+                f"The database {database.place.name} is another program's (it has a table '{tables[0]}') "
+                f"and was left as it is: {ELSEWHERE}."
+            )
+        # Imported here because alembic takes longer to import than an answer from history takes to give.
+        from mmio_bisect.adapters.history.migrate import upgrade  # noqa: PLC0415
+
+        upgrade(connection)
+
+
+def _prefer_write_ahead_log(database: Database) -> None:
+    """Switch to a write-ahead log, once and for all, if that can be done now and here.
+
+    Not on every file system, not in a read-only database, and not while another process is at work in it: then whoever
+    opens the database next tries again. Without the log all promises hold, but readers and writers wait for each other.
+    """
+    with database.bare() as connection:
+        if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            return
+        connection.execute("PRAGMA busy_timeout = 0")
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA busy_timeout = {round(database.place.busy_timeout * 1000)}")

@@ -1,0 +1,131 @@
+"""The `History` of the workflow over a database: the stores, each call in one transaction."""
+
+import re
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, toolchains
+from mmio_bisect.adapters.history.database import BUSY_TIMEOUT, Database, open_database
+from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
+from mmio_bisect.domain.recipe import Case
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.errors import UnknownRunError
+from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord
+
+_KEY_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.IGNORECASE)
+
+
+class SqlHistory:
+    """Usable from several threads; close it, or use it in a `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:
+        """See `open_database`; `busy_timeout` in seconds."""
+        return cls(open_database(url, busy_timeout=busy_timeout))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def toolchain_of(self, point: Point) -> Toolchain | None:
+        with self._database.reading() as connection:
+            return toolchains.of_point(connection, point)
+
+    def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None:
+        with self._database.writing() as connection:
+            toolchains.remember(connection, point, toolchain)
+
+    def outcome_of(self, cell: Cell) -> Outcome | None:
+        with self._database.reading() as connection:
+            return outcomes.load(connection, cell.key)
+
+    def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
+        with self._database.writing() as connection:
+            outcomes.keep(connection, cell, outcome)
+
+    def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None:
+        """Equal objects are judged once, whichever cells they come from. Without an object there is nothing to keep."""
+        digest = outcome.object_digest
+        if digest is None:
+            return None
+        with self._database.reading() as connection:
+            return judgements.load(connection, digest, cell.request.case.expectation_digest, profile, rules)
+
+    def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None:
+        """With the case, whose text says what was expected. The outcome must have been recorded."""
+        digest = outcome.object_digest
+        if digest is None:
+            return
+        with self._database.writing() as connection:
+            cases.keep(connection, cell.request.case)
+            judgements.keep(connection, digest, cell.request.case.expectation_digest, judgement)
+
+    def begin_run(
+        self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
+    ) -> int:
+        with self._database.writing() as connection:
+            return runs.begin(connection, case=case, series=series, first=first, last=last, profile=profile, argv=argv)
+
+    def record_probe(self, run: int, probe: Probe) -> None:
+        """The probe's outcome must have been recorded. Raises `UnknownRunError`."""
+        with self._database.writing() as connection:
+            runs.keep_probe(connection, run, probe)
+
+    def finish_run(self, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None:
+        """Raises `UnknownRunError`."""
+        with self._database.writing() as connection:
+            runs.finish(connection, run, answers, cost, document)
+
+    def runs(self, *, limit: int) -> tuple[RunRecord, ...]:
+        """Newest first."""
+        with self._database.reading() as connection:
+            return runs.newest(connection, limit=limit)
+
+    def run(self, run: int) -> RunRecord:
+        with self._database.reading() as connection:
+            return runs.load(connection, run)
+
+    def outcomes(
+        self,
+        *,
+        recipe: str | None = None,
+        run: int | None = None,
+        series: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[OutcomeRecord]:
+        """Newest first. No transaction is open while the caller works on a record, so that it may write."""
+        with self._database.reading() as connection:
+            if run is not None:
+                runs.load(connection, run)
+            keys = outcomes.keys(connection, recipe=recipe, run=run, series=series, limit=limit)
+        return map(self._record, keys)
+
+    def outcome(self, cell_key: str) -> OutcomeRecord:
+        prefix = _KEY_PREFIX.fullmatch(cell_key)
+        if prefix is None:
+            raise UnknownRunError(f"'{cell_key}' is not the beginning of an outcome's key: give hexadecimal digits.")
+        with self._database.reading() as connection:
+            keys, count = outcomes.keys_beginning(connection, f"sha256:{prefix[1].lower()}", limit=1)
+            if count == 0:
+                raise UnknownRunError(
+                    f"History has no outcome {cell_key}: `mmio-bisect history list` shows those that it has."
+                )
+            if count > 1:
+                raise UnknownRunError(f"{count} outcomes in history begin with {cell_key}: give more digits.")
+            return outcomes.record(connection, keys[0])
+
+    def _record(self, cell_key: str) -> OutcomeRecord:
+        with self._database.reading() as connection:
+            return outcomes.record(connection, cell_key)

@@ -1,0 +1,76 @@
+"""Toolchains by their digests, and which of them each point of a series became."""
+
+from sqlalchemy import Connection, Row, select, update
+
+from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+
+_toolchains, _points = schema.toolchains, schema.points
+
+
+def keep(connection: Connection, toolchain: Toolchain) -> None:
+    insert_if_new(
+        connection,
+        _toolchains,
+        key={"digest": toolchain.digest},
+        values={
+            "family": toolchain.family.value,
+            "tool": list(toolchain.tool),
+            "arguments": list(toolchain.arguments),
+            "version_text": toolchain.version_text,
+            "compiler_version": toolchain.compiler_version,
+            "llvm_version": toolchain.llvm_version,
+            "commit": toolchain.commit,
+            "released": toolchain.released,
+        },
+    )
+
+
+def of_digest(connection: Connection, digest: str) -> Toolchain:
+    return _toolchain(connection.execute(select(_toolchains).where(_toolchains.c.digest == digest)).one())
+
+
+def of_point(connection: Connection, point: Point) -> Toolchain | None:
+    """What the point became when it was last remembered."""
+    row = connection.execute(
+        select(_toolchains)
+        .join(_points)
+        .where(_points.c.series == point.series, _points.c.version == point.version)
+        .order_by(_points.c.remembered.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _toolchain(row)
+
+
+def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None:
+    """From now on the point is this toolchain; which others it was before stays known."""
+    keep(connection, toolchain)
+    key = {"series": point.series, "version": point.version, "toolchain_digest": toolchain.digest}
+    insert_if_new(connection, _points, key=key, values={"sort_key": point.sort_key, "remembered": now()})
+    of_the_point = update(_points).where(_points.c.series == point.series, _points.c.version == point.version)
+    connection.execute(of_the_point.values(sort_key=point.sort_key))
+    connection.execute(of_the_point.where(_points.c.toolchain_digest == toolchain.digest).values(remembered=now()))
+
+
+def points_of(connection: Connection, digest: str) -> tuple[Point, ...]:
+    rows = connection.execute(
+        select(_points.c.series, _points.c.version, _points.c.sort_key)
+        .where(_points.c.toolchain_digest == digest)
+        .order_by(_points.c.series, _points.c.sort_key)
+    )
+    return tuple(Point(series=row.series, version=row.version, sort_key=row.sort_key) for row in rows)
+
+
+def _toolchain(row: Row[tuple[object, ...]]) -> Toolchain:
+    return Toolchain(
+        digest=row.digest,
+        family=CompilerFamily(row.family),
+        tool=tuple(row.tool),
+        arguments=tuple(row.arguments),
+        version_text=row.version_text,
+        compiler_version=row.compiler_version,
+        llvm_version=row.llvm_version,
+        commit=row.commit,
+        released=row.released,
+    )

@@ -1,0 +1,108 @@
+"""ELF objects to raw functions: which bytes are which function's, what the linker would fill in, what is data.
+
+Whatever the bytes are, the result is a `RawObject` or a `MalformedObjectError`, in bounded time (see `elf_tables`).
+
+Source of the mapping symbols: ELF for the Arm 64-bit Architecture (AAELF64, 2024Q3), §5.5.4.
+"""
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mmio_bisect.adapters.elf_tables import RELA_SIZE, SYMBOL_SIZE, ElfTables, damaged
+from mmio_bisect.classify.machine import Architecture, Relocation
+from mmio_bisect.workflow.objects import RawFunction, RawObject
+
+
+def read_object(data: bytes) -> RawObject:
+    """All functions of a 64-bit little-endian AArch64 object or linked image, local ones included.
+
+    Relocations are those of relocatable objects: in a linked image they have been applied. A function without a size
+    reaches to the next function or its section's end; labels in it do not end it. Raises `MalformedObjectError`.
+    """
+    tables = ElfTables(data)
+    landmarks = _survey(tables)
+    known: dict[tuple[int, int, int], RawFunction] = {}
+    functions = []
+    for symbol in tables.symbols:
+        if symbol.kind != "STT_FUNC" or symbol.section is None:
+            continue
+        start, section = symbol.value, tables.section(symbol.section)
+        size = symbol.size or _next_after(landmarks[symbol.section].functions, start, section.size) - start
+        if section.kind == "SHT_NOBITS" or start < 0 or size < 0 or start + size > section.size:
+            raise damaged(f"function `{symbol.name}` is not inside its section")
+        place = (symbol.section, start, size)
+        if place not in known:
+            known[place] = _cut_out(tables, landmarks[symbol.section], place)
+        functions.append(replace(known[place], name=symbol.name))  # an alias is another name for the same bytes
+    functions.sort(key=lambda function: (function.section, function.address))
+    return RawObject(architecture=Architecture.AARCH64, functions=tuple(functions))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Landmarks:
+    """What lies where in a section that holds functions, in order of the offset.
+
+    `mapping` says from where on there is data (`$d`) or code again (`$x`).
+    """
+
+    functions: list[int] = field(default_factory=list)
+    mapping: list[tuple[int, bool]] = field(default_factory=list)
+    relocations: list[tuple[int, Relocation]] = field(default_factory=list)
+
+
+def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
+    landmarks: dict[int, _Landmarks] = defaultdict(_Landmarks)
+    for symbol in tables.symbols:
+        if symbol.kind == "STT_FUNC" and symbol.section is not None:
+            landmarks[symbol.section].functions.append(symbol.value)
+    for symbol in tables.symbols:
+        if symbol.section in landmarks and symbol.name.split(".")[0] in {"$d", "$x"}:
+            landmarks[symbol.section].mapping.append((symbol.value, symbol.name.startswith("$d")))
+    for section in tables.sections:
+        if section.info in landmarks and not tables.linked:
+            landmarks[section.info].relocations.extend(tables.relocations(section))
+    for marks in landmarks.values():
+        marks.functions.sort()
+        marks.mapping.sort(key=_offset)
+        marks.relocations.sort(key=_offset)
+    return landmarks
+
+
+def _cut_out(tables: ElfTables, marks: _Landmarks, place: tuple[int, int, int]) -> RawFunction:
+    """The function at a section, offset and size, yet without its name."""
+    section, start, size = place
+    low = bisect.bisect_left(marks.relocations, start, key=_offset)
+    high = bisect.bisect_left(marks.relocations, start + size, key=_offset)
+    data_ranges = tuple(_data_ranges(marks.mapping, start, start + size))
+    tables.spend(RELA_SIZE * (high - low) + SYMBOL_SIZE * len(data_ranges))
+    return RawFunction(
+        name="",
+        section=section,
+        address=start,
+        size=size,
+        code=tables.content(tables.section(section), start, size),
+        relocations=tuple((offset - start, relocation) for offset, relocation in marks.relocations[low:high]),
+        data_ranges=data_ranges,
+    )
+
+
+def _data_ranges(mapping: Sequence[tuple[int, bool]], start: int, stop: int) -> Iterable[range]:
+    """Where, counted from `start`, a `$d` holds; what no mapping symbol precedes is code."""
+    first = max(0, bisect.bisect_right(mapping, start, key=_offset) - 1)
+    for index in range(first, bisect.bisect_left(mapping, stop, key=_offset)):
+        begin, is_data = mapping[index]
+        end = mapping[index + 1][0] if index + 1 < len(mapping) else stop
+        inside = range(max(begin, start) - start, min(end, stop) - start)
+        if is_data and inside:
+            yield inside
+
+
+def _next_after(offsets: Sequence[int], offset: int, default: int) -> int:
+    index = bisect.bisect_right(offsets, offset)
+    return offsets[index] if index < len(offsets) else default
+
+
+def _offset(pair: tuple[int, object]) -> int:
+    return pair[0]

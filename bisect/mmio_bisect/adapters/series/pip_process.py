@@ -1,0 +1,161 @@
+"""pip as a child process: its configuration is the user's, its progress ours to show, its life ours to end.
+
+Nothing is written outside the folder that is given: no cache (a wheel is unpacked into the store and never wanted
+again) and no temporary files elsewhere, so that not even a killed pip leaves anything behind.
+"""
+
+import contextlib
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mmio_bisect.errors import CancelledError, CorruptArtefactError, DiskFullError, DownloadError, MmioBisectError
+
+_CHILD: Final = Path(__file__).with_name("pip_child.py")
+_POLL_SECONDS: Final = 0.1
+_PROGRESS: Final = re.compile(rb"Progress (\d+)(?: of (\d+))?\s*")
+_UNFETCHED: Final = re.compile(r"Could not fetch URL (.*) - skipping$")
+_NO_MATCH: Final = re.compile(r"No matching distribution found")
+_NO_ANSWER: Final = re.compile(
+    r"connection broken by|connection error|ConnectionError|ConnectTimeout|ReadTimeout|Read timed out|HTTP error|"
+    r"problem confirming the ssl|IncompleteRead|IncompleteDownload|not enough bytes",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipResult:
+    """What pip printed, progress lines taken out.
+
+    `unfetched` are pages of the index that could not be had, and why: pip itself tells that to its log alone.
+    """
+
+    status: int
+    output: str
+    errors: str
+    unfetched: tuple[str, ...] = ()
+
+
+def run_pip(
+    words: Sequence[str],
+    *,
+    scratch: Path,
+    silence_seconds: float,
+    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int | None], None] = lambda _done, _total: None,
+) -> PipResult:
+    """Run `pip WORDS…` with its temporary files in `scratch`; whichever way this returns, pip is no more.
+
+    Raises `CancelledError` within a fifth of a second of `cancelled`, and `DownloadError` when nothing was heard of
+    pip for `silence_seconds`: its own timeouts are the user's to set, this one is for a child that hangs.
+    """
+    log = scratch / "pip.log"
+    always = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir", "--log", str(log))
+    process = subprocess.Popen(
+        # -P: pip, not what lies beside the program.
+        [sys.executable, "-P", str(_CHILD), str(os.getpid()), *words, *always],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=scratch,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "LC_MESSAGES": "C"},
+    )
+    assert process.stdout is not None  # noqa: S101 - for the type checker: they are pipes
+    assert process.stderr is not None  # noqa: S101
+    output, errors = bytearray(), bytearray()
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, output)
+            selector.register(process.stderr, selectors.EVENT_READ, errors)
+            heard = time.monotonic()
+            while selector.get_map():
+                for key, _ in selector.select(_POLL_SECONDS):
+                    data = os.read(key.fd, 1 << 16)
+                    key.data.extend(data)
+                    heard = time.monotonic()
+                    if not data:
+                        selector.unregister(key.fileobj)
+                _take_progress(output, progress)
+                if cancelled():
+                    raise CancelledError("the download was cancelled")
+                if time.monotonic() - heard > silence_seconds:
+                    raise DownloadError(
+                        f"nothing was heard of the package index for {silence_seconds:.0f} s: check the network, "
+                        "then run the same command again"
+                    )
+        status = process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+    return PipResult(
+        status=status,
+        output=output.decode(errors="replace"),
+        errors=errors.decode(errors="replace"),
+        unfetched=_unfetched(log),
+    )
+
+
+def explain(result: PipResult, what: str) -> MmioBisectError:
+    """The error behind pip's exit, in one sentence about `what` was wanted."""
+    lines = [line.strip() for line in result.errors.splitlines() if line.strip()]
+    said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
+    last = said[-1][:300] if said else f"exit status {result.status}, nothing said"
+    if "[Errno 28]" in result.errors or "No space left on device" in result.errors:
+        return DiskFullError(
+            f"no space is left to download {what}: `mmio-bisect toolchains prune` frees some, or give another folder "
+            "with `--store DIR`"
+        )
+    if "DO NOT MATCH THE HASHES" in result.errors:
+        return CorruptArtefactError(
+            f"{what} is not what the package index promised (its hash differs): run the same command again; if it "
+            "stays so, the index or a proxy before it is at fault"
+        )
+    unanswered = [*result.unfetched, *(line for line in lines if _NO_ANSWER.search(line))]
+    if unanswered:
+        why = unanswered[-1].removeprefix("ERROR: ").removeprefix("WARNING: ")[:300]
+        return DownloadError(
+            f"the package index did not deliver {what} ({why}): check the network and `pip config list`, then run the "
+            "same command again"
+        )
+    if _NO_MATCH.search(result.errors):
+        return DownloadError(
+            f"the package index does not offer {what} to this machine: check `pip config list`, or ask for the list "
+            "again with `--refresh`"
+        )
+    return DownloadError(f"pip could not get {what} ({last}): check `pip config list`, then run the same command again")
+
+
+def _unfetched(log: Path) -> tuple[str, ...]:
+    """A page that is not there (404) is an answer, and an ordinary one of an extra index."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ()
+    found = (_UNFETCHED.search(line) for line in lines)
+    return tuple(match[1] for match in found if match is not None and " 404 " not in match[1])
+
+
+def _take_progress(output: bytearray, progress: Callable[[int, int | None], None]) -> None:
+    """Report and remove the progress lines that are complete."""
+    end = output.rfind(b"\n") + 1
+    kept = bytearray()
+    for line in bytes(output[:end]).splitlines(keepends=True):
+        found = _PROGRESS.fullmatch(line)
+        if found is None:
+            kept += line
+        else:
+            progress(int(found[1]), int(found[2]) if found[2] else None)
+    output[:end] = kept

@@ -1,0 +1,172 @@
+"""Series `zig`: the clang inside PyPI's `ziglang` wheels, where every published version is still to be had.
+
+`zig clang` is clang's own driver with every target of LLVM compiled in. Listing, downloading and checking of hashes is
+pip's work, so the user's configuration of pip (index, proxy, certificates) applies. Of a wheel's 12,000 files, most
+of them libc sources, only the program and clang's headers are unpacked.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from packaging.version import InvalidVersion, Version
+
+from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.adapters.series.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.series.pip_process import PipResult, explain, run_pip
+from mmio_bisect.adapters.series.version_order import sort_key
+from mmio_bisect.adapters.series.wheel import digest_of_file, unpack_wheel
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
+from mmio_bisect.workflow.ports import Fetched, Signals
+
+_PACKAGE: Final = "ziglang"
+_OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
+_PROGRAM: Final = "ziglang/zig"
+_HEADERS: Final = "ziglang/lib/include"
+_CLANG: Final = re.compile(r"clang version (?P<version>\d+\.\d+\.\d+\S*)( .*)?")
+
+
+class ZigSeries:
+    """The `SeriesSource`. `retries` takes the place of pip's own setting; `warn` is given sentences for the user."""
+
+    name = "zig"
+    summary = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
+
+    def __init__(
+        self,
+        cache_folder: Path,
+        *,
+        max_age: timedelta = timedelta(hours=24),
+        retries: int = 3,
+        silence_seconds: float = 300,
+        warn: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
+        self._cache = ListingCache(cache_folder, self.name)
+        self._work = cache_folder / "work"
+        self._max_age = max_age
+        self._retries = retries
+        self._silence_seconds = silence_seconds
+        self._warn = warn
+
+    def listing(self, *, refresh: bool = False) -> Listing:
+        """An old list is better than none: it is used, with a warning, when the index does not answer."""
+        cached = self._cache.load()
+        if cached is None or refresh or not cached.is_fresh(self._max_age):
+            try:
+                cached = self._ask()
+            except DownloadError as error:
+                if cached is None:
+                    raise
+                self._warn(f"the list of {self.name} versions is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
+            else:
+                self._cache.save(cached)
+        return Listing(series=self.name, points=_points(cached.versions), asked_at=cached.asked_at)
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        """Raises also `DiskFullError`, `CancelledError`."""
+
+        def stop() -> None:
+            if signals.cancelled():
+                raise CancelledError(f"fetching {point} was cancelled")
+
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
+            wheel = self._download(point, Path(scratch), signals)
+            stop()
+            digest = digest_of_file(wheel)
+            unpack_wheel(wheel, folder, lambda name: name == _PROGRAM or name.startswith(f"{_HEADERS}/"), stop)
+        program = folder / _PROGRAM
+        if not program.is_file():
+            raise BrokenToolchainError(f"the wheel of {point} has no {_PROGRAM} in it")
+        program.chmod(0o755)
+        return Fetched(digest=digest, tool=(_PROGRAM, "clang"), arguments=("-isystem", f"{{toolchain}}/{_HEADERS}"))
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        """From the first line of `clang --version`.
+
+        The commit that some wheels print there is zig-bootstrap's, not LLVM's: it stays in `version_text` alone.
+        """
+        for line in version_output.splitlines():
+            found = _CLANG.fullmatch(line.strip())
+            if found is not None:
+                return Toolchain(
+                    digest=fetched.digest,
+                    family=CompilerFamily.CLANG,
+                    tool=fetched.tool,
+                    arguments=fetched.arguments,
+                    version_text=line.strip(),
+                    compiler_version=found["version"],
+                    llvm_version=found["version"],
+                    commit=None,
+                    released=None,
+                )
+        said = version_output.strip().splitlines()[:1] or ["nothing"]
+        raise BrokenToolchainError(f"the compiler does not say which clang it is, but {said[0][:200]!r}")
+
+    def _ask(self) -> CachedVersions:
+        try:
+            sweep(self._work)
+            with held_work_folder(self._work) as scratch:
+                result = self._pip("index", "versions", _PACKAGE, "--json", "--only-binary", ":all:", scratch=scratch)
+        except OSError as error:
+            raise DownloadError(
+                f"pip has no folder to work in ({self._work}: {error.strerror}): make it writable, or free some space"
+            ) from error
+        if result.status != 0:
+            raise explain(result, f"the list of {_PACKAGE} versions")
+        try:
+            versions = json.loads(result.output)["versions"]
+            points = _points(versions)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DownloadError(
+                f"pip's list of {_PACKAGE} versions cannot be read: update pip to 25.1 or later"
+            ) from error
+        if not points:
+            raise DownloadError(
+                f"the package index has no {_PACKAGE} wheel from {_OLDEST} on for this machine: check `pip config list`"
+            )
+        return CachedVersions(versions=tuple(versions), asked_at=datetime.now(UTC))
+
+    def _download(self, point: Point, scratch: Path, signals: Signals) -> Path:
+        wanted = f"{_PACKAGE}=={point.version}"
+        result = self._pip(
+            *("download", wanted, "--no-deps", "--only-binary", ":all:", "--progress-bar", "raw"),
+            *("--resume-retries", str(self._retries), "--dest", "wheel"),
+            scratch=scratch,
+            signals=signals,
+        )
+        if result.status != 0:
+            raise explain(result, f"{_PACKAGE} {point.version}")
+        wheels = list((scratch / "wheel").glob("*.whl"))
+        if len(wheels) != 1:
+            raise DownloadError(f"pip says it downloaded {wanted}, but {len(wheels)} wheels are there: run it again")
+        return wheels[0]
+
+    def _pip(self, *words: str, scratch: Path, signals: Signals | None = None) -> PipResult:
+        words = (*words, "--retries", str(self._retries))
+        if signals is None:
+            return run_pip(words, scratch=scratch, silence_seconds=self._silence_seconds)
+        return run_pip(
+            words,
+            scratch=scratch,
+            silence_seconds=self._silence_seconds,
+            cancelled=signals.cancelled,
+            progress=signals.progress,
+        )
+
+
+def _points(versions: Iterable[str]) -> tuple[Point, ...]:
+    """Oldest first; what is no version, or too old, is left out."""
+    points = []
+    for text in versions:
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            continue
+        if version >= _OLDEST:
+            points.append(Point(series=ZigSeries.name, version=text, sort_key=sort_key(version)))
+    return tuple(sorted(points, key=lambda point: point.sort_key))

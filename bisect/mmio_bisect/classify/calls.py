@@ -1,0 +1,86 @@
+"""Routines outside the object that are known by name: what they do to memory, and whether they come back."""
+
+import re
+from dataclasses import dataclass
+
+from mmio_bisect.classify.state import State
+from mmio_bisect.classify.values import Linear, Value
+from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Direction
+
+NEVER_RETURNS = re.compile(
+    r"9panicking|_fail(ed)?(17h|\b)|^abort$|^_?exit$|__stack_chk_fail|__assert|__ubsan_handle_.*_abort"
+)
+"""Panics and aborts (`core::panicking`, `abort`): not handed the window, whatever registers hold."""
+
+_LOAD, _STORE = (Direction.LOAD,), (Direction.STORE,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routine:
+    """Which argument registers are addresses, and what happens there; `size` holds the number of bytes."""
+
+    pattern: re.Pattern[str]
+    addresses: tuple[tuple[str, tuple[Direction, ...]], ...]
+    size: str | None
+    returns_first: bool = False
+
+
+_ROUTINES = (
+    Routine(
+        pattern=re.compile(r"^(__aeabi_)?(memcpy|memmove|__memcpy_chk|__memmove_chk)$"),
+        addresses=(("x0", _STORE), ("x1", _LOAD)),
+        size="x2",
+        returns_first=True,
+    ),
+    Routine(pattern=re.compile(r"^memset$"), addresses=(("x0", _STORE),), size="x2", returns_first=True),
+    Routine(pattern=re.compile(r"^bzero$"), addresses=(("x0", _STORE),), size="x1"),
+    Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=(("x0", _LOAD), ("x1", _LOAD)), size="x2"),
+    Routine(
+        # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
+        pattern=re.compile(r"^__aarch64_cas\d"),
+        addresses=(("x2", (Direction.LOAD, Direction.STORE)),),
+        size=None,
+    ),
+    Routine(
+        pattern=re.compile(r"^__aarch64_(swp|ld)"),
+        addresses=(("x1", (Direction.LOAD, Direction.STORE)),),
+        size=None,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryAccess:
+    """What a call does to memory: each address with its transfer."""
+
+    accesses: tuple[tuple[Transfer, Value], ...]
+    returns_first: bool
+
+
+def library_access(symbol: str, state: State) -> LibraryAccess | None:
+    """What a call of `symbol` does in `state`; None if the routine is not known."""
+    for routine in _ROUTINES:
+        if routine.pattern.search(symbol):
+            size = state.get(routine.size) if routine.size else None
+            width = size.constant * 8 if isinstance(size, Linear) and not size.terms and size.constant else None
+            accesses = tuple(
+                (_transfer(symbol, directions, width), state.get(register))
+                for register, directions in routine.addresses
+            )
+            return LibraryAccess(accesses, routine.returns_first)
+    return None
+
+
+def _transfer(symbol: str, directions: tuple[Direction, ...], width: int | None) -> Transfer:
+    return Transfer(
+        form=Form.LIBCALL,
+        directions=directions,
+        element_width=width,
+        elements=1,
+        addressing=AddressingMode.OFFSET,
+        register_class=RegisterClass.NONE,
+        registers=(),
+        syndrome_valid=False,
+        why=f"{symbol} may touch the window in any widths, forms and number of times",
+    )

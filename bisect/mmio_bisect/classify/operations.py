@@ -1,0 +1,127 @@
+"""What instructions do, in terms that the data flow understands on every architecture.
+
+An architecture's file lifts each instruction to one operation. What it does not model becomes `Opaque`: the registers
+it writes then hold nothing known, or something tainted if it read a pointer into the window; so nothing is ever lost
+track of unsaid.
+"""
+
+from dataclasses import dataclass
+
+from mmio_bisect.domain.access import Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """`factor` times a register; `narrow` if only the low part of the register takes part."""
+
+    register: str
+    factor: int = 1
+    narrow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """Registers and a constant added up; `symbol` adds the address of a symbol that the linker knows."""
+
+    terms: tuple[Term, ...] = ()
+    constant: int = 0
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """`target` = `value`; `narrow` if only the low part of the sum is kept."""
+
+    target: str
+    value: Sum
+    narrow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertBits:
+    """`width` bits of `target` from bit `shift` on are replaced by `bits`; the rest stays."""
+
+    target: str
+    shift: int
+    width: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """`target` = one of `sources`, by a condition that is not followed."""
+
+    target: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """A memory access.
+
+    `second` is the other address of a memory-to-memory copy. `stores` and `loads` are the registers whose value goes
+    to or comes from memory, in address order, each `transfer.element_width` wide; `whole` says that this is a full
+    pointer's width. `clobbers` are other registers that are written. `writeback` is what the address's base register
+    becomes afterwards.
+    """
+
+    transfer: Transfer
+    address: Sum
+    second: Sum | None = None
+    stores: tuple[str, ...] = ()
+    loads: tuple[str, ...] = ()
+    clobbers: tuple[str, ...] = ()
+    whole: bool = False
+    writeback: tuple[str, Sum] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """A branch to `position`, an offset from the function's start that may lie outside it."""
+
+    position: int
+    conditional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of `position`, an offset from the calling function's start."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRegister:
+    """A call (or with `tail` a jump) to where a register points."""
+
+    register: str
+    tail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """Back to the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Control does not go on: a trap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """Computes `writes` from `reads` in a way that is not modelled."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """No known instruction: anything may have happened."""
+
+
+UNKNOWN_AMOUNT = Term(register="?")
+"""Adds something that is not known: no register has this name, and what no register holds is unknown."""
+
+Operation = Compute | InsertBits | Choose | Touch | Jump | Call | CallRegister | Return | Stop | Opaque | Unknown

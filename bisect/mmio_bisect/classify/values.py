@@ -1,0 +1,166 @@
+"""What a register may hold, as far as pointers into the window are concerned.
+
+A value is a linear expression over *origins*, the things that a function starts with: the window's pointers, other
+arguments, the stack pointer, symbols. So `dst - src`, which loop strength reduction likes to keep in a register,
+still becomes a pointer into the window when `src` is added again. Whatever is derived from the window in a way that
+this cannot express is `Tainted`: it is harmless until it is used as an address or leaves the function, and then it is
+said.
+"""
+
+from dataclasses import dataclass
+
+from mmio_bisect.domain.recipe import ConstantWindow
+
+_WORD = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Something that a value can be relative to.
+
+    `window` if it is a pointer into the window; `name` tells them apart.
+    """
+
+    name: str
+    window: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Origins times factors, plus a constant in bytes (None: some number that is not known)."""
+
+    terms: frozenset[tuple[Origin, int]] = frozenset()
+    constant: int | None = None
+
+    @property
+    def window_terms(self) -> frozenset[tuple[Origin, int]]:
+        return frozenset(term for term in self.terms if term[0].window)
+
+
+@dataclass(frozen=True, slots=True)
+class Tainted:
+    """Derived from a pointer into the window, in a way that is not followed."""
+
+    why: str
+
+
+Value = Linear | Tainted
+
+ANYTHING = Linear()
+"""A number or pointer that has nothing to do with the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class InWindow:
+    """An address `offset` bytes into the window that `origin` brought in; None: at an offset that is not known."""
+
+    origin: Origin
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinary:
+    """An address outside the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untracked:
+    """An address that may be in the window."""
+
+    why: str
+
+
+CONSTANT_WINDOW = Origin("window", window=True)
+
+
+def pointer_to(origin: Origin, offset: int = 0) -> Linear:
+    return Linear(frozenset({(origin, 1)}), offset)
+
+
+def number(value: int) -> Linear:
+    """A constant; wraps as a 64-bit register does and reads as signed."""
+    return Linear(frozenset(), (value + _WORD // 2) % _WORD - _WORD // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra:
+    """Arithmetic on values, where constants inside `window` are pointers into it."""
+
+    window: ConstantWindow | None = None
+
+    def _based(self, value: Linear) -> Linear:
+        """A bare constant in the window as a pointer into it."""
+        if self.window is None or value.constant is None or value.terms:
+            return value
+        address = value.constant % _WORD
+        if not self.window.low <= address < self.window.high:
+            return value
+        return pointer_to(CONSTANT_WINDOW, address - self.window.low)
+
+    def derived(self, value: Value) -> bool:
+        """Whether the value came from the window."""
+        return isinstance(value, Tainted) or bool(self._based(value).window_terms)
+
+    def add(self, left: Value, right: Value) -> Value:
+        if isinstance(left, Tainted):
+            return left
+        if isinstance(right, Tainted):
+            return right
+        if left.constant is None or right.constant is None or left.terms or right.terms:
+            # A bare constant address becomes a pointer before anything that is not constant is added.
+            left, right = self._based(left), self._based(right)
+        factors = dict(left.terms)
+        for origin, factor in right.terms:
+            factors[origin] = factors.get(origin, 0) + factor
+        terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
+        if left.constant is None or right.constant is None:
+            return Linear(terms)
+        return Linear(terms, number(left.constant + right.constant).constant)
+
+    def shift(self, value: Value, displacement: int) -> Value:
+        """Add a number that the code spells out beside a register: it is a distance, whatever lies at that address."""
+        if isinstance(value, Tainted) or value.constant is None:
+            return value
+        return Linear(value.terms, number(value.constant + displacement).constant)
+
+    def scale(self, value: Value, factor: int) -> Value:
+        if factor == 1 or isinstance(value, Tainted):
+            return value
+        terms = frozenset((origin, times * factor) for origin, times in value.terms if times * factor)
+        return Linear(terms, None if value.constant is None else number(value.constant * factor).constant)
+
+    def narrow(self, value: Value) -> Value:
+        """The low 32 bits, zero-extended."""
+        if isinstance(value, Tainted):
+            return value
+        if value.window_terms:
+            return Tainted("the low half of a pointer into the window")
+        return ANYTHING if value.terms or value.constant is None else number(value.constant & 0xFFFF_FFFF)
+
+    def join(self, left: Value, right: Value) -> Value:
+        """What holds when control comes from two places."""
+        if left == right:
+            return left
+        if isinstance(left, Tainted):
+            return left
+        if isinstance(right, Tainted):
+            return right
+        left, right = self._based(left), self._based(right)
+        if left.window_terms != right.window_terms:
+            return Tainted("a pointer into the window on one path and something else on another")
+        if left.terms == right.terms:
+            return Linear(left.terms)
+        return Linear(left.window_terms)
+
+    def locate(self, value: Value) -> InWindow | Ordinary | Untracked:
+        """Where an address points."""
+        if isinstance(value, Tainted):
+            return Untracked(value.why)
+        value = self._based(value)
+        match sorted(value.window_terms, key=lambda term: term[0].name):
+            case []:
+                return Ordinary()
+            case [(origin, 1)]:
+                return InWindow(origin, value.constant if len(value.terms) == 1 else None)
+            case _:
+                return Untracked("an address computed from pointers into the window by more than addition")

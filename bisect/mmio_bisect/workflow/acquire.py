@@ -1,0 +1,36 @@
+"""From a point to a toolchain on disk: fetched by its series, identified in the sandbox, kept by the store."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.errors import BrokenToolchainError
+from mmio_bisect.workflow.ports import Command, Lease, Sandbox, SeriesSource, Signals, ToolchainStore
+
+
+def acquire(
+    point: Point, source: SeriesSource, store: ToolchainStore, sandbox: Sandbox, signals: Signals
+) -> AbstractContextManager[Lease]:
+    """Hold the point's toolchain, fetching it if it is not in the store.
+
+    Raises `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `SandboxError`, `StoreError`.
+    """
+
+    def fill(folder: Path) -> Toolchain:
+        fetched = source.fetch(point, folder, signals)
+        return source.identify(fetched, ask_version(fetched.tool, folder, sandbox, signals))
+
+    return store.lease(point, fill)
+
+
+def ask_version(tool: tuple[str, ...], root: Path, sandbox: Sandbox, signals: Signals) -> str:
+    """What the compiler prints of itself. Raises `BrokenToolchainError`."""
+    with sandbox.session(root) as session:
+        finished = session.run(Command(argv=(*tool, "--version")), signals)
+    if finished.status != 0 or finished.limit is not None:
+        said = finished.output.strip().splitlines() or ["nothing printed"]
+        raise BrokenToolchainError(
+            f"The compiler {' '.join(finished.argv)} does not start (status {finished.status}: {said[0][:200]}): "
+            "leave it out of the range, or look at `mmio-bisect doctor`."
+        )
+    return finished.output

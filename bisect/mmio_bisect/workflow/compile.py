@@ -1,0 +1,94 @@
+"""From a cell to an outcome: the command line of each compiler family, and what its ending means."""
+
+import re
+
+from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
+from mmio_bisect.domain.recipe import Language
+from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.errors import SandboxError
+from mmio_bisect.workflow.ports import Command, Finished, LimitHit, SandboxSession, Signals
+
+PRODUCT = "case.o"
+
+_SIGKILL = 9
+
+_LIMITS = {
+    LimitHit.TIME: OutcomeKind.TIMED_OUT,
+    LimitHit.MEMORY: OutcomeKind.OUT_OF_MEMORY,
+    LimitHit.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
+}
+
+_CRASH = re.compile(r"internal compiler error|PLEASE submit a bug report|LLVM ERROR|Stack dump:|panicked at")
+
+_TARGET_UNKNOWN = re.compile(
+    r"unknown target triple|unable to create target|No available targets are compatible|"
+    r"Could not find specification for target|[Ee]rror loading target specification|can't find crate for `core`"
+)
+
+
+def cell_of(request: CellRequest, toolchain: Toolchain) -> Cell:
+    """The request as this toolchain would be asked for it."""
+    triple = request.target.triple(toolchain.family)
+    flags = (*toolchain.arguments, *_flags(request, toolchain.family, triple), *request.case.compile_flags)
+    return Cell(request=request, toolchain=toolchain, triple=triple, flags=(*flags, *request.extra_flags))
+
+
+def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[str, ...]:
+    """No compiler's name goes into the object: equal code makes equal objects. No header of the host is seen."""
+    case, opt = request.case, request.opt
+    match family:
+        case CompilerFamily.CLANG:
+            language = ("-Wno-override-module",) if case.language is Language.LLVM_IR else ("-nostdlibinc",)
+            return (f"--target={triple}", f"-O{opt}", "-fno-ident", *language, "-c")
+        case CompilerFamily.GCC:
+            return (f"-O{opt}", "-fno-ident", "-c")
+        case CompilerFamily.RUSTC:
+            edition = (f"--edition={case.edition}",) if case.edition else ()
+            return (
+                f"--target={triple}",
+                f"-Copt-level={opt}",
+                "-Ccodegen-units=1",
+                "--crate-type=lib",
+                "--emit=obj",
+                *edition,
+            )
+
+
+def command_of(cell: Cell) -> Command:
+    """The command line, to be run in the sandbox."""
+    name = cell.request.case.file_name
+    return Command(
+        argv=(*cell.toolchain.tool, *cell.flags, name, "-o", PRODUCT),
+        inputs=((name, cell.request.case.source),),
+        product=PRODUCT,
+    )
+
+
+def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Signals) -> Outcome:
+    """Raises `SandboxError` when it was not the compiler that failed, `CancelledError` when told to stop."""
+    finished = session.run(command_of(cell), signals)
+    kind = _kind(finished)
+    return Outcome(
+        kind=kind,
+        object_code=finished.product if kind is OutcomeKind.OBJECT else None,
+        argv=finished.argv,
+        sandbox=sandbox,
+        status=finished.status,
+        output=finished.output,
+        seconds=finished.seconds,
+    )
+
+
+def _kind(finished: Finished) -> OutcomeKind:
+    if finished.limit is not None:
+        return _LIMITS[finished.limit]
+    if finished.status == 0 and finished.product is not None:
+        return OutcomeKind.OBJECT
+    if finished.status == -_SIGKILL:
+        raise SandboxError(
+            f"Something outside the sandbox killed {finished.argv[0]} (SIGKILL, no limit of ours was hit): this says "
+            "nothing about the compiler; look at the system's log for its out-of-memory killer, then run again."
+        )
+    if finished.status < 0 or _CRASH.search(finished.output):
+        return OutcomeKind.CRASHED
+    return OutcomeKind.TARGET_UNKNOWN if _TARGET_UNKNOWN.search(finished.output) else OutcomeKind.REJECTED

@@ -1,0 +1,66 @@
+"""From an outcome to a judgement, and from a judgement to the verdict that was asked for."""
+
+from dataclasses import replace
+
+from mmio_bisect.classify.judge import RULES, judge_image, untestable
+from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.domain.access import Defect, DefectKind
+from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
+from mmio_bisect.errors import MalformedObjectError
+from mmio_bisect.workflow.ports import History, ObjectReader
+
+
+def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader) -> Judgement:
+    """A pure function of its arguments: history can be judged again without a compiler."""
+    if outcome.kind is not OutcomeKind.OBJECT or outcome.object_code is None:
+        return untestable(outcome.reason or outcome.kind.value, profile)
+    case = cell.request.case
+    try:
+        image = objects.read(outcome.object_code)
+    except MalformedObjectError as error:
+        return untestable(f"the compiler wrote no object that can be read: {error}", profile)
+    return judge_image(image, case.functions, case.constant_window, profile)
+
+
+def judge_once(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader, history: History) -> Judgement:
+    """As `judge_outcome`, unless the same object was judged so before; a new judgement is kept."""
+    known = history.judgement_of(cell, outcome, profile.name, RULES)
+    if known is not None:
+        return known
+    judgement = judge_outcome(cell, outcome, profile, objects)
+    history.record_judgement(cell, outcome, judgement)
+    return judgement
+
+
+def restrict(judgement: Judgement, kinds: frozenset[DefectKind] | None) -> Judgement:
+    """The judgement if only defects of `kinds` count (None: all do).
+
+    A function that vanished, or in which sight of the window was lost, cannot be cleared of the others: without any
+    of `kinds` it is untestable then, not good.
+    """
+    if kinds is None or judgement.verdict is Verdict.UNTESTABLE:
+        return judgement
+    functions = tuple(
+        replace(function, defects=tuple(defect for defect in function.defects if defect.kind in kinds))
+        for function in judgement.functions
+    )
+    if any(function.defects for function in functions):
+        return replace(judgement, verdict=Verdict.BAD, functions=functions)
+    blind = next((defect for defect in judgement.defects if _hides_others(defect)), None)
+    if blind is not None:
+        reason = f"{blind.function}: {blind.why}"
+        return replace(judgement, verdict=Verdict.UNTESTABLE, functions=functions, reason=reason)
+    return replace(judgement, verdict=Verdict.GOOD, functions=functions)
+
+
+def _hides_others(defect: Defect) -> bool:
+    vanished = defect.kind is DefectKind.MISSING and defect.access is None
+    return vanished or defect.kind is DefectKind.ESCAPES
+
+
+def compared(judgement: Judgement, fingerprint: str | None) -> Judgement:
+    """The verdict of `--changed`: bad if the code is not what `fingerprint` digests."""
+    if judgement.verdict is Verdict.UNTESTABLE:
+        return judgement
+    same = judgement.fingerprint == fingerprint
+    return replace(judgement, verdict=Verdict.GOOD if same else Verdict.BAD)

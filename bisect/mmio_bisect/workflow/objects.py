@@ -1,0 +1,139 @@
+"""Object files to disassembled code: an ELF reader and a disassembler, neither of which knows the other, put together.
+
+The reader says which bytes are which function's and what the linker would fill in; the disassembler says what the bytes
+mean. What a person reads needs both: `bl memcpy` is a branch of the one to a symbol of the other.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mmio_bisect.classify.machine import Architecture, CodeImage, FunctionCode, Instruction, Relocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFunction:
+    """A function as it lies in the file.
+
+    `section` is the section's index, `address` the offset of the first byte in it. `relocations` are in order of their
+    offset in the function, which comes first in each pair; `data_ranges` are offsets in the function, in order, that
+    hold constants rather than instructions.
+    """
+
+    name: str
+    section: int
+    address: int
+    size: int
+    code: bytes
+    relocations: tuple[tuple[int, Relocation], ...] = ()
+    data_ranges: tuple[range, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawObject:
+    """The functions of one object file in file order: by section, then by address."""
+
+    architecture: Architecture
+    functions: tuple[RawFunction, ...]
+
+
+class ElfReader(Protocol):
+    """Bytes of an object file to the functions in it."""
+
+    def __call__(self, data: bytes) -> RawObject:
+        """Raises `MalformedObjectError`, whatever the bytes are."""
+
+
+class Disassembler(Protocol):
+    """Bytes of a function to instructions that cover each of them exactly once, in order."""
+
+    def __call__(self, code: bytes, data_ranges: Sequence[range] = ()) -> list[Instruction]:
+        """Positions count from the first byte of `code`. What cannot be disassembled is in the result all the same."""
+
+
+class Objects:
+    """The port `ObjectReader`: `read_elf` finds functions, one of `disassemblers` reads each."""
+
+    def __init__(self, read_elf: ElfReader, disassemblers: Mapping[Architecture, Disassembler]) -> None:
+        self._read_elf = read_elf
+        self._disassemblers = disassemblers
+
+    def read(self, data: bytes) -> CodeImage:
+        """Raises `MalformedObjectError`."""
+        raw = self._read_elf(data)
+        disassemble = self._disassemblers[raw.architecture]
+        names = {(function.section, function.address): function.name for function in reversed(raw.functions)}
+        # Aliases are two names for the same bytes; they are disassembled once.
+        known: dict[tuple[int, int, int], tuple[Instruction, ...]] = {}
+        functions = []
+        for function in raw.functions:
+            place = (function.section, function.address, function.size)
+            if place not in known:
+                instructions = _relocated(disassemble(function.code, function.data_ranges), function.relocations)
+                known[place] = tuple(_with_callee(instruction, function, names) for instruction in instructions)
+            functions.append(
+                FunctionCode(
+                    name=function.name,
+                    section=function.section,
+                    address=function.address,
+                    size=function.size,
+                    instructions=known[place],
+                ),
+            )
+        return CodeImage(architecture=raw.architecture, functions=tuple(functions))
+
+
+def _relocated(
+    instructions: Sequence[Instruction], relocations: Sequence[tuple[int, Relocation]]
+) -> Iterator[Instruction]:
+    """The instructions with the relocations that fall on them; both are in order of their offset."""
+    waiting = 0
+    for instruction in instructions:
+        first = waiting
+        while waiting < len(relocations) and relocations[waiting][0] < instruction.end:
+            waiting += 1
+        if first == waiting:
+            yield instruction
+        else:
+            own = tuple(relocation for _, relocation in relocations[first:waiting])
+            yield replace(instruction, relocations=own, text=_named(instruction.text, own))
+
+
+_DIRECT_BRANCHES = {"b", "bl"}
+_BRANCH_KINDS = {"R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_CONDBR19", "R_AARCH64_TSTBR14"}
+_TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
+"""A branch's target as the disassembler gives it, at the end: an offset in the function, modulo 2**64."""
+
+
+def _named(text: str, relocations: Sequence[Relocation]) -> str:
+    """The text with what the linker would fill in: in place of a branch's target, else as a remark."""
+    remarks = []
+    for relocation in relocations:
+        number = _TARGET.search(text)
+        if relocation.kind in _BRANCH_KINDS and number:
+            text = text[: number.start()] + _target(relocation)
+        else:
+            remarks.append(f"{relocation.kind} {_target(relocation)}")
+    return f"{text}  ; {', '.join(remarks)}" if remarks else text
+
+
+def _target(relocation: Relocation) -> str:
+    if not relocation.addend:
+        return relocation.symbol
+    sign = "-" if relocation.addend < 0 else "+"
+    return f"{relocation.symbol}{sign}{abs(relocation.addend):#x}"
+
+
+def _with_callee(instruction: Instruction, caller: RawFunction, names: Mapping[tuple[int, int], str]) -> Instruction:
+    """A branch out of the function that needs no linker, naming the function it goes to."""
+    number = _TARGET.search(instruction.text)
+    if instruction.relocations or not number or instruction.text.split()[0] not in _DIRECT_BRANCHES:
+        return instruction
+    position = int(number[1], 0)
+    # Backwards beyond the function's first byte is a number near 2**64.
+    position -= (position >> 63) << 64
+    name = names.get((caller.section, caller.address + position))
+    if name is None or 0 <= position < caller.size:
+        return instruction
+    return replace(instruction, text=instruction.text[: number.start()] + name)

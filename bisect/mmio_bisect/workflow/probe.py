@@ -1,0 +1,102 @@
+"""One point, several cells: answered from history where it can be, compiled where it must be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.domain.outcome import CellRequest, Outcome
+from mmio_bisect.domain.run import Cost, Probe
+from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.workflow.acquire import acquire
+from mmio_bisect.workflow.compile import cell_of, compile_cell
+from mmio_bisect.workflow.judge import judge_once
+from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolbox:
+    """The adapters that a use case works with."""
+
+    source: SeriesSource
+    store: ToolchainStore
+    sandbox: Sandbox
+    objects: ObjectReader
+    history: History
+
+
+@dataclass(slots=True)
+class Prober:
+    """Probes points with one toolbox and profile; may be used by several threads. Counts what it spends."""
+
+    tools: Toolbox
+    profile: Profile
+    _spent: Cost = field(default_factory=Cost)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def spent(self) -> Cost:
+        return self._spent
+
+    def known(self, point: Point, requests: Sequence[CellRequest]) -> tuple[Probe, ...]:
+        """What history can answer, without a compiler."""
+        toolchain = self.tools.history.toolchain_of(point)
+        if toolchain is None:
+            return ()
+        probes = []
+        for request in requests:
+            outcome = self.tools.history.outcome_of(cell_of(request, toolchain))
+            if outcome is not None:
+                probes.append(self._judged(point, toolchain, request, outcome, from_history=True))
+        return tuple(probes)
+
+    def probe(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> tuple[Probe, ...]:
+        """Answer all requests, fetching and compiling what history lacks: one sandbox start for all of it.
+
+        Every outcome is kept as soon as it is there, so a killed run loses one compile at most. Raises the errors of
+        `acquire` and `compile_cell`, which are never verdicts.
+        """
+        known = self.known(point, requests)
+        answered = {id(probe.request) for probe in known}
+        missing = [request for request in requests if id(request) not in answered]
+        if not missing:
+            return known
+        tools = self.tools
+        made = []
+        with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
+            self._spend(fetched=int(lease.fetched))
+            tools.history.remember_toolchain(point, lease.toolchain)
+            with tools.sandbox.session(lease.root) as session:
+                for request in missing:
+                    cell = cell_of(request, lease.toolchain)
+                    # Two points may be one toolchain: what another name of it made need not be made again.
+                    outcome = tools.history.outcome_of(cell)
+                    fresh = outcome is None
+                    if outcome is None:
+                        outcome = compile_cell(cell, session, tools.sandbox.name, signals)
+                        tools.history.record_outcome(cell, outcome)
+                        self._spend(compiled=1)
+                    made.append(self._judged(point, lease.toolchain, request, outcome, from_history=not fresh))
+        return (*known, *made)
+
+    def _judged(
+        self, point: Point, toolchain: Toolchain, request: CellRequest, outcome: Outcome, *, from_history: bool
+    ) -> Probe:
+        cell = cell_of(request, toolchain)
+        return Probe(
+            point=point,
+            toolchain=toolchain,
+            request=request,
+            cell_key=cell.key,
+            outcome=outcome,
+            judgement=judge_once(cell, outcome, self.profile, self.tools.objects, self.tools.history),
+            from_history=from_history,
+            seconds=outcome.seconds,
+        )
+
+    def _spend(self, *, fetched: int = 0, compiled: int = 0) -> None:
+        with self._lock:
+            self._spent = Cost(
+                toolchains_fetched=self._spent.toolchains_fetched + fetched,
+                cells_compiled=self._spent.cells_compiled + compiled,
+            )

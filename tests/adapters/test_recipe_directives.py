@@ -1,0 +1,375 @@
+"""Directives as recipes write them, and every way to get them wrong."""
+
+import re
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmio_bisect.adapters.recipe_directives import MAX_BYTES, parse_case, parse_function
+from mmio_bisect.domain.recipe import (
+    AccessShape,
+    Argument,
+    ArgumentKind,
+    Case,
+    ConstantWindow,
+    CoveredBytes,
+    Direction,
+    EachAccess,
+    ExactAccesses,
+    Expectation,
+    ExpectedAccess,
+    FunctionExpectation,
+    Language,
+    OptLevel,
+)
+from mmio_bisect.errors import InvalidRecipeError, UsageError
+
+GOOD = "//mmio: fn=f(mmio) accesses=store32+0\n"
+
+
+def parse(text: str | bytes, language: Language = Language.C) -> Case:
+    data = text if isinstance(text, bytes) else text.encode()
+    return parse_case(data, path=f"x.{language}", recipe="x", language=language, shipped=False)
+
+
+def only_function(directive: str) -> FunctionExpectation:
+    (function,) = parse(f"//mmio: {directive}\n").functions
+    return function
+
+
+def access(direction: Direction, width: int, offset: int, label: str | None = None) -> ExpectedAccess:
+    return ExpectedAccess(shape=AccessShape(direction=direction, width=width), offset=offset, label=label)
+
+
+# What is read
+
+
+def test_the_example_of_the_documentation_is_read_whole() -> None:
+    case = parse(
+        "// Two stores through a pointer\n"
+        "// that then moves on.\n"
+        "//mmio: issue=rust-lang/rust#131894 target=aarch64 opt=2,s\n"
+        "//mmio: fn=step(mmio) accesses=store32+0,load8+0x10\n"
+        "// not part of the heading\n"
+    )
+    assert case.description == "Two stores through a pointer that then moves on."
+    assert case.issue == "rust-lang/rust#131894"
+    assert case.targets == ("aarch64",)
+    assert case.opt_levels == (OptLevel.O2, OptLevel.OS)
+    assert case.functions == (
+        FunctionExpectation(
+            symbol="step",
+            arguments=(Argument(kind=ArgumentKind.WINDOW),),
+            expectation=ExactAccesses(accesses=(access(Direction.STORE, 32, 0), access(Direction.LOAD, 8, 16))),
+        ),
+    )
+
+
+def test_target_and_levels_have_defaults() -> None:
+    case = parse(GOOD)
+    assert case.targets == ("aarch64",)
+    assert case.opt_levels == (OptLevel.O1, OptLevel.O2, OptLevel.O3, OptLevel.OS)
+    assert (case.issue, case.constant_window, case.edition, case.description) == (None, None, None, "")
+
+
+def test_every_kind_of_argument_is_read() -> None:
+    function = only_function("fn=f(a:mmio,b:mmio-slice,c:holds(0x8),_,wide,float) accesses=a.store8+0,c.load16+2")
+    assert function.arguments == (
+        Argument(kind=ArgumentKind.WINDOW, label="a"),
+        Argument(kind=ArgumentKind.SLICE, label="b"),
+        Argument(kind=ArgumentKind.HOLDER, label="c", holds_at=8),
+        Argument(kind=ArgumentKind.OPAQUE),
+        Argument(kind=ArgumentKind.WIDE),
+        Argument(kind=ArgumentKind.FLOAT),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expectation"),
+    [
+        ("each=store32", EachAccess(shapes=(AccessShape(direction=Direction.STORE, width=32),))),
+        (
+            "each=load8,load16 min=2 max=4",
+            EachAccess(
+                shapes=(
+                    AccessShape(direction=Direction.LOAD, width=8),
+                    AccessShape(direction=Direction.LOAD, width=16),
+                ),
+                minimum=2,
+                maximum=4,
+            ),
+        ),
+        ("covers=store+0..0x400", CoveredBytes(direction=Direction.STORE, low=0, high=1024)),
+    ],
+)
+def test_the_other_expectations_are_read(text: str, expectation: Expectation) -> None:
+    assert only_function(f"fn=f(mmio) {text}").expectation == expectation
+
+
+def test_without_a_pointer_items_mean_the_constant_window() -> None:
+    case = parse("//mmio: window=0x9000000..0x9001000\n//mmio: fn=f(_) accesses=store32+0\n")
+    assert case.constant_window == ConstantWindow(low=0x9000000, high=0x9001000)
+
+
+def test_the_constant_window_may_be_named_beside_a_pointer_and_given_later() -> None:
+    case = parse("//mmio: fn=f(mmio) accesses=store32+0,window.load32+4\n//mmio: window=16..32\n")
+    assert str(case.functions[0]) == "f(mmio) accesses=store32+0,window.load32+4"
+
+
+def test_compiletest_keys_keep_their_meaning_and_other_ones_are_passed_over() -> None:
+    case = parse(
+        "//@ edition: 2021\n//@ compile-flags: -C 'target-feature=+lse'\n//@compile-flags: -g\n"
+        f"//@ only-aarch64\n//@[next] compile-flags: -x\n{GOOD}",
+        Language.RUST,
+    )
+    assert case.edition == "2021"
+    assert case.compile_flags == ("-C", "target-feature=+lse", "-g")
+
+
+def test_directives_of_llvm_ir_follow_a_semicolon() -> None:
+    case = parse("; Why.\n;mmio: fn=f(mmio) each=store32\n", Language.LLVM_IR)
+    assert (case.description, case.functions[0].symbol) == ("Why.", "f")
+
+
+# What is refused, and where
+
+WRONG: list[tuple[str, str]] = [
+    ("", "x.c:1: the file is empty"),
+    (" \n\n", "x.c:1: the file is empty"),
+    ("int x;\n", "x.c:1: the file has no directive"),
+    ("//mmio: issue=a#1\n", "x.c:1: no directive names a function"),
+    (f"{GOOD}//mmio:\n", "x.c:2: the directive is empty"),
+    (f"{GOOD}//mmio: opt\n", "x.c:2: `opt` is no pair; allowed: key=value"),
+    (f"{GOOD}//mmio: opt=\n", "x.c:2: key `opt` has no value"),
+    (f"{GOOD}//mmio: opts=2\n", "x.c:2: key `opts` is unknown (nearest: `opt`); allowed: issue, target, opt, window"),
+    (f"{GOOD}//mmio: opt=1 opt=2\n", "x.c:2: key `opt` stands twice on the line"),
+    (f"//mmio: opt=1\n{GOOD}//mmio: opt=2\n", "x.c:3: opt was given on line 1 already; allowed: opt= once in a file"),
+    (f"{GOOD}//mmio: opt=2,4\n", "x.c:2: optimisation level `4` is unknown; allowed: 0, 1, 2, 3, s, z"),
+    (f"{GOOD}//mmio: opt=2,2\n", "x.c:2: optimisation level `2` is named twice"),
+    (f"{GOOD}//mmio: target=arch64\n", "x.c:2: target `arch64` is unknown (nearest: `aarch64`); allowed: aarch64"),
+    (f"{GOOD}//mmio: window=8\n", "x.c:2: the window `8` is no range; allowed: LOW..HIGH"),
+    (f"{GOOD}//mmio: window=8..8\n", "x.c:2: the window `8..8` is empty; allowed: a LOW below HIGH"),
+    (f"{GOOD}//mmio: window=9..0x8\n", "x.c:2: the window `9..0x8` is empty"),
+    (f"{GOOD}//mmio: window=x..8\n", "x.c:2: LOW of the window `x` is no number; allowed: a decimal or 0x"),
+    (f"\n{GOOD}{GOOD}", "x.c:3: fn=f was given on line 2 already; allowed: one directive a function"),
+    ("//mmio: accesses=store32+0\n", "x.c:1: accesses= belongs to no function; allowed: fn=SYMBOL(…) before it"),
+    ("//mmio: each=store32 fn=f(mmio)\n", "x.c:1: each= belongs to no function"),
+    ("//mmio: min=1\n", "x.c:1: min= belongs to no function"),
+    ("//mmio: fn=f(mmio)\n", "x.c:1: function f expects nothing; allowed: exactly one of accesses, each and covers"),
+    ("//mmio: fn=f(mmio) each=load8 covers=load+0..1\n", "x.c:1: function f has both each and covers"),
+    ("//mmio: fn=f each=load8\n", "x.c:1: `f` is no function; allowed: SYMBOL(ARGUMENT,…)"),
+    ("//mmio: fn=f(mmio, _) each=load8\n", "x.c:1: `_)` is no pair"),
+    ("//mmio: fn=f(mmoi) each=load8\n", "x.c:1: argument `mmoi` is unknown (nearest: `mmio`); allowed: mmio, mmio-sl"),
+    ("//mmio: fn=f(mmio,) each=load8\n", "x.c:1: argument `` is unknown"),
+    (
+        "//mmio: fn=f(holds) each=load8\n",
+        "x.c:1: argument `holds` is unknown; allowed: mmio, mmio-slice, holds(OFFSET)",
+    ),
+    ("//mmio: fn=f(holds(-8)) each=load8\n", "x.c:1: the offset of holds `-8` is no number"),
+    ("//mmio: fn=f(mmio) accesses=store24+0\n", "x.c:1: width 24 is unknown; allowed: 8, 16, 32, 64, 128"),
+    ("//mmio: fn=f(mmio) accesses=store+0\n", "x.c:1: `store` is no access; allowed: load or store with a width"),
+    ("//mmio: fn=f(mmio) accesses=write32+0\n", "x.c:1: `write32` is no access"),
+    ("//mmio: fn=f(mmio) accesses=store32\n", "x.c:1: access `store32` has no offset"),
+    ("//mmio: fn=f(mmio) accesses=store32+-4\n", "x.c:1: offset `-4` is no number"),
+    ("//mmio: fn=f(mmio) accesses=store32+04\n", "x.c:1: offset `04` is no number"),
+    ("//mmio: fn=f(mmio) accesses=store32+0x10000000000000000\n", "x.c:1: offset `0x10000000000000000` is no number"),
+    ("//mmio: fn=f(mmio) accesses=store32+0,\n", "x.c:1: access `` has no offset"),
+    ("//mmio: fn=f(mmio) each=store32+0\n", "x.c:1: `store32+0` is no access"),
+    ("//mmio: fn=f(mmio) each=store32,store32\n", "x.c:1: `store32,store32` names a shape twice"),
+    ("//mmio: fn=f(mmio) each=store32 min=3 max=2\n", "x.c:1: max 2 is below min 3"),
+    ("//mmio: fn=f(mmio) each=store32 min=0\n", "x.c:1: min 0 would let a function pass"),
+    ("//mmio: fn=f(mmio) each=store32 max=many\n", "x.c:1: max `many` is no number"),
+    ("//mmio: fn=f(mmio) accesses=store32+0 min=1\n", "x.c:1: min counts nothing beside accesses"),
+    ("//mmio: fn=f(mmio) covers=store+0..4 max=1\n", "x.c:1: max counts nothing beside covers"),
+    (
+        "//mmio: fn=f(mmio) covers=store32+0..4\n",
+        "x.c:1: `store32+0..4` covers nothing; allowed: load or store without",
+    ),
+    ("//mmio: fn=f(mmio) covers=store+4..4\n", "x.c:1: the covered range `4..4` is empty"),
+    ("//mmio: fn=f(1a:mmio) each=load8\n", "x.c:1: label `1a` is no identifier"),
+    ("//mmio: fn=f(window:mmio) each=load8\n", "x.c:1: label `window` is reserved for the constant window"),
+    ("//mmio: fn=f(mmio,a:_) each=load8\n", "x.c:1: `a:_` has a label but does not point to the window"),
+    ("//mmio: fn=f(a:mmio,a:mmio) each=load8\n", "x.c:1: two arguments of f are labelled a"),
+    ("//mmio: fn=f(a:mmio,mmio) accesses=a.load8+0\n", "x.c:1: function f has 2 pointers to the window, not all of th"),
+    (
+        "//mmio: fn=f(a:mmio,b:mmio) accesses=load8+0\n",
+        "x.c:1: `load8+0` does not say which pointer of f it means; allowed: a.load8+0, b.load8+0, window.load8+0",
+    ),
+    ("//mmio: fn=f(a:mmio,b:mmio) covers=load+0..8\n", "x.c:1: covers cannot say which of the 2 pointers of f"),
+    ("//mmio: fn=f(dev:mmio) accesses=dve.load8+0\n", "x.c:1: label of f `dve` is unknown (nearest: `dev`)"),
+    ("//mmio: fn=f(mmio) accesses=-.load8+0\n", "x.c:1: label `-` is no identifier"),
+    ("\n//mmio: fn=f(_) each=load8\n", "x.c:2: nothing leads function f to the window; allowed: an argument that is"),
+    ("//mmio: fn=f(mmio) accesses=window.load8+0\n", "x.c:1: nothing leads function f to the window"),
+    (f"{GOOD}//  mmio: opt=2\n", "x.c:2: this looks like a directive but is not read as one; allowed: `//mmio:`"),
+    (f"{GOOD}/// mmio: opt=2\n", "x.c:2: this looks like a directive"),
+    (f"{GOOD}//MMIO: opt=2\n", "x.c:2: this looks like a directive"),
+    (f"{GOOD}/* mmio: opt=2 */\n", "x.c:2: this looks like a directive"),
+    (f"{GOOD}int x; //mmio: opt=2\n", "x.c:2: this looks like a directive"),
+    (f"{GOOD};mmio: opt=2\n", "x.c:2: this looks like a directive"),
+    ("\ufeff" + GOOD, "x.c:1: this looks like a directive"),
+    (f"{GOOD}//@ edition: 2021\n", "x.c:2: edition in a .c file means nothing; allowed: edition in .rs files"),
+    (f"{GOOD}//@ compile-flags -g\n", "x.c:2: compiletest's key compile-flags has no colon"),
+    (f"{GOOD}//@ compile-flags: 'a\n", "x.c:2: compile-flags `'a` cannot be split"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_a_mistake_is_named_with_its_line_and_what_is_allowed(text: str, message: str) -> None:
+    with pytest.raises(InvalidRecipeError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(message)
+    assert "; allowed: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("//@ edition: 2019\n", "x.rs:1: edition `2019` is unknown"),
+        ("//@ edition: 2018\n//@ edition: 2021\n", "x.rs:2: the edition was given already"),
+    ],
+)
+def test_an_edition_is_a_known_one_given_once(text: str, message: str) -> None:
+    with pytest.raises(InvalidRecipeError, match=re.escape(message)):
+        parse(text + GOOD, Language.RUST)
+
+
+def test_llvm_ir_refuses_the_directives_of_c() -> None:
+    with pytest.raises(InvalidRecipeError, match=r"^x.ll:1: this looks like a directive.*`;mmio:`"):
+        parse(GOOD, Language.LLVM_IR)
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_line() -> None:
+    with pytest.raises(InvalidRecipeError, match=r"^x.c:2: byte 0xff is not UTF-8"):
+        parse(GOOD.encode() + b"// \xff\n")
+
+
+def test_a_file_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(InvalidRecipeError, match=r"^x.c:1: the file has more than 1048576 bytes"):
+        parse(GOOD.encode() + b" " * MAX_BYTES)
+
+
+def test_a_message_shows_no_control_characters_and_no_endless_words() -> None:
+    with pytest.raises(InvalidRecipeError) as caught:
+        parse("//mmio: \x1b[31m" + "x" * 5000 + "=1\n")
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+# Laws
+
+words = st.sampled_from(
+    [
+        "fn=",
+        "f(",
+        "mmio",
+        "holds(8)",
+        ")",
+        "a:",
+        "_",
+        ",",
+        " ",
+        "\n",
+        "accesses=",
+        "each=",
+        "covers=",
+        "store32",
+        "load+",
+        "+0",
+        "0..4",
+        "min=1",
+        "max=",
+        "opt=2",
+        "window=",
+        "//mmio:",
+        "//@ edition: ",
+        "é",
+        "\r",
+        "9" * 30,
+        "window.",
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(words, max_size=30).map(lambda parts: "//mmio:" + "".join(parts))))
+def test_no_text_makes_the_parser_fail_but_with_its_own_error(text: str) -> None:
+    for language in Language:
+        with suppress(InvalidRecipeError):
+            parse(text.encode(errors="replace"), language)
+
+
+shapes = st.builds(AccessShape, direction=st.sampled_from(Direction), width=st.sampled_from([8, 16, 32, 64, 128]))
+offsets = st.integers(min_value=0, max_value=2**64 - 2)
+expectations = st.one_of(
+    st.lists(st.builds(ExpectedAccess, shape=shapes, offset=offsets), min_size=1, max_size=5).map(
+        lambda items: ExactAccesses(accesses=tuple(items))
+    ),
+    st.builds(
+        EachAccess,
+        shapes=st.lists(shapes, min_size=1, max_size=3, unique=True).map(tuple),
+        minimum=st.integers(min_value=1, max_value=9),
+        maximum=st.none() | st.integers(min_value=9, max_value=99),
+    ),
+    st.builds(
+        lambda direction, low, size: CoveredBytes(direction=direction, low=low, high=low + size),
+        st.sampled_from(Direction),
+        st.integers(min_value=0, max_value=2**32),
+        st.integers(min_value=1, max_value=2**32),
+    ),
+)
+arguments = st.builds(Argument, kind=st.sampled_from([ArgumentKind.OPAQUE, ArgumentKind.WIDE, ArgumentKind.FLOAT]))
+pointers = st.one_of(
+    st.builds(Argument, kind=st.sampled_from([ArgumentKind.WINDOW, ArgumentKind.SLICE])),
+    st.builds(Argument, kind=st.just(ArgumentKind.HOLDER), holds_at=offsets),
+)
+functions = st.builds(
+    FunctionExpectation,
+    symbol=st.from_regex(r"[A-Za-z_.$][A-Za-z0-9_.$]{0,8}", fullmatch=True),
+    arguments=st.builds(lambda before, pointer: (*before, pointer), st.lists(arguments, max_size=4), pointers),
+    expectation=expectations,
+)
+
+
+@given(functions)
+def test_a_function_is_read_as_it_is_written(function: FunctionExpectation) -> None:
+    assert parse_function(str(function)) == function
+    assert only_function(f"fn={function}") == function
+
+
+def test_a_function_alone_allows_any_access() -> None:
+    assert parse_function("f(mmio)").expectation == EachAccess(shapes=())
+
+
+@pytest.mark.parametrize("text", ["", "f", "f(mmio) opt=2", "f(mmio) accesses=store32"])
+def test_a_function_that_cannot_be_read_is_wrong_usage(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        parse_function(text)
+
+
+DIRECTIVE_LINES = ["//mmio: opt=2", "// mmio: opt=2", "\t  //mmio: opt=2", "//\tmmio:opt=2", "//mmio: opt=2\r"]
+OTHER_LINES = ["int x;", "// about mmio: nothing", "// mmio", "//@ only-x86", 'char *s = ";mmio:";']
+
+
+@pytest.mark.parametrize("line", DIRECTIVE_LINES)
+def test_what_is_read_as_a_directive_is_blanked(line: str) -> None:
+    case = parse(f"{GOOD}{line}\nint x;\n")
+    assert case.opt_levels == (OptLevel.O2,)
+    assert case.source == b"\n\nint x;\n"
+
+
+@pytest.mark.parametrize("line", OTHER_LINES)
+def test_what_is_not_read_as_a_directive_is_kept(line: str) -> None:
+    assert parse(f"{GOOD}{line}\n").source == f"\n{line}\n".encode()
+
+
+def test_blank_lines_before_a_directive_keep_their_number() -> None:
+    case = parse_case(
+        b"int x;\n\n\n//mmio: fn=f(mmio) each=load32\nint y;\n//\nmmio: no directive\n",
+        path="case.c",
+        recipe="case",
+        language=Language.C,
+        shipped=False,
+    )
+    assert case.source == b"int x;\n\n\n\nint y;\n//\nmmio: no directive\n"

@@ -1,0 +1,393 @@
+"""What the toolchain store promises to threads, to processes, and to whoever comes after a kill -9."""
+
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
+from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, DownloadError, StoreError
+
+
+def point(version: str) -> Point:
+    return Point(series="zig", version=version, sort_key=version)
+
+
+def toolchain(content: str) -> Toolchain:
+    return Toolchain(
+        digest=f"sha256:{hashlib.sha256(content.encode()).hexdigest()}",
+        family=CompilerFamily.CLANG,
+        tool=("bin/cc", "clang"),
+        arguments=("-isystem", "{toolchain}/include"),
+        version_text=f"cc {content}",
+        compiler_version="18.1.6",
+        llvm_version=None,
+        commit=None,
+        released=date(2026, 11, 1),
+    )
+
+
+def filling(content: str, *, then: Callable[[], None] = lambda: None) -> Callable[[Path], Toolchain]:
+    def fill(folder: Path) -> Toolchain:
+        assert list(folder.iterdir()) == []
+        (folder / "bin").mkdir()
+        (folder / "bin" / "cc").write_text(content)
+        then()
+        return toolchain(content)
+
+    return fill
+
+
+def refuse(_folder: Path) -> Toolchain:
+    raise AssertionError("it was to be in the store")
+
+
+def put(store: FolderToolchainStore, version: str, content: str, *, used: float | None = None) -> Path:
+    """Returns the entry's folder."""
+    with store.lease(point(version), filling(content)) as lease:
+        entry = lease.root.parent
+    if used is not None:
+        os.utime(entry / "toolchain.json", (used, used))
+    return entry
+
+
+def left_over(root: Path) -> list[Path]:
+    """Everything in the store that belongs to no finished entry."""
+    work = list((root / "work").iterdir()) if (root / "work").exists() else []
+    known = {"toolchain.json", "root", "points"}
+    entries = root / "entries"
+    strays = [path for entry in entries.iterdir() for path in entry.iterdir() if path.name not in known]
+    return [*work, *strays, *(path for path in root.iterdir() if path.name not in {"entries", "work"})]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(root: Path) -> FolderToolchainStore:
+    return FolderToolchainStore(root)
+
+
+def test_a_point_is_filled_once_and_then_found(store: FolderToolchainStore, root: Path) -> None:
+    assert store.known(point("1")) is None
+    with store.lease(point("1"), filling("one")) as first:
+        assert first.fetched
+        assert (first.root / "bin" / "cc").read_text() == "one"
+    with FolderToolchainStore(root).lease(point("1"), refuse) as second:
+        assert not second.fetched
+        assert second.toolchain == toolchain("one")
+    assert store.known(point("1")) == toolchain("one")
+    assert left_over(root) == []
+
+
+def test_asking_what_is_known_makes_no_folder(store: FolderToolchainStore, root: Path) -> None:
+    assert store.known(point("1")) is None
+    assert store.entries() == ()
+    assert not root.exists()
+
+
+def test_two_points_of_equal_content_share_an_entry(store: FolderToolchainStore, root: Path) -> None:
+    put(store, "1", "same")
+    put(store, "1.post1", "same")
+    (entry,) = store.entries()
+    assert entry.points == (point("1"), point("1.post1"))
+    assert store.known(point("1.post1")) == toolchain("same")
+    assert left_over(root) == []
+
+
+@pytest.mark.parametrize("version", ["24~++20261025103442+7e3c57157096", "../../up", "a/b", ".", "1.0+local"])
+def test_any_version_text_is_a_name_in_the_store(store: FolderToolchainStore, root: Path, version: str) -> None:
+    put(store, version, "one")
+    assert store.known(point(version)) == toolchain("one")
+    assert store.entries()[0].points == (point(version),)
+    assert left_over(root) == []
+    assert [path.name for path in root.parent.iterdir()] == ["store"]
+
+
+def test_a_failed_fill_leaves_nothing_and_can_be_tried_again(store: FolderToolchainStore, root: Path) -> None:
+    def fail() -> None:
+        raise DownloadError("broke off")
+
+    with pytest.raises(DownloadError), store.lease(point("1"), filling("one", then=fail)):
+        pass
+    assert list((root / "work").iterdir()) == []
+    assert store.known(point("1")) is None
+    put(store, "1", "one")
+
+
+def test_a_fill_that_leaves_no_tool_is_a_broken_toolchain(store: FolderToolchainStore) -> None:
+    with (
+        pytest.raises(BrokenToolchainError, match="no bin/cc in it"),
+        store.lease(point("1"), lambda _folder: toolchain("one")),
+    ):
+        pass
+
+
+def test_an_error_in_the_body_of_a_lease_is_passed_on_as_it_is(store: FolderToolchainStore) -> None:
+    with pytest.raises(PermissionError), store.lease(point("1"), filling("one")):
+        raise PermissionError(errno.EACCES, "somebody else's")
+
+
+@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, DiskFullError), (errno.EACCES, StoreError)])
+def test_what_the_disk_refuses_is_said_with_a_way_out(
+    store: FolderToolchainStore, root: Path, code: int, expected: type[Exception]
+) -> None:
+    def fail() -> None:
+        raise OSError(code, os.strerror(code), str(root / "x"))
+
+    with pytest.raises(expected, match="--store DIR"), store.lease(point("1"), filling("one", then=fail)):
+        pass
+
+
+def test_a_store_below_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = FolderToolchainStore(tmp_path / "file" / "store")
+    with pytest.raises(StoreError, match="Not a directory"), store.lease(point("1"), filling("one")):
+        pass
+
+
+def test_threads_that_want_the_same_point_have_it_filled_once(store: FolderToolchainStore) -> None:
+    fills = []
+
+    def use(_number: int) -> bool:
+        def slow() -> None:
+            fills.append(1)
+            time.sleep(0.1)
+
+        with store.lease(point("1"), filling("one", then=slow)) as lease:
+            return lease.fetched
+
+    with ThreadPoolExecutor(8) as pool:
+        fetched = list(pool.map(use, range(8)))
+    assert len(fills) == 1
+    assert sorted(fetched) == [False] * 7 + [True]
+
+
+def test_different_points_are_filled_at_the_same_time(store: FolderToolchainStore) -> None:
+    together = threading.Barrier(2, timeout=5)
+
+    def use(version: str) -> None:
+        with store.lease(point(version), filling(version, then=lambda: (together.wait(), None)[1])):
+            pass
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(use, ["1", "2"]))
+
+
+def test_points_of_equal_content_may_be_filled_at_the_same_time(store: FolderToolchainStore, root: Path) -> None:
+    together = threading.Barrier(2, timeout=5)
+
+    def use(version: str) -> None:
+        with store.lease(point(version), filling("same", then=lambda: (together.wait(), None)[1])):
+            pass
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(use, ["1", "2"]))
+    (entry,) = store.entries()
+    assert entry.points == (point("1"), point("2"))
+    assert left_over(root) == []
+
+
+def test_the_wait_for_another_filler_can_be_cancelled(store: FolderToolchainStore) -> None:
+    filling_begun, cancelled = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        filling_begun.set()
+        assert cancelled.wait(5)
+
+    with ThreadPoolExecutor(1) as pool:
+        holder = pool.submit(put, store, "1", "one")
+        holder.result()
+        filler = pool.submit(lambda: store.lease(point("2"), filling("two", then=hold)).__enter__())
+        assert filling_begun.wait(5)
+        with pytest.raises(CancelledError), store.lease(point("2"), refuse, cancelled=lambda: True):
+            pass
+        cancelled.set()
+        filler.result()
+
+
+PROCESS = """
+import hashlib, sys, time
+from pathlib import Path
+from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
+from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+
+root, version, log, seconds = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
+
+def fill(folder):
+    (folder / "bin").mkdir()
+    (folder / "bin" / "cc").write_text(version)
+    with log.open("a") as file:
+        file.write("filled\\n")
+    time.sleep(seconds)
+    return Toolchain(digest="sha256:" + hashlib.sha256(version.encode()).hexdigest(), family=CompilerFamily.CLANG,
+                     tool=("bin/cc",), version_text="", compiler_version="1", llvm_version=None, commit=None,
+                     released=None)
+
+with FolderToolchainStore(root).lease(Point(series="zig", version=version, sort_key=version), fill) as lease:
+    print("leased", lease.fetched, flush=True)
+    sys.stdin.read()
+"""
+
+
+def process(root: Path, version: str, log: Path, *, seconds: float = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(root), version, str(log), str(seconds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_processes_that_want_the_same_point_have_it_filled_once(root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    running = [process(root, "1", log, seconds=0.3) for _ in range(4)]
+    said = sorted(child.communicate("")[0] for child in running)
+    assert said == ["leased False\n"] * 3 + ["leased True\n"]
+    assert log.read_text() == "filled\n"
+
+
+def test_after_kill_9_in_the_middle_of_a_fill_the_next_opening_leaves_nothing_of_it(root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(root, "1", log, seconds=1000) as child:
+        wait_for(log.exists)
+        FolderToolchainStore(root)
+        assert (root / "work" / "zig@1" / "root" / "bin" / "cc").exists(), "a live one is left alone"
+        child.kill()
+        child.wait()
+    store = FolderToolchainStore(root)
+    assert list((root / "work").iterdir()) == []
+    assert store.known(point("1")) is None
+
+
+def test_after_kill_9_a_waiting_process_takes_over(store: FolderToolchainStore, root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(root, "1", log, seconds=1000) as child, ThreadPoolExecutor(1) as pool:
+        wait_for(log.exists)
+        waiting = pool.submit(put, store, "1", "one")
+        child.kill()
+        child.wait()
+        waiting.result(timeout=5)
+    assert store.known(point("1")) == toolchain("one")
+    assert left_over(root) == []
+
+
+def test_pruning_removes_the_least_recently_used_until_the_rest_fit(store: FolderToolchainStore, root: Path) -> None:
+    put(store, "1", "a" * 100, used=3000)
+    put(store, "2", "b" * 100, used=1000)
+    put(store, "3", "c" * 100, used=2000)
+    assert [entry.points[0].version for entry in store.entries()] == ["1", "3", "2"]
+    removed = store.prune(keep_bytes=250)
+    assert [entry.points[0].version for entry in removed] == ["2"]
+    assert [entry.points[0].version for entry in store.prune(keep_bytes=0)] == ["3", "1"]
+    assert store.entries() == ()
+    assert store.known(point("1")) is None
+    assert left_over(root) == []
+
+
+def test_a_lease_is_a_use(store: FolderToolchainStore) -> None:
+    put(store, "1", "one", used=1000)
+    put(store, "2", "two", used=2000)
+    with store.lease(point("1"), refuse):
+        pass
+    assert [entry.points[0].version for entry in store.entries()] == ["1", "2"]
+
+
+def test_what_a_thread_has_leased_is_not_pruned(store: FolderToolchainStore) -> None:
+    put(store, "2", "two")
+    with store.lease(point("1"), filling("one")) as lease, store.lease(point("1"), refuse):
+        assert {entry.points[0].version: entry.in_use for entry in store.entries()} == {"1": True, "2": False}
+        assert [entry.points[0].version for entry in store.prune(keep_bytes=0)] == ["2"]
+        assert (lease.root / "bin" / "cc").exists()
+    assert [entry.points[0].version for entry in store.prune(keep_bytes=0)] == ["1"]
+
+
+def test_what_another_process_has_leased_is_not_pruned_until_it_is_killed(
+    store: FolderToolchainStore, root: Path, tmp_path: Path
+) -> None:
+    with process(root, "1", tmp_path / "log") as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "leased True\n"
+        assert store.entries()[0].in_use
+        assert store.prune(keep_bytes=0) == ()
+        child.kill()
+        child.wait()
+    assert len(store.prune(keep_bytes=0)) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda entry: (entry / "toolchain.json").unlink(),
+        lambda entry: (entry / "toolchain.json").write_text("{"),
+        lambda entry: (entry / "toolchain.json").write_text("[]"),
+        lambda entry: (entry / "toolchain.json").write_text(json.dumps({"schema": 1, "toolchain": {}})),
+        lambda entry: (entry / "root" / "bin" / "cc").unlink(),
+        lambda entry: (entry / "root" / "bin" / "cc").write_text("short"),
+    ],
+    ids=["no record", "half a record", "a list", "no fields", "no tool", "a truncated tool"],
+)
+def test_a_damaged_entry_counts_as_absent_and_is_fetched_again(
+    store: FolderToolchainStore, root: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(put(store, "1", "whole content"))
+    assert store.known(point("1")) is None
+    assert store.entries() == ()
+    with store.lease(point("1"), filling("whole content")) as lease:
+        assert lease.fetched
+        assert (lease.root / "bin" / "cc").read_text() == "whole content"
+    assert left_over(root) == []
+
+
+def test_pruning_removes_damaged_entries_whatever_their_size(store: FolderToolchainStore, root: Path) -> None:
+    (put(store, "1", "one") / "toolchain.json").unlink()
+    assert store.prune(keep_bytes=1 << 40) == ()
+    assert list((root / "entries").iterdir()) == []
+
+
+def test_a_toolchain_survives_the_store_field_by_field(store: FolderToolchainStore) -> None:
+    whole = replace(toolchain("one"), llvm_version="18.1.6", commit="98bc6bf", released=None)
+
+    def fill(folder: Path) -> Toolchain:
+        filling("one")(folder)
+        return whole
+
+    with store.lease(point("1"), fill):
+        pass
+    assert store.known(point("1")) == whole
+
+
+def test_a_read_only_store_can_be_leased_from(
+    store: FolderToolchainStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "1", "one")
+
+    def read_only(path: object, *_words: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "utime", read_only)
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with FolderToolchainStore(root).lease(point("1"), refuse) as lease:
+        assert lease.toolchain == toolchain("one")

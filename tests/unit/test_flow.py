@@ -1,0 +1,201 @@
+"""What the data flow must find in flows.o, one function a situation, and what it must own up to."""
+
+from pathlib import Path
+
+import pytest
+
+from mmio_bisect.adapters.disassembler import disassemble_aarch64
+from mmio_bisect.adapters.object_file import read_object
+from mmio_bisect.adapters.recipe_files import parse_function
+from mmio_bisect.classify.judge import judge_image
+from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.domain.outcome import FunctionJudgement
+from mmio_bisect.domain.recipe import ConstantWindow
+from mmio_bisect.workflow.objects import Objects
+
+OBJECT = Path(__file__).parents[1] / "fixtures" / "objects" / "flows.o"
+UART = ConstantWindow(low=0x900_0000, high=0x900_1000)
+
+
+@pytest.fixture(scope="module")
+def image() -> CodeImage:
+    return Objects(read_object, {Architecture.AARCH64: disassemble_aarch64}).read(OBJECT.read_bytes())
+
+
+def judged(image: CodeImage, expectation: str, window: ConstantWindow | None = None) -> FunctionJudgement:
+    return judge_image(image, [parse_function(expectation)], window, ARM_ISV).functions[0]
+
+
+def found(function: FunctionJudgement) -> list[str]:
+    """The window's accesses as `label.store32+offset`, each way and register of an instruction apart."""
+    texts = []
+    for access in function.accesses:
+        place = "?" if access.window_offset is None else access.window_offset
+        ways = "+".join(access.transfer.directions)
+        texts.append(f"{access.label + '.' if access.label else ''}{ways}{access.transfer.width or '?'}+{place}")
+    return texts
+
+
+def defects(function: FunctionJudgement) -> list[str]:
+    return sorted({f"{defect.kind} {defect.access or '-'}" for defect in function.defects})
+
+
+FOLLOWED: list[tuple[str, list[str], list[str] | None]] = [
+    ("moved(mmio,_) accesses=store32+4", ["store32+4"], []),
+    ("stepped(mmio,_) accesses=store32+8", ["store32+8"], []),
+    ("far(mmio,_) accesses=store32+0x1008", ["store32+4104"], []),
+    ("spilled(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("spilled_as_pair(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("joined_alike(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("looped(mmio,_,_) each=store32", ["store32+?"], ["writeback-post store32"]),
+    ("looped_by_difference(mmio,_,_) each=store32", ["store32+?"], []),
+    ("indexed(mmio,_,_) each=store32", ["store32+?"], []),
+    ("calls_twice(mmio,_) accesses=store32+0,store32+4", ["store32+0", "store32+4"], []),
+    ("tail_calls(mmio,_) accesses=store32+8", ["store32+8"], []),
+    ("hands_over_nothing(mmio) accesses=store32+0", ["store32+0"], []),
+    ("panics(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("traps(mmio,_) accesses=store32+0,store32+4", ["store32+0", "store32+4"], []),
+    ("never_returns(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("ninth_argument(_,_,_,_,_,_,_,_,mmio) accesses=store32+0", ["store32+0"], []),
+    ("held(holds(8),_) accesses=store32+16,load32+4", ["store32+16", "load32+4"], []),
+    (
+        "held_twice(a:holds(0),b:holds(24),_) accesses=a.store32+0,b.store32+4",
+        ["a.store32+0", "b.store32+4"],
+        [],
+    ),
+    ("two_windows(a:mmio,b:mmio,_) accesses=b.store32+0,a.store32+4", ["b.store32+0", "a.store32+4"], []),
+    ("later_arguments(_,wide,mmio-slice,_) each=store32", ["store32+0"], []),
+    ("later_arguments(float,_,_,_,_,mmio,_) each=store32", ["store32+0"], []),
+    ("compared_only(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("prefetched(mmio,_) accesses=store32+0", ["store32+0"], []),
+    ("static_memory(mmio) accesses=store32+0", ["store32+0"], []),
+    ("moved(mmio,_)", ["store32+4"], []),
+]
+
+WRONG: list[tuple[str, list[str], list[str] | None]] = [
+    ("nothing(mmio) accesses=store32+0", [], ["missing store32+0"]),
+    ("nothing(mmio) each=store32", [], ["missing store32"]),
+    ("nothing(mmio) covers=store+0..4", [], ["missing store+0..4"]),
+    ("vanished(mmio) accesses=store32+0", [], ["missing -"]),
+    ("only_traps(mmio) accesses=store32+0", [], ["missing store32+0"]),
+    ("sometimes(mmio,_) accesses=store32+0", ["store32+0"], ["missing store32+0"]),
+    (
+        "either_order(mmio,_,_) accesses=store32+0,store32+4",
+        ["store32+0", "store32+4", "store32+4", "store32+0"],
+        ["reordered store32+0"],
+    ),
+    ("twice(mmio,_) accesses=store32+0", ["store32+0", "store32+0"], ["doubled store32+0"]),
+    ("halves(mmio,_) accesses=store32+0", ["store16+0", "store16+2"], ["torn store32+0"]),
+    ("halves(mmio,_) each=store32", ["store16+0", "store16+2"], ["torn store32"]),
+    ("halves(mmio,_) covers=store+0..4", ["store16+0", "store16+2"], []),
+    ("word_pair(mmio,_,_) accesses=store32+0,store32+4", ["store64+0"], ["pair store32+0", "pair store32+4"]),
+    ("word_pair(mmio,_,_) covers=store+0..8", ["store64+0"], ["pair store+0..8"]),
+    ("doubleword(mmio,_) accesses=store32+0,store32+4", ["store64+0"], ["merged store32+0", "merged store32+4"]),
+    ("doubleword(mmio,_) accesses=store32+0", ["store64+0"], ["widened store32+0"]),
+    ("doubleword(mmio,_) each=store32", ["store64+0"], ["widened store32"]),
+    ("doubleword(mmio,_) covers=store+0..4", ["store64+0"], ["widened store+0..4"]),
+    ("byte(mmio,_) accesses=store32+0", ["store8+0"], ["narrowed store32+0"]),
+    ("read_first(mmio,_) accesses=store32+0", ["load32+0", "store32+0"], ["extra -"]),
+    ("read_first(mmio,_) each=store32", ["load32+0", "store32+0"], ["extra -"]),
+    ("twice(mmio,_) covers=store+0..4", ["store32+0", "store32+0"], ["doubled store+0..4"]),
+    ("twice(mmio,_) each=store32 max=1", ["store32+0", "store32+0"], ["extra -"]),
+    ("twice(mmio,_) each=store32 min=3", ["store32+0", "store32+0"], ["missing store32"]),
+    (
+        "stepped_pair(mmio,_,_) accesses=store64+16,store64+24",
+        ["store128+16"],
+        ["pair store64+16", "pair store64+24", "writeback-pre store64+16", "writeback-pre store64+24"],
+    ),
+    (
+        "vector_loop(mmio,_,_) each=store32",
+        ["store128+?"],
+        ["simd-fp store32", "widened store32", "writeback-post store32"],
+    ),
+    ("zeroed_block(mmio) covers=store+0..64", ["store?+0"], None),
+    ("exclusively(mmio,_) each=load32,store32", ["load32+0", "store32+0"], ["exclusive load32", "exclusive store32"]),
+    ("copies_in(mmio,_) covers=store+0..64", ["store512+0"], ["libcall store+0..64"]),
+    ("copies_out(mmio,_) accesses=load64+0,load64+8", ["load128+0"], ["libcall load64+0", "libcall load64+8"]),
+    ("clears(mmio) accesses=store64+0,store32+8", ["store64+0", "store32+8"], ["libcall store64+0"]),
+    ("swaps_outlined(mmio,_) each=load32,store32", ["load+store?+0"], ["libcall -"]),
+]
+
+ESCAPING = [
+    ("spill_overwritten_in_part(mmio,_) each=store32", "missing store32"),
+    ("spill_read_in_part(mmio,_) each=store32", "part of a word"),
+    ("joined_at_two_offsets(mmio,_) accesses=store32+0", "not followed"),
+    ("joined_with_other_memory(mmio,_,_) each=store32", "something else on another"),
+    ("looped(mmio,_,_) accesses=store32+0", "in a loop"),
+    ("looped(mmio,_,_) covers=store+0..16", "which bytes"),
+    ("calls_itself(mmio,_) each=store32", "recursive"),
+    ("hands_over(mmio,_) accesses=store32+0", "handed to elsewhere"),
+    ("hands_over_a_spill(mmio) accesses=store32+0", "leads elsewhere"),
+    ("hands_over_by_register(mmio,_,_) accesses=store32+0", "x2 points to"),
+    ("jumps_by_register(mmio,_,_) accesses=store32+0", "where x2 points"),
+    ("aligned_down(mmio,_) each=store32", "computed from"),
+    ("cut_to_32_bits(mmio,_) each=store32", "low half"),
+    ("through_a_vector(mmio,_) each=store32", "computed from"),
+    ("not_an_instruction(mmio,_) each=store32", "not an instruction"),
+]
+
+
+@pytest.mark.parametrize(("expectation", "accesses", "wrong"), FOLLOWED + WRONG)
+def test_every_access_is_found_and_compared(
+    image: CodeImage, expectation: str, accesses: list[str], wrong: list[str] | None
+) -> None:
+    function = judged(image, expectation)
+    assert found(function) == accesses
+    if wrong is not None:
+        assert defects(function) == wrong
+
+
+@pytest.mark.parametrize(("expectation", "why"), ESCAPING)
+def test_what_is_not_followed_is_said(image: CodeImage, expectation: str, why: str) -> None:
+    function = judged(image, expectation)
+    texts = [f"{defect.kind} {defect.access}: {defect.why}" for defect in function.defects]
+    assert any(why in text for text in texts), texts
+    assert function.verdict == "bad"
+
+
+@pytest.mark.parametrize(
+    ("expectation", "window", "accesses", "wrong"),
+    [
+        ("constant(_) accesses=store32+0x30", UART, ["window.store32+48"], []),
+        ("constant(_) accesses=window.store32+0x30", UART, ["window.store32+48"], []),
+        ("constant(_) accesses=store32+0x30", ConstantWindow(low=0, high=0x1000), [], ["missing store32+48"]),
+        (
+            "constant_of_bits(_) accesses=store32+8",
+            ConstantWindow(low=0x0FFF_FFFF_FFFF_F000, high=0x1000_0000_0000_0000),
+            ["window.store32+8"],
+            [],
+        ),
+        ("constant_indexed(_,_) each=store32", UART, ["window.store32+?"], []),
+        ("constant_in_a_loop(_,_) each=store32", UART, ["window.store32+?"], []),
+        ("constant_or_argument(_,_,_) each=store32", UART, [], ["escapes -", "missing store32"]),
+        ("moved(mmio,_) accesses=store32+4", UART, ["store32+4"], []),
+    ],
+)
+def test_constant_addresses_are_followed(
+    image: CodeImage, expectation: str, window: ConstantWindow, accesses: list[str], wrong: list[str]
+) -> None:
+    function = judged(image, expectation, window)
+    assert found(function) == accesses
+    assert defects(function) == wrong
+
+
+def test_the_stack_is_never_counted(image: CodeImage) -> None:
+    function = judged(image, "spilled_as_pair(mmio,_) accesses=store32+0")
+    assert len(function.listing) == 4
+    assert len(function.accesses) == 1
+
+
+def test_a_callee_that_was_followed_is_in_the_listing_and_the_fingerprint(image: CodeImage) -> None:
+    own = judge_image(image, [parse_function("tail_calls(mmio,_)")], None, ARM_ISV)
+    assert {line.code for line in own.functions[0].listing} == {"tail_calls", "stores_one"}
+    assert own.functions[0].accesses[0].code == "stores_one"
+    alone = judge_image(image, [parse_function("stores_one(mmio,_)")], None, ARM_ISV)
+    assert own.fingerprint != alone.fingerprint
+
+
+def test_a_defect_names_its_instruction(image: CodeImage) -> None:
+    (defect,) = judged(image, "looped(mmio,_,_) each=store32").defects
+    assert (defect.code, defect.position, defect.instruction) == ("looped", 4, "str w2, [x0], #4")
