@@ -20,7 +20,7 @@ def acquire(
         fetched = source.fetch(point, folder, signals)
         return source.identify(fetched, ask_version(fetched.tool, folder, sandbox, signals))
 
-    return store.lease(point, fill)
+    return store.lease(point, fill, cancelled=signals.cancelled)
 
 
 def ask_version(tool: tuple[str, ...], root: Path, sandbox: Sandbox, signals: Signals) -> str:

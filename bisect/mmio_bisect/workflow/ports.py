@@ -52,7 +52,7 @@ class SeriesSource(Protocol):
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
 
-        Raises `DownloadError`, `CorruptArtefactError`.
+        Raises `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
         """
 
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
@@ -85,7 +85,9 @@ class ToolchainStore(Protocol):
     def known(self, point: Point) -> Toolchain | None:
         """The toolchain that a point became, if it is in the store."""
 
-    def lease(self, point: Point, fill: Callable[[Path], Toolchain]) -> AbstractContextManager[Lease]:
+    def lease(
+        self, point: Point, fill: Callable[[Path], Toolchain], *, cancelled: Callable[[], bool]
+    ) -> AbstractContextManager[Lease]:
         """Hold the point's toolchain, first having `fill` put it into an empty folder unless it is here.
 
         `fill` runs under a lock of its point, so that two processes never fetch the same one at the same time.
@@ -201,7 +203,10 @@ class OutcomeRecord:
 
 
 class History(Protocol):
-    """The database of objects, outcomes, judgements and runs. Every write is one transaction."""
+    """The database of objects, outcomes, judgements and runs. Every write is one transaction.
+
+    What is built on must be there: an outcome is recorded before its judgement and before the probe that names it.
+    """
 
     def toolchain_of(self, point: Point) -> Toolchain | None: ...
 

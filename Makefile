@@ -1,0 +1,40 @@
+# Each target does its whole set-up on a machine with Python 3.11 or later and make; nothing is installed outside .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+# pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint format benchmark clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	touch $(STAMP)
+
+demo: $(STAMP)  ## bisect two reproducers over real clangs: one that LLVM 18 broke, and the control that never broke
+	$(BIN)/mmio-bisect doctor
+	$(BIN)/mmio-bisect run store_then_step zig:0.8.0..0.17.1 --opt 2
+	$(BIN)/mmio-bisect run asm_accessor zig:0.8.0..0.17.1 --opt 2
+	$(BIN)/mmio-bisect history list
+
+test: $(STAMP)  ## all tests; PYTEST_ARGS narrows them
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
+	$(BIN)/python tests/benchmarks/answer_from_history.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -1,0 +1,100 @@
+"""The command line as a whole: its commands, and the one place where an error becomes an exit code."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from mmio_bisect import __version__
+from mmio_bisect.cli import check, doctor, exits, explain, history, output, recipes, run, series, toolchains
+from mmio_bisect.cli.wiring import Invocation, RealWiring, Wire
+from mmio_bisect.errors import CancelledError, MmioBisectError
+
+_EXAMPLES = """
+Examples:
+
+  mmio-bisect run store_then_step zig:0.8.0..0.17.1 --opt 2
+
+  mmio-bisect check --object driver.o --fn 'write_ring(mmio)'
+
+  mmio-bisect explain writeback-post
+
+MMIO_BISECT_… variables give options their defaults: MMIO_BISECT_STORE, MMIO_BISECT_DATABASE and so on.
+"""
+_LOOK = "Look things up"
+
+app = typer.Typer(
+    name="mmio-bisect",
+    help="Which compiler change made my device access impossible to emulate, and which change fixed it?",
+    epilog=f"{_EXAMPLES}\n{exits.help_text()}",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=run.EXAMPLES)(run.run)
+app.command(epilog=check.EXAMPLES)(check.check)
+app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
+app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
+app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)
+app.add_typer(series.app, name="series", rich_help_panel=_LOOK)
+app.add_typer(toolchains.app, name="toolchains", rich_help_panel=_LOOK)
+app.command(epilog=doctor.EXAMPLES, rich_help_panel=_LOOK)(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.show(f"mmio-bisect {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What holds for all commands."""
+
+
+def main(argv: Sequence[str] | None = None, *, wire: Wire = RealWiring) -> int:
+    """Run one command and return its exit code. `wire` makes the adapters from the settings."""
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    in_check = next((word for word in words if not word.startswith("-")), None) == "check"
+    try:
+        code = _run(words, wire)
+    except MmioBisectError as error:
+        prefix = "" if isinstance(error, CancelledError) else "error: "
+        output.note(f"{prefix}{error}")
+        return exits.in_check(error.exit_code) if in_check else error.exit_code
+    except typer.TyperException as error:  # Typer's own word on wrong usage
+        _explain_usage(error, words)
+        return exits.in_check(error.exit_code) if in_check else error.exit_code
+    except Exception:
+        if not in_check:
+            raise
+        traceback.print_exc()
+        return exits.CHECK_CRASHED
+    return code
+
+
+def _run(words: Sequence[str], wire: Wire) -> int:
+    command = typer.main.get_command(app)
+    invocation = Invocation(argv=tuple(words), wire=wire)
+    returned = command.main(args=list(words), prog_name="mmio-bisect", standalone_mode=False, obj=invocation)
+    return returned if isinstance(returned, int) else 0
+
+
+def _explain_usage(error: typer.TyperException, words: Sequence[str]) -> None:
+    if not words:  # the help was printed instead
+        return
+    output.note(f"error: {error.format_message()} `mmio-bisect --help` tells more.")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM is an interrupt like Ctrl-C: what is under way is cleaned up."""
+    raise KeyboardInterrupt

@@ -1,0 +1,173 @@
+"""`mmio-bisect check`: one compiler or one object file, with exit codes made for `git bisect run`."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import exits, options, output
+from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, wiring_of
+from mmio_bisect.domain.recipe import Case, ConstantWindow
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import MalformedObjectError, UsageError
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.checks import Checked
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect check store_then_step --compiler /usr/bin/clang --opt 2
+
+  mmio-bisect check --object driver.o --fn 'write_ring(mmio) accesses=store32+0,store32+4'
+
+  mmio-bisect check --object driver.o --fn 'reset()' --window 0x9000000..0x9001000
+
+  git bisect run mmio-bisect check store_then_step --compiler build/bin/clang --opt 2
+
+Exits with 0 good, 1 bad, 125 untestable, and 128 + the code of any error, at which `git bisect run` stops. Bad if any
+level is bad; untestable if any is and none is bad.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """The words of the command that both ways share."""
+
+    targets: list[str] | None
+    opts: list[str] | None
+    defects: list[str] | None
+    profile: str
+    sandbox: str
+    keep: Path | None
+
+
+def check(
+    context: typer.Context,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECIPE]", help="A recipe's name or file.", autocompletion=options.recipe_names),
+    ] = None,
+    compiler: Annotated[
+        Path | None, typer.Option("--compiler", metavar="PATH", help="The compiler to run on the recipe.")
+    ] = None,
+    object_file: Annotated[
+        Path | None, typer.Option("--object", metavar="FILE", help="An object file to judge as it is.")
+    ] = None,
+    function: Annotated[
+        list[str] | None,
+        typer.Option("--fn", metavar="TEXT", help="A function of the object, as in a recipe: 'f(mmio)'. Repeatable."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", metavar="LOW..HIGH", help="Constant addresses that are device memory."),
+    ] = None,
+    target: options.Targets = None,
+    opt: options.Opts = None,
+    defect: options.Defects = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    keep: options.Keep = None,
+    recipes: options.Recipes = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Judge one compiler or one object: 0 good, 1 bad, 125 untestable."""
+    from mmio_bisect.report.checks import checked_document, checked_text, worst  # noqa: PLC0415 - not for `--help`
+
+    wiring = wiring_of(context, Settings(recipes=recipes))
+    words = _Options(targets=target, opts=opt, defects=defect, profile=profile, sandbox=sandbox, keep=keep)
+    case = _case(wiring, recipe, compiler)
+    match compiler, object_file:
+        case Path(), None if case is not None:
+            if function or window:
+                raise UsageError("--fn and --window go with --object: with --compiler the recipe says what is judged.")
+            checked = _check_compiler(wiring, case, _found(compiler), words)
+        case None, Path():
+            checked = _check_object(wiring, case, object_file, function or [], window, words)
+        case _:
+            raise UsageError(
+                "Say what to check: either RECIPE --compiler PATH, or --object FILE with RECIPE or --fn 'f(mmio)'."
+            )
+    if as_json:
+        output.show_document(checked_document(case, checked))
+    else:
+        output.show(checked_text(checked))
+    return exits.of_verdict(worst(checked))
+
+
+def _case(wiring: Wiring, recipe: str | None, compiler: Path | None) -> Case | None:
+    if recipe is None:
+        return None
+    name = compiler.name if compiler else ""
+    families = {"rustc": CompilerFamily.RUSTC, "gcc": CompilerFamily.GCC}
+    guessed = next((family for word, family in families.items() if word in name), CompilerFamily.CLANG)
+    family = CompilerFamily.RUSTC if recipe.endswith(".rs") else guessed
+    return choose_case(wiring.recipes().find(recipe), recipe, family, compilers=name or family.value)
+
+
+def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> "list[Checked]":
+    from mmio_bisect.report.checks import Checked, Compiled  # noqa: PLC0415 - as above
+    from mmio_bisect.report.keep import keep_cell  # noqa: PLC0415
+    from mmio_bisect.workflow.check import check_compiler  # noqa: PLC0415
+    from mmio_bisect.workflow.judge import restrict  # noqa: PLC0415
+
+    permit_sandbox(words.sandbox, case)
+    requests = requests_of(case, options.targets(words.targets), options.opt_levels(words.opts))
+    kinds = options.defect_kinds(words.defects)
+    profile, sandbox, objects = options.profile(words.profile), wiring.sandbox(), wiring.objects()
+    checked = []
+    for request in requests:
+        toolchain, outcome, judgement = check_compiler(
+            request, compiler, sandbox=sandbox, objects=objects, profile=profile
+        )
+        judgement = restrict(judgement, kinds)
+        if words.keep:
+            keep_cell(words.keep, compiler.name, request, outcome, judgement)
+        compiled = Compiled(request=request, toolchain=toolchain, outcome=outcome)
+        checked.append(Checked(name=compiler.name, judgement=judgement, compiled=compiled))
+    return checked
+
+
+def _check_object(
+    wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, words: _Options
+) -> "list[Checked]":
+    from mmio_bisect.report.checks import Checked  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.check import check_object  # noqa: PLC0415
+    from mmio_bisect.workflow.judge import restrict  # noqa: PLC0415
+
+    if words.targets or words.opts or words.keep:
+        raise UsageError("--target, --opt and --keep go with --compiler: an object is judged as it is.")
+    expected = tuple(wiring.read_function(text) for text in functions) or (case.functions if case else ())
+    if not expected:
+        raise UsageError("Say what the object must do: name a RECIPE, or a function with --fn 'f(mmio)'.")
+    constant = _window(window) if window else case.constant_window if case else None
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MalformedObjectError(f"{path} cannot be read ({error.strerror}): name an ELF object file.") from error
+    profile, objects = options.profile(words.profile), wiring.objects()
+    try:
+        judgement = check_object(data, case_functions=expected, window=constant, profile=profile, objects=objects)
+    except MalformedObjectError as error:
+        raise MalformedObjectError(f"{path}: {error}") from error
+    return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(words.defects)))]
+
+
+def _found(compiler: Path) -> Path:
+    """A bare name is looked for as the shell does."""
+    where = None if compiler.exists() else shutil.which(compiler)
+    return Path(where) if where else compiler
+
+
+def _window(text: str) -> ConstantWindow:
+    low, dots, high = text.partition("..")
+    try:
+        window = ConstantWindow(low=int(low, 0), high=int(high, 0))
+    except ValueError:
+        window = ConstantWindow(low=0, high=0)
+    if not dots or window.low >= window.high:
+        raise UsageError(f"“{text}” is no window: write LOW..HIGH, as in 0x9000000..0x9001000.")
+    return window

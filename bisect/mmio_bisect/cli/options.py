@@ -1,0 +1,179 @@
+"""Options that mean the same in every command, and what their words become."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from mmio_bisect.classify.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.target import TARGETS, Target
+from mmio_bisect.errors import UsageError
+
+_WHERE = "Where things are"
+_WHAT = "What is judged"
+
+
+def _kinds(incomplete: str) -> list[str]:
+    return [kind.value for kind in DefectKind if kind.value.startswith(incomplete)]
+
+
+def series_names(incomplete: str) -> list[str]:
+    from mmio_bisect.cli.wiring import SERIES  # noqa: PLC0415 - for the shell's completion only
+
+    return [name for name in SERIES if name.startswith(incomplete)]
+
+
+def recipe_names(incomplete: str) -> list[str]:
+    from mmio_bisect.cli.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
+
+    return [name for name in RealWiring(Settings()).recipes().names() if name.startswith(incomplete)]
+
+
+def topic_names(incomplete: str) -> list[str]:
+    return _kinds(incomplete)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        envvar="MMIO_BISECT_DATABASE",
+        help="The history. Default: results/history.db in a checkout, else in the user's data folder.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        envvar="MMIO_BISECT_STORE",
+        help="The toolchain store. Default: in the user's cache folder.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Recipes = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipes",
+        metavar="DIR",
+        envvar="MMIO_BISECT_RECIPES",
+        help="A folder of recipes to use instead of those shipped.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="DIR",
+        envvar="MMIO_BISECT_KEEP",
+        help="Write source, object, command line and compiler output of every probe below DIR.",
+        rich_help_panel=_WHERE,
+    ),
+]
+SandboxName = Annotated[
+    str,
+    typer.Option(
+        "--sandbox",
+        metavar="auto|local",
+        envvar="MMIO_BISECT_SANDBOX",
+        help="Where compilers run. auto: locally, and only recipes that ship with the tool.",
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        envvar="MMIO_BISECT_TARGET",
+        help="Targets, repeated or with commas. Default: the recipe's.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Opts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--opt",
+        metavar="LEVEL",
+        envvar="MMIO_BISECT_OPT",
+        help="Optimisation levels (0, 1, 2, 3, s, z), repeated or with commas. Default: the recipe's.",
+        rich_help_panel=_WHAT,
+    ),
+]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        envvar="MMIO_BISECT_PROFILE",
+        help=f"What the hypervisor can emulate: {', '.join(PROFILES)}.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Defects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--defect",
+        metavar="KIND",
+        envvar="MMIO_BISECT_DEFECT",
+        help="Only these kinds make a verdict bad, repeated or with commas. Default: all (see `explain`).",
+        autocompletion=_kinds,
+        rich_help_panel=_WHAT,
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", metavar="N", min=1, envvar="MMIO_BISECT_JOBS", help="Probes at the same time.")
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask the series' source again, however fresh the listing is.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+
+DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name
+DEFAULT_SANDBOX = "auto"
+
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def opt_levels(words: Iterable[str] | None) -> tuple[OptLevel, ...]:
+    return _members(OptLevel, words, "optimisation level")
+
+
+def defect_kinds(words: Iterable[str] | None) -> frozenset[DefectKind] | None:
+    """None: all."""
+    return frozenset(_members(DefectKind, words, "defect kind")) or None
+
+
+def targets(words: Iterable[str] | None) -> tuple[Target, ...]:
+    found = []
+    for word in _split(words):
+        if word not in TARGETS:
+            raise UsageError(f"“{word}” is no target; there are {', '.join(TARGETS)}.")
+        found.append(TARGETS[word])
+    return tuple(dict.fromkeys(found))
+
+
+def profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise UsageError(f"“{name}” is no profile; there are {', '.join(PROFILES)}.")
+    return PROFILES[name]
+
+
+def _members(kind: type[Member], words: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
+    allowed = {member.value: member for member in kind}
+    found = []
+    for word in _split(words):
+        if word not in allowed:
+            raise UsageError(f"“{word}” is no {noun}; there are {', '.join(allowed)}.")
+        found.append(allowed[word])
+    return tuple(dict.fromkeys(found))
+
+
+def _split(words: Iterable[str] | None) -> list[str]:
+    return [part.strip() for word in words or () for part in word.split(",") if part.strip()]

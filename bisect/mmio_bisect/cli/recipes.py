@@ -1,0 +1,97 @@
+"""`mmio-bisect recipes`: the reproducers at hand."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
+from mmio_bisect.workflow.ports import RecipeBook
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect recipes list
+
+  mmio-bisect recipes show store_then_step
+
+  mmio-bisect recipes check my_driver.c my_driver.rs
+"""
+
+app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True, epilog=EXAMPLES)
+
+
+@app.command("list")
+def list_recipes(context: typer.Context, recipes: options.Recipes = None, as_json: options.AsJson = False) -> int:
+    """List the recipes and the languages of their cases."""
+    from mmio_bisect.report.documents import document, recipe_member  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.tables import columns  # noqa: PLC0415
+
+    book = wiring_of(context, Settings(recipes=recipes)).recipes()
+    found = [book.find(name) for name in book.names()]
+    if as_json:
+        output.show_document(document("recipes list", recipes=[recipe_member(recipe) for recipe in found]))
+    else:
+        rows = [(recipe.name, " ".join(language.value for language in recipe.languages)) for recipe in found]
+        output.show(columns(rows) + "\n")
+    return 0
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name or file.", autocompletion=options.recipe_names)
+    ],
+    recipes: options.Recipes = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show a recipe: what each case asks for, and its source."""
+    from mmio_bisect.report.documents import document, recipe_member  # noqa: PLC0415 - as above
+
+    found = wiring_of(context, Settings(recipes=recipes)).recipes().find(recipe)
+    if as_json:
+        output.show_document(document("recipes show", **recipe_member(found)))
+    else:
+        from mmio_bisect.report.recipes import recipe_text  # noqa: PLC0415 - as above
+
+        output.show(recipe_text(found))
+    return 0
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Default: all recipes.")] = None,
+    recipes: options.Recipes = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Read the directives of files, or of all recipes, and print every problem; exits with 12 if there is one."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.tables import counted  # noqa: PLC0415
+
+    wiring = wiring_of(context, Settings(recipes=recipes))
+    found = _problems_of(wiring.recipes(), files) if files else wiring.recipe_problems()
+    problems = [problem for _, problem in found if problem is not None]
+    if as_json:
+        output.show_document(document("recipes check", checked=[name for name, _ in found], problems=problems))
+    else:
+        summary = f"{counted(len(found), 'file')} read, {counted(len(problems), 'problem')}."
+        output.show("".join(f"{line}\n" for line in (*problems, summary)))
+    return InvalidRecipeError.exit_code if problems else 0
+
+
+def _problems_of(book: RecipeBook, files: list[Path]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((str(file), _problem_of(book, file)) for file in files)
+
+
+def _problem_of(book: RecipeBook, file: Path) -> str | None:
+    """A file that is there is meant as such, whatever recipe bears the same name."""
+    try:
+        book.find(f"{os.curdir}{os.sep}{file}" if file.is_file() and not file.is_absolute() else str(file))
+    except (InvalidRecipeError, UnknownRecipeError) as error:
+        return str(error)
+    return None

@@ -1,0 +1,39 @@
+"""From a recipe's name and the options to the cells that are asked for."""
+
+from collections.abc import Sequence
+
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
+from mmio_bisect.domain.target import TARGETS, Target
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import UnknownRecipeError
+
+
+def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers: str) -> Case:
+    """The case that a file name means, or else the first language that the compilers prefer.
+
+    `compilers` is how the error calls them. Raises `UnknownRecipeError`.
+    """
+    ending = name.rpartition(".")[2] if "." in name else ""
+    named = [case for case in recipe.cases if case.language.value == ending]
+    for language in family.languages:
+        for case in named or recipe.cases:
+            if case.language is language:
+                return case
+    has = _listed([case.language for case in named] or recipe.languages)
+    raise UnknownRecipeError(
+        f"{compilers} compiles {_listed(family.languages)}, but {name} is there in {has} only: "
+        "choose another recipe, or compilers for that language."
+    )
+
+
+def requests_of(case: Case, targets: Sequence[Target] = (), opts: Sequence[OptLevel] = ()) -> tuple[CellRequest, ...]:
+    """One for each target and level: those given, or else the case's own."""
+    chosen = targets or [TARGETS[name] for name in case.targets]
+    return tuple(
+        CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in (opts or case.opt_levels)
+    )
+
+
+def _listed(languages: Sequence[Language]) -> str:
+    return " and ".join(f".{language.value}" for language in languages) or "no language"

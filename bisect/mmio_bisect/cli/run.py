@@ -1,0 +1,152 @@
+"""`mmio-bisect run`: bisect a range of compilers."""
+
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import exits, options, output
+from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, typed, wiring_of
+from mmio_bisect.errors import CancelledError
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.documents import RunHead
+    from mmio_bisect.workflow.hunt import HuntRequest, HuntResult
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect run store_then_step zig:0.8.0..0.17.1 --opt 2
+
+  mmio-bisect run fill_loop zig:0.9..0.17 --defect writeback-post,writeback-pre --json
+
+  mmio-bisect run my_driver.c zig:.. --sandbox local --keep probes
+
+FROM and TO are versions or prefixes: FROM its oldest match, TO its newest; an empty end is the series' own.
+
+Exits with 0 when answered, 3 when only suspects can be named, 4 when verdicts contradict one another: the most severe
+of several levels. `mmio-bisect --help` lists the codes of errors.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """All that was asked for, every word checked, before anything is opened."""
+
+    head: "RunHead"
+    request: "HuntRequest"
+    wiring: Wiring
+
+
+def run(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name or file.", autocompletion=options.recipe_names)
+    ],
+    extent: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERIES:FROM..TO", help="Which compilers, both ends included.", autocompletion=options.series_names
+        ),
+    ],
+    target: options.Targets = None,
+    opt: options.Opts = None,
+    defect: options.Defects = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
+    ] = False,
+    jobs: options.Jobs = 2,
+    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    refresh: options.Refresh = False,
+    keep: options.Keep = None,
+    database: options.Database = None,
+    store: options.Store = None,
+    recipes: options.Recipes = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Bisect: find the first compiler whose verdict differs, and show the proof."""
+    from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
+    from mmio_bisect.workflow.ranges import parse_range, resolve_range  # noqa: PLC0415
+
+    text = parse_range(extent)
+    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
+    judged_as = options.profile(profile)
+    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    family = wiring.family(text.series)
+    case = choose_case(wiring.recipes().find(recipe), recipe, family, compilers=f"The series {text.series}")
+    permit_sandbox(sandbox, case)
+    found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
+    if found.reversed and not quiet:
+        output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
+    head = RunHead(
+        case=case,
+        series=text.series,
+        first=found.first,
+        last=found.last,
+        reversed=found.reversed,
+        profile=judged_as.name,
+        defects=kinds,
+        changed=changed,
+        argv=typed(context),
+    )
+    request = HuntRequest(
+        requests=requests_of(case, targets, levels),
+        points=found.points,
+        profile=judged_as,
+        defects=kinds,
+        changed=changed,
+        jobs=jobs,
+        argv=head.argv,
+        render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
+    )
+    result = _carry_out(_Plan(head=head, request=request, wiring=wiring), keep=keep, quiet=quiet)
+    _print(head, result, as_json=as_json)
+    return exits.of_answers(cell.answer for cell in result.answers)
+
+
+def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "HuntResult":
+    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.progress import expected_probes, watching  # noqa: PLC0415
+    from mmio_bisect.workflow.hunt import Toolbox, hunt  # noqa: PLC0415
+
+    request, wiring = plan.request, plan.wiring
+    expected = expected_probes(len(request.points), len(request.requests))
+    sink = partial(keep_probe, keep) if keep else None
+    with (
+        wiring.history() as history,
+        watching(
+            output.console(stderr=True), expected=expected, sink=sink, quiet=quiet, changed=request.changed
+        ) as events,
+    ):
+        tools = Toolbox(
+            source=wiring.source(plan.head.series),
+            store=wiring.store(),
+            sandbox=wiring.sandbox(),
+            objects=wiring.objects(),
+            history=history,
+        )
+        try:
+            return hunt(request, tools, events)
+        except KeyboardInterrupt:
+            resume = shlex.join(plan.head.argv)
+            raise CancelledError(f"Interrupted: {events.count} probes are kept; resume with: {resume}") from None
+
+
+def _print(head: "RunHead", result: "HuntResult", *, as_json: bool) -> None:
+    if as_json:
+        from mmio_bisect.report.documents import run_document  # noqa: PLC0415 - as above
+
+        output.show_document(run_document(head, run=result.run, answers=result.answers, cost=result.cost))
+        return
+    from mmio_bisect.report.answers import answer_text  # noqa: PLC0415 - as above
+
+    output.show(
+        answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
+    )

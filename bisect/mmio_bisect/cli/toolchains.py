@@ -1,0 +1,116 @@
+"""`mmio-bisect toolchains`: the compilers on this disk."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmio_bisect.domain.toolchain import Point
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect toolchains list
+
+  mmio-bisect toolchains fetch zig@0.13.0 zig:0.15..0.17
+
+  mmio-bisect toolchains prune --keep 2GiB
+"""
+
+_SIZE = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+app = typer.Typer(help="List, fetch and remove compilers on this disk.", no_args_is_help=True, epilog=EXAMPLES)
+
+
+@app.command("list")
+def list_toolchains(context: typer.Context, store: options.Store = None, as_json: options.AsJson = False) -> int:
+    """List the toolchains in the store, most recently used first."""
+    from mmio_bisect.report.documents import document, stored_member  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.toolchains import stored_text  # noqa: PLC0415
+
+    entries = sorted(
+        wiring_of(context, Settings(store=store)).store().entries(), key=lambda entry: entry.last_used, reverse=True
+    )
+    if as_json:
+        output.show_document(document("toolchains list", toolchains=[stored_member(entry) for entry in entries]))
+    else:
+        output.show(stored_text(entries))
+    return 0
+
+
+@app.command()
+def fetch(
+    context: typer.Context,
+    which: Annotated[
+        list[str], typer.Argument(metavar="SERIES@VERSION|SERIES:FROM..TO...", autocompletion=options.series_names)
+    ],
+    refresh: options.Refresh = False,
+    store: options.Store = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Fetch toolchains into the store, so that later runs need no network."""
+    from mmio_bisect.report.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.progress import watching  # noqa: PLC0415
+    from mmio_bisect.workflow.acquire import acquire  # noqa: PLC0415
+
+    wiring = wiring_of(context, Settings(store=store))
+    points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
+    toolchains, sandbox = wiring.store(), wiring.sandbox()
+    members = []
+    with watching(output.console(stderr=True), expected=len(points), quiet=quiet) as events:
+        for point in points:
+            source = wiring.source(point.series)
+            with acquire(point, source, toolchains, sandbox, events.fetching(point)) as lease:
+                events.dropped(point)
+                members.append({"point": str(point), "fetched": lease.fetched, **toolchain_member(lease.toolchain)})
+                if not as_json:
+                    state = "fetched" if lease.fetched else "was there"
+                    output.show(f"{point}  {compiler_name(lease.toolchain)}  {state}\n")
+    if as_json:
+        output.show_document(document("toolchains fetch", toolchains=members))
+    return 0
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    keep: Annotated[str, typer.Option("--keep", metavar="SIZE", help="What may stay, as in 2GiB.")],
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
+    from mmio_bisect.report.documents import document, stored_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.tables import counted, size_text  # noqa: PLC0415
+
+    size = _bytes(keep)
+    removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)
+    if as_json:
+        output.show_document(document("toolchains prune", removed=[stored_member(entry) for entry in removed]))
+    else:
+        freed = size_text(sum(entry.size for entry in removed))
+        output.show(f"{counted(len(removed), 'toolchain')} removed, {freed} freed.\n")
+    return 0
+
+
+def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]":
+    from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+
+    if "@" in words:
+        series, _, version = words.partition("@")
+        return matching_points(version, wiring.source(series).listing(refresh=refresh))
+    text = parse_range(words)
+    return resolve_range(text, wiring.source(text.series).listing(refresh=refresh)).points
+
+
+def _bytes(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"“{text}” is no size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
+    return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])

@@ -1,0 +1,225 @@
+"""The one place that names concrete adapters. Each is imported when it is first asked for, and no sooner.
+
+Commands ask a `Wiring` for what they need; tests hand `main()` another one.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.cli import output
+from mmio_bisect.domain.recipe import Case, FunctionExpectation
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import SandboxError, UnknownSeriesError, UsageError
+from mmio_bisect.workflow.ports import History, ObjectReader, RecipeBook, Sandbox, SeriesSource, ToolchainStore
+
+SERIES: Mapping[str, CompilerFamily] = {"zig": CompilerFamily.CLANG}
+
+if TYPE_CHECKING:
+    from mmio_bisect.adapters.recipe_files import RecipeFolder
+
+_CHECKOUT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are, as the options say; None: the default."""
+
+    database: str | None = None
+    store: Path | None = None
+    recipes: Path | None = None
+
+
+class Wiring(Protocol):
+    """The adapters, made on demand."""
+
+    def family(self, series: str) -> CompilerFamily:
+        """What a series consists of. Raises `UnknownSeriesError` with the nearest names."""
+
+    def source(self, series: str) -> SeriesSource:
+        """Raises `UnknownSeriesError` with the nearest names."""
+
+    def store(self) -> ToolchainStore: ...
+
+    def store_folder(self) -> Path:
+        """Where the store is, whether it is there yet or not."""
+
+    def sandbox(self) -> Sandbox: ...
+
+    def objects(self) -> ObjectReader: ...
+
+    def history(self) -> AbstractContextManager[History]: ...
+
+    def recipes(self) -> RecipeBook: ...
+
+    def read_function(self, text: str) -> FunctionExpectation:
+        """What `--fn` says: the words of an `mmio:` line after `fn=`. Raises `UsageError`."""
+
+    def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
+        """Every file of the recipe folder, and what is wrong with it."""
+
+    def isolation(self) -> frozenset[str]:
+        """What the kernel grants the local sandbox beyond limits. Raises `SandboxError`."""
+
+    def database_state(self) -> str:
+        """Where the history is and at which revision, without passwords. Raises `DatabaseError`."""
+
+
+Wire = Callable[[Settings], Wiring]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What `main()` hands to the commands: the words typed, and how to come by a `Wiring`."""
+
+    argv: tuple[str, ...]
+    wire: Wire
+
+
+def wiring_of(context: typer.Context, settings: Settings) -> Wiring:
+    invocation: Invocation = context.obj
+    return invocation.wire(settings)
+
+
+def typed(context: typer.Context) -> tuple[str, ...]:
+    """The whole command as a user can type it again."""
+    invocation: Invocation = context.obj
+    return ("mmio-bisect", *invocation.argv)
+
+
+def default_database() -> str:
+    """In a checkout its `results` folder, elsewhere the user's data folder."""
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "recipes").is_dir():
+        return f"sqlite:///{_CHECKOUT / 'results' / 'history.db'}"
+    import platformdirs  # noqa: PLC0415 - only where it is needed
+
+    return f"sqlite:///{platformdirs.user_data_path('mmio-bisect') / 'history.db'}"
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
+
+
+def cache_folder() -> Path:
+    import platformdirs  # noqa: PLC0415 - only where it is needed
+
+    return platformdirs.user_cache_path("mmio-bisect")
+
+
+def permit_sandbox(choice: str, case: Case | None) -> None:
+    """Refuse a sandbox that is not there, or that a foreign case may not be run in unasked.
+
+    Raises `SandboxError`, and `UsageError` for a name that means none.
+    """
+    match choice:
+        case "local":
+            return
+        case "auto" if case is None or case.shipped:
+            return
+        case "auto":
+            raise SandboxError(
+                f"{case.file_name if case else 'The recipe'} does not ship with mmio-bisect, and the local sandbox is "
+                "no wall against hostile source: pass --sandbox local if you trust it."
+            )
+        case "docker":
+            raise SandboxError("This version has no docker sandbox yet: pass --sandbox local.")
+        case _:
+            raise UsageError(f"“{choice}” is no sandbox; there are auto and local.")
+
+
+@dataclass(frozen=True, slots=True)
+class RealWiring:
+    """The adapters that ship with the tool."""
+
+    settings: Settings
+
+    def family(self, series: str) -> CompilerFamily:
+        if series not in SERIES:
+            from mmio_bisect.workflow.ranges import nearest  # noqa: PLC0415 - only for the message
+
+            near = nearest(series, tuple(SERIES))
+            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(SERIES)}."
+            raise UnknownSeriesError(f"There is no series “{series}”{hint}")
+        return SERIES[series]
+
+    def source(self, series: str) -> SeriesSource:
+        self.family(series)
+        from mmio_bisect.adapters.series.zig import ZigSeries  # noqa: PLC0415 - heavy, and not always needed
+
+        return ZigSeries(cache_folder() / "listings", warn=lambda sentence: output.note(f"warning: {sentence}"))
+
+    def store(self) -> ToolchainStore:
+        from mmio_bisect.adapters.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - as above
+
+        return FolderToolchainStore(self.store_folder())
+
+    def store_folder(self) -> Path:
+        return self.settings.store or cache_folder() / "toolchains"
+
+    def sandbox(self) -> Sandbox:
+        from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        return LocalSandbox()
+
+    def objects(self) -> ObjectReader:
+        return _LateObjects()
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        from mmio_bisect.adapters.history.sql_history import SqlHistory  # noqa: PLC0415 - as above
+
+        with SqlHistory.open(self.settings.database or default_database()) as history:
+            yield history
+
+    def recipes(self) -> RecipeBook:
+        return self._recipe_folder()
+
+    def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
+        checked = self._recipe_folder().check_all()
+        return tuple((str(file.path), None if file.error is None else str(file.error)) for file in checked)
+
+    def _recipe_folder(self) -> "RecipeFolder":
+        from mmio_bisect.adapters.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - as above
+
+        own = self.settings.recipes
+        return RecipeFolder(path=own or shipped_folder(), shipped=own is None)
+
+    def read_function(self, text: str) -> FunctionExpectation:
+        from mmio_bisect.adapters.recipe_directives import parse_function  # noqa: PLC0415 - as above
+
+        return parse_function(text)
+
+    def isolation(self) -> frozenset[str]:
+        from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        return frozenset(LocalSandbox().abilities())
+
+    def database_state(self) -> str:
+        from mmio_bisect.adapters.history.schema import HEAD  # noqa: PLC0415 - as above
+
+        url = self.settings.database or default_database()
+        with self.history() as history:
+            newest = history.runs(limit=1)
+        return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
+
+
+class _LateObjects:
+    """Loads the disassembler with the first object: an answer from history needs none."""
+
+    def __init__(self) -> None:
+        self._objects: ObjectReader | None = None
+
+    def read(self, data: bytes) -> CodeImage:
+        if self._objects is None:
+            from mmio_bisect.adapters.disassembler import disassemble_aarch64  # noqa: PLC0415 - as above
+            from mmio_bisect.adapters.object_file import read_object  # noqa: PLC0415 - as above
+            from mmio_bisect.workflow.objects import Objects  # noqa: PLC0415 - as above
+
+            self._objects = Objects(read_object, {Architecture.AARCH64: disassemble_aarch64})
+        return self._objects.read(data)

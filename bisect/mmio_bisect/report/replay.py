@@ -1,0 +1,129 @@
+"""A finished run read back: from its stored document and the outcomes in history to the values that `run` printed.
+
+So that `history show RUN` prints the answer again with the very code that printed it first. What was claimed comes
+from the document; code, defects and command lines come from the outcomes.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.recipe import Case, Language, OptLevel
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import CorruptDatabaseError
+from mmio_bisect.workflow.judge import restrict
+from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What `report.answers` needs to print the run again."""
+
+    answers: tuple[CellAnswer, ...]
+    cost: Cost
+    changed: bool
+    argv: tuple[str, ...]
+
+
+def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> Replay | None:
+    """None for a run that did not finish. Raises `CorruptDatabaseError` for a document that cannot be read."""
+    if record.document is None:
+        return None
+    try:
+        return _replay(json.loads(record.document), record, {found.cell_key: found for found in outcomes})
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptDatabaseError(
+            f"The document of run {record.id} cannot be read ({type(error).__name__}: {error}); repeat the run."
+        ) from error
+
+
+def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]) -> Replay:
+    kinds = None if members["defects"] is None else frozenset(map(DefectKind, members["defects"]))
+    probes = [
+        _probe(told, outcomes[told["cell"]], profile=record.profile, kinds=kinds)
+        for told in members["probes"]
+        if told["cell"] in outcomes
+    ]
+    return Replay(
+        answers=tuple(_cell_answer(told, probes, record, outcomes) for told in members["answers"]),
+        cost=Cost(**members["cost"]),
+        changed=members["changed"],
+        argv=record.argv,
+    )
+
+
+def _cell_answer(
+    told: Mapping[str, Any], probes: list[Probe], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]
+) -> CellAnswer:
+    target, opt = told["target"], told["opt"]
+    own = tuple(probe for probe in probes if (probe.request.target.name, probe.request.opt.value) == (target, opt))
+    text = next((found.case_text for found in outcomes.values()), b"")
+    language = record.case.rpartition(".")[2]
+    request = own[0].request if own else _request(record.recipe, language, text, target, opt)
+    return CellAnswer(request=request, answer=_answer(told), probes=own)
+
+
+def _answer(told: Mapping[str, Any]) -> Answer:
+    match told["kind"]:
+        case "culprit":
+            return Culprit(change=Change(told["change"]), last=_point(told["last"]), first=_point(told["first"]))
+        case "suspects":
+            return Suspects(
+                change=Change(told["change"]),
+                last=_point(told["last"]),
+                first=_point(told["first"]),
+                suspects=tuple(map(_point, told["suspects"])),
+            )
+        case "no-change":
+            return NoChange(
+                verdict=Verdict(told["verdict"]),
+                oldest=_point(told["oldest"]),
+                newest=_point(told["newest"]),
+                unprobed=told["unprobed"],
+            )
+        case "contradiction":
+            witnesses = ((_point(seen["toolchain"]), Verdict(seen["verdict"])) for seen in told["witnesses"])
+            return Contradiction(witnesses=tuple(witnesses))
+        case "nothing-testable":
+            return NothingTestable(probed=told["probed"], unprobed=told["unprobed"])
+        case other:
+            raise ValueError(f"no kind of answer: {other}")
+
+
+def _probe(
+    told: Mapping[str, Any], found: OutcomeRecord, *, profile: str, kinds: frozenset[DefectKind] | None
+) -> Probe:
+    verdict = Verdict(told["verdict"])
+    stored = [judgement for judgement in found.judgements if judgement.profile == profile]
+    if stored:
+        latest = max(stored, key=lambda judgement: judgement.rules)
+        judgement = replace(restrict(latest, kinds), verdict=verdict)
+    else:
+        judgement = Judgement(verdict=verdict, profile=profile, rules=0, reason=told["reason"])
+    return Probe(
+        point=_point(told["toolchain"]),
+        toolchain=found.toolchain,
+        request=_request(found.recipe, found.language, found.case_text, told["target"], told["opt"]),
+        cell_key=found.cell_key,
+        outcome=found.outcome,
+        judgement=judgement,
+        from_history=told["from_history"],
+        seconds=told["seconds"],
+    )
+
+
+def _request(recipe: str, language: str, text: bytes, target: str, opt: str) -> CellRequest:
+    """The case without its expectation, which printing does not need."""
+    case = Case(recipe=recipe, language=Language(language), text=text, functions=(), targets=(), opt_levels=())
+    return CellRequest(case=case, target=TARGETS[target], opt=OptLevel(opt))
+
+
+def _point(text: str) -> Point:
+    series, _, version = text.partition("@")
+    return Point(series=series, version=version, sort_key="")

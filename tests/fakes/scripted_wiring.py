@@ -1,0 +1,141 @@
+"""A wiring whose compilers are a script: which version makes which code. All else is as it ships.
+
+Versions stand in the order of the script; each is given what it does to `store_then_step`, or why it fails.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mmio_bisect.adapters.disassembler import disassemble_aarch64
+from mmio_bisect.classify.machine import Architecture, CodeImage, FunctionCode
+from mmio_bisect.cli.wiring import RealWiring, Settings
+from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.errors import CancelledError
+from mmio_bisect.workflow.ports import Command, Fetched, Finished, Sandbox, SeriesSource, Signals
+
+_GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
+_BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
+_CODE = {"good": _GOOD, "bad": _BAD}
+_TOOL = "bin/clang"
+
+
+@dataclass(slots=True)
+class Script:
+    """`failure` is raised by every fetch; `fetched` and `compiled` count what was done."""
+
+    does: Mapping[str, str]
+    failure: BaseException | None = None
+    fetched: list[str] = field(default_factory=list)
+    compiled: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedWiring(RealWiring):
+    """The real store, history and recipes around a script of compilers."""
+
+    script: Script
+
+    def source(self, series: str) -> SeriesSource:
+        self.family(series)
+        return _Source(self.script)
+
+    def sandbox(self) -> Sandbox:
+        return _Sandbox(self.script)
+
+    def objects(self) -> "_Objects":
+        return _Objects()
+
+
+def scripted(script: Script, settings: Settings) -> ScriptedWiring:
+    return ScriptedWiring(settings, script)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    script: Script
+    name: str = "zig"
+    summary: str = "compilers that do as they are told"
+
+    def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
+        points = tuple(
+            Point(series="zig", version=version, sort_key=f"{place:04}")
+            for place, version in enumerate(self.script.does)
+        )
+        return Listing(series="zig", points=points, asked_at=datetime(2026, 11, 1, tzinfo=UTC))
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        if self.script.failure is not None:
+            raise self.script.failure
+        signals.progress(2048, 2048)
+        tool = folder / _TOOL
+        tool.parent.mkdir()
+        tool.write_text(point.version)
+        with self.script.lock:
+            self.script.fetched.append(point.version)
+        return Fetched(digest=digest_of(point.version.encode()), tool=(_TOOL,), arguments=())
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        return Toolchain(
+            digest=fetched.digest,
+            family=CompilerFamily.CLANG,
+            tool=fetched.tool,
+            version_text=f"clang version {version_output}",
+            compiler_version=version_output,
+            llvm_version=version_output,
+            commit=None,
+            released=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sandbox:
+    script: Script
+    name: str = "local"
+
+    @contextmanager
+    def session(self, toolchain_root: Path) -> Iterator["_Session"]:
+        yield _Session(self.script, toolchain_root)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    script: Script
+    root: Path
+
+    def run(self, command: Command, signals: Signals) -> Finished:
+        if signals.cancelled():
+            raise CancelledError("told to stop")
+        version = (self.root / _TOOL).read_text()
+        if "--version" in command.argv:
+            return Finished(argv=command.argv, status=0, limit=None, output=version, product=None, seconds=0.0)
+        with self.script.lock:
+            self.script.compiled.append(version)
+        does = self.script.does[version]
+        made = does in _CODE
+        return Finished(
+            argv=command.argv,
+            status=0 if made else 1,
+            limit=None,
+            output="" if made else f"error: {does}",
+            product=does.encode() if made else None,
+            seconds=0.1,
+        )
+
+
+class _Objects:
+    def read(self, data: bytes) -> CodeImage:
+        code = b"".join(word.to_bytes(4, "little") for word in _CODE[data.decode()])
+        function = FunctionCode(
+            name="store_then_step",
+            section=1,
+            address=0,
+            size=len(code),
+            instructions=tuple(disassemble_aarch64(code)),
+        )
+        return CodeImage(architecture=Architecture.AARCH64, functions=(function,))

@@ -1,0 +1,203 @@
+"""The command line as a process: help, exit codes, quickness, `check` with a real compiler's objects."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mmio_bisect.cli import exits
+from mmio_bisect.cli.app import main
+from mmio_bisect.errors import CancelledError, MmioBisectError
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mmio_bisect", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **environment},
+    )
+
+
+def test_every_class_of_errors_has_an_exit_code_of_its_own() -> None:
+    codes = [found.exit_code for found in exits.error_classes()]
+    assert len(codes) == len(set(codes))
+    assert not {exits.ANSWERED, 1, exits.SUSPECTS_ONLY, exits.CONTRADICTED} & set(codes)
+
+
+def test_in_check_every_error_stops_git_bisect_and_none_is_the_mark_of_a_crash() -> None:
+    codes = [exits.in_check(found.exit_code) for found in exits.error_classes()]
+    assert all(128 <= code < exits.CHECK_CRASHED for code in codes)
+
+
+def test_help_lists_every_exit_code() -> None:
+    text = " ".join(run("--help").stdout.split())
+    for found in exits.error_classes():
+        assert f" {found.exit_code} " in text, found.__name__
+    assert "0 answered, 2 wrong usage, 3 suspects only, 4 contradiction" in text
+    assert "11 unknown recipe" in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "check",
+        "explain",
+        "doctor",
+        "history",
+        "recipes",
+        "series",
+        "toolchains",
+        "history show",
+        "recipes check",
+    ],
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    assert f"Usage: mmio-bisect {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "explain", "history", "recipes", "series", "toolchains"])
+def test_help_gives_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([command, "--help"])
+    assert f"mmio-bisect {command} " in capsys.readouterr().out.partition("Examples:")[2]
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout == "mmio-bisect 0.1.0\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = (
+        "sqlalchemy",
+        "alembic",
+        "capstone",
+        "elftools",
+        "docker",
+        "git",
+        "rich.progress",
+        "mmio_bisect.workflow.hunt",
+    )
+    program = (
+        "import sys; from mmio_bisect.cli.app import main; main(['run', '--help']); "
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stderr == "[]\n"
+
+
+def test_an_answer_from_history_loads_no_disassembler(tmp_path: Path) -> None:
+    program = (
+        "import sys; from mmio_bisect.cli.app import main; main(['history', 'list']); "
+        "print([name for name in ('capstone', 'elftools', 'pip') if name in sys.modules], file=sys.stderr)"
+    )
+    environment = {**os.environ, "MMIO_BISECT_DATABASE": f"sqlite:///{tmp_path / 'history.db'}"}
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, env=environment
+    )
+    assert said.stderr == "[]\n"
+
+
+def test_a_reader_who_goes_away_changes_nothing() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "mmio_bisect", "explain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_crash_of_check_is_not_taken_for_a_bad_commit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def crash(_settings: object) -> None:
+        raise ZeroDivisionError
+
+    assert main(["check", "store_then_step", "--compiler", "cc"], wire=crash) == exits.CHECK_CRASHED  # type: ignore[arg-type]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        main(["recipes", "list"], wire=crash)  # type: ignore[arg-type]
+
+
+def test_the_program_word_check_decides_and_not_an_argument_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "show", "check"]) == 11
+    assert main(["check", "--nonsense"]) == 130
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ((), 130, "either RECIPE --compiler PATH, or --object FILE"),
+        (("store_then_step",), 130, "either RECIPE --compiler PATH, or --object FILE"),
+        (("store_then_step", "--compiler", "/nowhere/cc"), 147, "There is no compiler at /nowhere/cc"),
+        (("nothing_like_it", "--compiler", "/nowhere/cc"), 139, "no recipe is named 'nothing_like_it'"),
+        (("--object", "/nowhere/f.o", "--fn", "f(mmio)"), 154, "/nowhere/f.o cannot be read"),
+        (("--object", "/dev/null"), 130, "name a RECIPE, or a function with --fn"),
+        (("--object", "/dev/null", "--fn", "f(mmio"), 130, "is no function"),
+        (("--object", "/dev/null", "--fn", "f(mmio)"), 154, "/dev/null: "),
+        (("--object", "/dev/null", "--fn", "f(mmio)", "--window", "4"), 130, "write LOW..HIGH"),
+        (("--object", "/dev/null", "--fn", "f(mmio)", "--opt", "2"), 130, "go with --compiler"),
+        (("store_then_step", "--compiler", "cc", "--fn", "f(mmio)"), 130, "--fn and --window go with --object"),
+    ],
+)
+def test_what_check_cannot_do_is_a_sentence_and_stops_git_bisect(
+    words: tuple[str, ...], code: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *words]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert sentence in said.err
+
+
+def test_recipes_are_listed_shown_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "list"]) == 0
+    assert "store_then_step  c rs\n" in capsys.readouterr().out
+    assert main(["recipes", "show", "store_then_step", "--json"]) == 0
+    case = json.loads(capsys.readouterr().out)["cases"][0]
+    assert case["functions"] == ["store_then_step(mmio) accesses=store32+0,store32+4"]
+    assert main(["recipes", "check"]) == 0
+    assert capsys.readouterr().out.endswith(" files read, 0 problems.\n")
+    wrong = tmp_path / "wrong.c"
+    wrong.write_text("//mmio: fnn=f(mmio)\n")
+    assert main(["recipes", "check", str(wrong), str(tmp_path / "none.c")]) == 12
+    problems = capsys.readouterr().out.splitlines()
+    assert problems[0].startswith(f"{wrong}:1: ")
+    assert "none.c" in problems[1]
+    assert problems[2] == "2 files read, 2 problems."
+
+
+def test_sigterm_is_an_interrupt() -> None:
+    program = (
+        "import os, signal; from mmio_bisect.cli import app\n"
+        "def stop(settings): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "raise SystemExit(app.main(['recipes', 'list'], wire=stop))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (said.returncode, said.stdout) == (CancelledError.exit_code, "")
+    assert "Traceback" not in said.stderr
+
+
+def test_help_is_quick() -> None:
+    """A second at most, on a busy machine: the best of three."""
+
+    def seconds() -> float:
+        begun = time.monotonic()
+        run("--help")
+        return time.monotonic() - begun
+
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+def test_errors_without_a_class_of_their_own_have_a_code_too() -> None:
+    assert MmioBisectError.exit_code == 10

@@ -1,0 +1,147 @@
+"""What a compiler's ending means, and the command lines it is asked with."""
+
+from dataclasses import replace
+
+import pytest
+from history_values import a_case, a_cell, a_judgement, a_toolchain
+
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
+from mmio_bisect.domain.recipe import Case, Language, OptLevel
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.errors import SandboxError
+from mmio_bisect.workflow.compile import cell_of, command_of, compile_cell
+from mmio_bisect.workflow.judge import compared, restrict
+from mmio_bisect.workflow.ports import Command, Finished, LimitHit, Signals
+
+
+class Ending:
+    """A sandbox session in which every command ends alike."""
+
+    def __init__(self, *, status: int = 0, limit: LimitHit | None = None, output: str = "", made: bool = False) -> None:
+        self._finished = Finished(
+            argv=("cc",), status=status, limit=limit, output=output, product=b"\x7fELF" if made else None, seconds=0.1
+        )
+
+    def run(self, command: Command, signals: Signals) -> Finished:  # noqa: ARG002
+        return self._finished
+
+
+class Quiet:
+    def cancelled(self) -> bool:
+        return False
+
+    def progress(self, done: int, total: int | None) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        (Ending(made=True), OutcomeKind.OBJECT),
+        (Ending(status=0), OutcomeKind.REJECTED),
+        (Ending(status=1, output="case.c:1:1: error: expected ';'"), OutcomeKind.REJECTED),
+        (Ending(status=1, made=True, output="error: late"), OutcomeKind.REJECTED),
+        (Ending(status=-11), OutcomeKind.CRASHED),
+        (Ending(status=1, output="fatal error: error in backend\nPLEASE submit a bug report"), OutcomeKind.CRASHED),
+        (Ending(status=101, output="error: internal compiler error: unexpected panic"), OutcomeKind.CRASHED),
+        (Ending(status=-9, limit=LimitHit.TIME), OutcomeKind.TIMED_OUT),
+        (Ending(status=-6, limit=LimitHit.MEMORY), OutcomeKind.OUT_OF_MEMORY),
+        (Ending(status=-9, limit=LimitHit.OUTPUT), OutcomeKind.OUTPUT_LIMIT),
+        (Ending(status=1, output="error: unknown target triple 'riscv64'"), OutcomeKind.TARGET_UNKNOWN),
+        (Ending(status=1, output="error[E0463]: can't find crate for `core`"), OutcomeKind.TARGET_UNKNOWN),
+    ],
+)
+def test_each_ending_has_its_kind(ending: Ending, kind: OutcomeKind) -> None:
+    outcome = compile_cell(a_cell(), ending, "local", Quiet())
+    assert outcome.kind is kind
+    assert (outcome.reason is None) == (kind is OutcomeKind.OBJECT)
+
+
+def test_a_kill_from_outside_is_no_outcome() -> None:
+    with pytest.raises(SandboxError, match="outside the sandbox"):
+        compile_cell(a_cell(), Ending(status=-9), "local", Quiet())
+
+
+def request(case: Case) -> CellRequest:
+    return CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.OS, extra_flags=("-mstrict-align",))
+
+
+def of_family(family: CompilerFamily) -> Toolchain:
+    return replace(a_toolchain(), family=family, tool=("bin/cc",), arguments=())
+
+
+@pytest.mark.parametrize(
+    ("family", "language", "command"),
+    [
+        (
+            CompilerFamily.CLANG,
+            Language.C,
+            (
+                "bin/cc --target=aarch64-unknown-linux-gnu -Os -fno-ident -nostdlibinc -c -O0 -mstrict-align "
+                "store.c -o case.o"
+            ),
+        ),
+        (
+            CompilerFamily.CLANG,
+            Language.LLVM_IR,
+            (
+                "bin/cc --target=aarch64-unknown-linux-gnu -Os -fno-ident -Wno-override-module -c -O0 -mstrict-align "
+                "store.ll -o case.o"
+            ),
+        ),
+        (CompilerFamily.GCC, Language.C, "bin/cc -Os -fno-ident -c -O0 -mstrict-align store.c -o case.o"),
+        (
+            CompilerFamily.RUSTC,
+            Language.RUST,
+            (
+                "bin/cc --target=aarch64-unknown-linux-gnu -Copt-level=s -Ccodegen-units=1 --crate-type=lib --emit=obj "
+                "--edition=2021 -O0 -mstrict-align store.rs -o case.o"
+            ),
+        ),
+    ],
+)
+def test_each_family_is_called_its_own_way(family: CompilerFamily, language: Language, command: str) -> None:
+    case = replace(a_case(), language=language, edition="2021", compile_flags=("-O0",))
+    cell = cell_of(request(case), of_family(family))
+    assert " ".join(command_of(cell).argv) == command
+    assert command_of(cell).inputs == ((case.file_name, case.source),)
+
+
+def test_a_cells_key_depends_on_source_toolchain_triple_and_flags_alone() -> None:
+    cell = cell_of(request(a_case()), a_toolchain())
+    expectation = a_case(directive=b"//mmio: fn=store(mmio) each=store32 max=1\n")
+    assert cell_of(request(expectation), a_toolchain()).key == cell.key
+    assert cell_of(request(a_case(source=b"int x;\n")), a_toolchain()).key != cell.key
+    assert cell_of(request(a_case()), a_toolchain("0.14.0")).key != cell.key
+    assert cell_of(replace(request(a_case()), opt=OptLevel.O2), a_toolchain()).key != cell.key
+    assert cell_of(replace(request(a_case()), extra_flags=()), a_toolchain()).key != cell.key
+
+
+def test_restricting_a_judgement_drops_other_defects() -> None:
+    bad = a_judgement(Verdict.BAD)
+    kinds = frozenset(defect.kind for defect in bad.defects)
+    assert restrict(bad, None) is bad
+    assert restrict(bad, kinds).verdict is Verdict.BAD
+    assert restrict(bad, frozenset({DefectKind.CACHE})).defects == ()
+
+
+def test_what_escaped_or_vanished_is_not_cleared_of_other_defects() -> None:
+    function = a_judgement(Verdict.BAD).functions[0]
+    for kind in (DefectKind.ESCAPES, DefectKind.MISSING):
+        blind = replace(function.defects[0], kind=kind, access=None, why="it is not there")
+        judgement = replace(a_judgement(Verdict.BAD), functions=(replace(function, defects=(blind,)),))
+        restricted = restrict(judgement, frozenset({DefectKind.PAIR}))
+        assert restricted.verdict is Verdict.UNTESTABLE
+        assert restricted.reason is not None
+        assert "it is not there" in restricted.reason
+        assert restrict(judgement, frozenset({kind})).verdict is Verdict.BAD
+
+
+def test_compared_judgements_are_bad_exactly_when_the_code_differs() -> None:
+    judgement = a_judgement(Verdict.BAD)
+    assert compared(judgement, judgement.fingerprint).verdict is Verdict.GOOD
+    assert compared(judgement, "sha256:other").verdict is Verdict.BAD
+    untestable = replace(judgement, verdict=Verdict.UNTESTABLE)
+    assert compared(untestable, "sha256:other").verdict is Verdict.UNTESTABLE

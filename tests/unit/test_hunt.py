@@ -1,0 +1,236 @@
+"""A hunt over scripted compilers: several levels, several workers, resumption, cancellation, faults."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from memory_history import MemoryHistory
+from scripted_wiring import Script, ScriptedWiring, scripted
+
+from mmio_bisect.adapters.recipe_files import shipped_folder
+from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, Suspects
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.domain.run import CellAnswer, Probe
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import DownloadError, NothingTestableError
+from mmio_bisect.workflow.hunt import HuntRequest, HuntResult, Toolbox, hunt
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Events, noted; `on_probe` may interfere."""
+
+    on_probe: Callable[[Probe], None] = lambda _: None
+    probes: list[Probe] = field(default_factory=list)
+    dropped_points: list[Point] = field(default_factory=list)
+
+    def begun(self, point: Point) -> None:
+        pass
+
+    def fetching(self, point: Point) -> "Watcher":  # noqa: ARG002
+        return self
+
+    def cancelled(self) -> bool:
+        return False
+
+    def progress(self, done: int, total: int | None) -> None:
+        pass
+
+    def probed(self, probe: Probe) -> None:
+        self.probes.append(probe)
+        self.on_probe(probe)
+
+    def dropped(self, point: Point) -> None:
+        self.dropped_points.append(point)
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    found = ScriptedWiring(Settings(store=tmp_path), Script({})).recipes().find("store_then_step.c")
+    assert shipped_folder().is_dir()
+    return found.cases[0]
+
+
+def script(text: str) -> Script:
+    """`g` good, `b` bad, `x` rejected; one version a letter."""
+    words = {"g": "good", "b": "bad", "x": "no such builtin"}
+    return Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
+
+
+def run(
+    compilers: Script,
+    case: Case,
+    folder: Path,
+    *,
+    history: MemoryHistory | None = None,
+    watcher: Watcher | None = None,
+    levels: Sequence[OptLevel] = (OptLevel.O2,),
+    jobs: int = 1,
+    **options: object,
+) -> HuntResult:
+    wiring = scripted(compilers, Settings(store=folder / "store"))
+    source = wiring.source("zig")
+    tools = Toolbox(
+        source=source,
+        store=wiring.store(),
+        sandbox=wiring.sandbox(),
+        objects=wiring.objects(),
+        history=history or MemoryHistory(),
+    )
+    request = HuntRequest(
+        requests=tuple(CellRequest(case=case, target=TARGETS["aarch64"], opt=level) for level in levels),
+        points=source.listing().points,
+        profile=ARM_ISV,
+        jobs=jobs,
+        render=lambda number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
+    )
+    return hunt(replace(request, **options), tools, watcher or Watcher())  # type: ignore[arg-type]
+
+
+def the_answer(result: HuntResult) -> CellAnswer:
+    (answer,) = result.answers
+    return answer
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+@pytest.mark.parametrize(("text", "change"), [("ggggggggbbbbbb", "introduced"), ("bbbggggggggggg", "fixed")])
+def test_the_culprit_is_found(case: Case, tmp_path: Path, text: str, change: str, jobs: int) -> None:
+    answer = the_answer(run(script(text), case, tmp_path, jobs=jobs)).answer
+    assert isinstance(answer, Culprit)
+    boundary = text.index("b") if change == "introduced" else text.index("g")
+    assert answer.change is Change(change)
+    assert (answer.last.version, answer.first.version) == (f"1.{boundary - 1}", f"1.{boundary}")
+
+
+def test_one_worker_needs_no_more_probes_than_promised(case: Case, tmp_path: Path) -> None:
+    compilers = script("g" * 7 + "b" * 13)
+    result = run(compilers, case, tmp_path)
+    assert len(compilers.compiled) <= 7
+    assert result.cost.cells_compiled == len(compilers.compiled)
+    assert result.cost.toolchains_fetched == len(compilers.fetched)
+
+
+def test_the_second_time_nothing_is_compiled_or_fetched(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("gggbbb"), MemoryHistory()
+    first = run(compilers, case, tmp_path, history=history)
+    done = len(compilers.compiled)
+    second = run(compilers, case, tmp_path, history=history)
+    assert the_answer(second).answer == the_answer(first).answer
+    assert len(compilers.compiled) == done
+    assert second.cost.cells_compiled == second.cost.toolchains_fetched == 0
+    assert all(probe.from_history for probe in the_answer(second).probes)
+
+
+def test_correcting_the_expectation_compiles_nothing(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("gggbbb"), MemoryHistory()
+    run(compilers, case, tmp_path, history=history)
+    done = len(compilers.compiled)
+    corrected = replace(case, text=case.text + b"//mmio: opt=2\n")
+    assert corrected.digest != case.digest
+    blanked = replace(corrected, text=case.text.replace(b"store32+4", b"store32+8"))
+    again = run(compilers, blanked, tmp_path, history=history)
+    assert len(compilers.compiled) == done
+    assert again.cost.cells_compiled == 0
+
+
+def test_all_levels_of_a_point_are_compiled_in_one_batch(case: Case, tmp_path: Path) -> None:
+    compilers = script("gggggbbb")
+    levels = (OptLevel.O1, OptLevel.O2, OptLevel.OS)
+    result = run(compilers, case, tmp_path, levels=levels)
+    assert len(result.answers) == 3
+    assert {answer.answer for answer in result.answers} == {result.answers[0].answer}
+    assert len(compilers.compiled) == 3 * len(set(compilers.compiled))
+    assert len(compilers.fetched) == len(set(compilers.fetched))
+
+
+def test_equal_ends_are_no_change_and_the_inside_is_left_alone(case: Case, tmp_path: Path) -> None:
+    answer = the_answer(run(script("bbbbbb"), case, tmp_path)).answer
+    assert isinstance(answer, NoChange)
+    assert (answer.verdict, answer.unprobed) == ("bad", 4)
+
+
+def test_untestable_points_beside_the_boundary_are_suspects(case: Case, tmp_path: Path) -> None:
+    answer = the_answer(run(script("ggxxbb"), case, tmp_path)).answer
+    assert isinstance(answer, Suspects)
+    assert [point.version for point in answer.suspects] == ["1.2", "1.3", "1.4"]
+
+
+def test_history_that_fits_no_single_boundary_is_a_contradiction(case: Case, tmp_path: Path) -> None:
+    history = MemoryHistory()
+    run(script("gggbbb"), case, tmp_path, history=history)
+    # The newest compiler has become another one, a good one: its point now means another toolchain.
+    newest = history.toolchain_of(Point(series="zig", version="1.0", sort_key="0000"))
+    assert newest is not None
+    history.remember_toolchain(Point(series="zig", version="1.5", sort_key="0005"), newest)
+    answer = the_answer(run(script("gggbbb"), case, tmp_path, history=history)).answer
+    assert isinstance(answer, Contradiction)
+    assert [verdict for _, verdict in answer.witnesses] == ["good", "bad", "good"]
+
+
+def test_a_case_that_compiles_nowhere_is_an_error_that_quotes_the_compiler(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(NothingTestableError, match=r"None of the 4 probed .* \(0 not probed\).*no such builtin"):
+        run(script("xxxx"), case, tmp_path)
+
+
+def test_only_the_defects_asked_for_count(case: Case, tmp_path: Path) -> None:
+    post = frozenset({DefectKind.WRITEBACK_POST})
+    pair = frozenset({DefectKind.PAIR})
+    assert isinstance(the_answer(run(script("gggb"), case, tmp_path, defects=post)).answer, Culprit)
+    assert isinstance(the_answer(run(script("gggb"), case, tmp_path, defects=pair)).answer, NoChange)
+
+
+def test_changed_takes_any_change_of_the_code(case: Case, tmp_path: Path) -> None:
+    result = run(script("bbbggg"), case, tmp_path, changed=True, jobs=3)
+    answer = the_answer(result).answer
+    assert isinstance(answer, Culprit)
+    assert (answer.change, answer.first.version) == (Change.INTRODUCED, "1.3")
+
+
+def test_changed_needs_an_oldest_point_that_makes_an_object(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(NothingTestableError, match=r"--changed compares with zig@1\.0"):
+        run(script("xbbggg"), case, tmp_path, changed=True)
+
+
+def test_an_infrastructure_error_is_raised_and_what_was_probed_is_kept(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("gggggbbb"), MemoryHistory()
+
+    def pull_the_plug(_: Probe) -> None:
+        compilers.failure = DownloadError("the index does not answer")
+
+    with pytest.raises(DownloadError):
+        run(compilers, case, tmp_path, history=history, watcher=Watcher(on_probe=pull_the_plug))
+    done = len(compilers.compiled)
+    assert done == 1
+    compilers.failure = None
+    result = run(compilers, case, tmp_path, history=history)
+    assert isinstance(the_answer(result).answer, Culprit)
+    assert len(compilers.compiled) == len(set(compilers.compiled))
+
+
+def test_an_interrupt_keeps_what_is_done(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("gggggbbb"), MemoryHistory()
+
+    def interrupt(_: Probe) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(compilers, case, tmp_path, history=history, watcher=Watcher(on_probe=interrupt), jobs=3)
+    before = set(compilers.compiled)
+    assert before
+    run(compilers, case, tmp_path, history=history)
+    assert len(compilers.compiled) == len(set(compilers.compiled))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("probe")]
+
+
+def test_every_probe_and_the_document_are_recorded(case: Case, tmp_path: Path) -> None:
+    history = MemoryHistory()
+    result = run(script("gggbbb"), case, tmp_path, history=history)
+    assert len(history.probes[result.run]) == len(the_answer(result).probes)
+    assert history.run(result.run).document == f"{result.run} 1 {result.cost.cells_compiled}"
