@@ -23,7 +23,7 @@ PAGES: dict[DefectKind, DefectPage] = {
     for page in (
         DefectPage(
             kind=DefectKind.WRITEBACK_POST,
-            title="post-indexed: the instruction also moves its base register, after the access",
+            title="the instruction also moves its base register, after the access",
             text=(
                 "`str w9, [x0], #4` stores and then adds 4 to x0. For an access with register writeback the "
                 "architecture leaves the syndrome invalid (ISV = 0), so the hypervisor knows neither register "
@@ -34,7 +34,7 @@ PAGES: dict[DefectKind, DefectPage] = {
         ),
         DefectPage(
             kind=DefectKind.WRITEBACK_PRE,
-            title="pre-indexed: the instruction also moves its base register, before the access",
+            title="the instruction also moves its base register, before the access",
             text=(
                 "`str w9, [x0, #4]!` adds 4 to x0 and stores there. As with post-index, writeback leaves the "
                 "syndrome invalid (ISV = 0) and the access cannot be emulated."
@@ -43,7 +43,7 @@ PAGES: dict[DefectKind, DefectPage] = {
         ),
         DefectPage(
             kind=DefectKind.PAIR,
-            title="pair: one instruction, two registers",
+            title="one instruction, two registers",
             text=(
                 "LDP, STP and their kin (LDNP, STNP, LDPSW, LDIAPP, STILP) move two registers; the syndrome "
                 "describes one, so it is left invalid (ISV = 0)."
@@ -112,55 +112,55 @@ PAGES: dict[DefectKind, DefectPage] = {
         ),
         DefectPage(
             kind=DefectKind.TORN,
-            title="torn: one access became several narrower ones",
+            title="one access became several narrower ones",
             text="The device sees several transactions where the source asked for one.",
             source=_EXPECTATION,
         ),
         DefectPage(
             kind=DefectKind.MERGED,
-            title="merged: several accesses became one wider one",
+            title="several accesses became one wider one",
             text="The device sees one transaction where the source asked for several.",
             source=_EXPECTATION,
         ),
         DefectPage(
             kind=DefectKind.WIDENED,
-            title="widened: the access touches more bytes than the source asked for",
+            title="the access touches more bytes than the source asked for",
             text="Neighbouring registers are read or written too.",
             source=_EXPECTATION,
         ),
         DefectPage(
             kind=DefectKind.NARROWED,
-            title="narrowed: the access touches fewer bytes than the source asked for",
+            title="the access touches fewer bytes than the source asked for",
             text="Part of the register is not read or written.",
             source=_EXPECTATION,
         ),
         DefectPage(
             kind=DefectKind.MISSING,
-            title="missing: an access, or the whole function, is not there",
+            title="an access, or the whole function, is not there",
             text="A volatile access is an observable effect; a compiler may not remove it.",
             source=f"{_EXPECTATION}; ISO C 5.1.2.3 §6",
         ),
         DefectPage(
             kind=DefectKind.EXTRA,
-            title="extra: an access that the source did not ask for",
+            title="an access that the source did not ask for",
             text="The device sees a transaction that nobody wrote.",
             source=_EXPECTATION,
         ),
         DefectPage(
             kind=DefectKind.DOUBLED,
-            title="doubled: an access is done more often than the source asked for",
+            title="an access is done more often than the source asked for",
             text="A register that is cleared by reading, or a FIFO, loses data.",
             source=f"{_EXPECTATION}; compare GCC PR105160",
         ),
         DefectPage(
             kind=DefectKind.REORDERED,
-            title="reordered: the accesses are in another order than in the source",
+            title="the accesses are in another order than in the source",
             text="Volatile accesses keep their order; a device depends on it.",
             source=f"{_EXPECTATION}; ISO C 5.1.2.3 §6",
         ),
         DefectPage(
             kind=DefectKind.ESCAPES,
-            title="escapes: the window's pointer goes where it is not followed",
+            title="the window's pointer goes where it is not followed",
             text=(
                 "The pointer is passed to unknown code, stored where it cannot be tracked, or computed in a way "
                 "that is not understood. There may be accesses that were not seen; that is never called good."

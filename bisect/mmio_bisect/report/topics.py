@@ -33,7 +33,7 @@ def encoding(word: int) -> tuple[str, JSON]:
         ("width", _width(transfer)),
         ("addressing", transfer.addressing.value),
         ("registers", f"{', '.join(transfer.registers) or 'none'} ({transfer.register_class})"),
-        ("syndrome", f"ISV = {int(transfer.syndrome_valid)}: {transfer.why}"),
+        ("syndrome", transfer.why),
         *((name, "emulated" if can else f"not emulated: {PROFILES[name].otherwise}") for name, can in emulated.items()),
     ]
     members: JSON = {
