@@ -7,8 +7,9 @@ disassembler.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from mmio_bisect.classify.aarch64 import base, general, memory_access
+from mmio_bisect.classify.aarch64 import memory_access
 from mmio_bisect.classify.aarch64_effects import integer_effects
+from mmio_bisect.classify.aarch64_forms import base, general
 from mmio_bisect.classify.bits import Pattern, pattern, signed
 from mmio_bisect.classify.machine import Instruction
 from mmio_bisect.classify.operations import (
