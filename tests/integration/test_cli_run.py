@@ -310,7 +310,7 @@ def test_every_command_has_a_versioned_document(terminal: Terminal, command: str
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("explain", "writeback-post  post-indexed: "),
+        ("explain", "writeback-post  the instruction also moves"),
         ("explain pair", "pair: one instruction, two registers"),
         ("explain 0xb8004409", "ISV = 0"),
         ("recipes show slice_fill.ll", "case      slice_fill.ll\n"),

@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None, *, wire: Wire = RealWiring) -> int:
     try:
         code = _run(words, wire)
     except MmioBisectError as error:
-        prefix = "" if isinstance(error, CancelledError) else "error: "
-        output.note(f"{prefix}{error}")
+        cancelled = isinstance(error, CancelledError)  # ends with a command that is to be copied
+        output.note(str(error) if cancelled else f"error: {output.sentence(str(error))}")
         return exits.in_check(error.exit_code) if in_check else error.exit_code
     except typer.TyperException as error:  # Typer's own word on wrong usage
         _explain_usage(error, words)

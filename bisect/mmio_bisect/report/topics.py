@@ -16,7 +16,7 @@ def all_defects() -> tuple[str, JSON]:
 def defect(kind: DefectKind) -> tuple[str, JSON]:
     page = PAGES[kind]
     members: JSON = {"kind": kind.value, "title": page.title, "text": page.text, "source": page.source}
-    return f"{kind}\n{page.title}\n\n{page.text}\n\nSource: {page.source}.\n", members
+    return f"{kind}: {page.title}\n\n{page.text}\n\nSource: {page.source}.\n", members
 
 
 def encoding(word: int) -> tuple[str, JSON]:
