@@ -1,24 +1,20 @@
 """The `zig` series against a package index of our own, with pip itself in between, and small wheels made here."""
 
-import base64
-import hashlib
-import io
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback_index import FILES, Index, answer, not_there, serving, wheel
 from packaging.version import Version
 
 from mmio_bisect.adapters.series.pip_process import PipResult, explain
@@ -33,116 +29,6 @@ from mmio_bisect.errors import (
     DownloadError,
 )
 from mmio_bisect.workflow.ports import Fetched
-
-PROGRAM = b"#!/bin/sh\necho 'clang version 18.1.6'\n"
-HEADER = b"#define NULL 0\n"
-FILES = {
-    "ziglang/__init__.py": b"",
-    "ziglang/zig": PROGRAM,
-    "ziglang/lib/include/stddef.h": HEADER,
-    "ziglang/lib/libc/musl/src/abs.c": b"int abs(int a) { return a < 0 ? -a : a; }\n",
-}
-
-
-def hash_of(content: bytes) -> str:
-    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-
-
-def wheel(version: str, files: dict[str, bytes] | None = None, *, record: dict[str, bytes] | None = None) -> bytes:
-    """A wheel of `files`, whose RECORD is right unless it is to be of other files."""
-    info = f"ziglang-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: ziglang\nVersion: {version}\n".encode()
-    everything = (FILES if files is None else files) | {
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n",
-    }
-    lines = [f"{name},{hash_of(content)},{len(content)}" for name, content in (everything | (record or {})).items()]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in everything.items():
-            file.writestr(name, content)
-        file.writestr(f"{info}/RECORD", "\n".join([*lines, f"{info}/RECORD,,"]))
-    return archive.getvalue()
-
-
-class Index:
-    """A simple index (PEP 503) on the loopback device, that can be told to misbehave."""
-
-    def __init__(self) -> None:
-        self.wheels: dict[str, bytes] = {}
-        self.promised: dict[str, str] = {}
-        self.asked: list[str] = []
-        self.serve_wheel: Callable[[BaseHTTPRequestHandler, bytes], None] = _answer
-        self.stalled, self.let_go = threading.Event(), threading.Event()
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    index.answer(self)
-
-            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - the base's name
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/simple"
-
-    def add(self, version: str, content: bytes | None = None, *, promised: bytes | None = None) -> None:
-        name = f"ziglang-{version}-py3-none-any.whl"
-        self.wheels[name] = wheel(version) if content is None else content
-        self.promised[name] = hashlib.sha256(self.wheels[name] if promised is None else promised).hexdigest()
-
-    def digest(self, version: str) -> str:
-        return f"sha256:{hashlib.sha256(self.wheels[f'ziglang-{version}-py3-none-any.whl']).hexdigest()}"
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked.append(request.path)
-        name = request.path.rsplit("/", 1)[-1]
-        if request.path == "/simple/ziglang/":
-            links = "".join(f'<a href="/files/{name}#sha256={self.promised[name]}">{name}</a>' for name in self.wheels)
-            _answer(request, f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), kind="text/html")
-        elif name in self.wheels:
-            self.serve_wheel(request, self.wheels[name])
-        else:
-            request.send_error(404)
-
-    def truncate(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
-        _head(request, len(content))
-        request.wfile.write(content[: len(content) // 2])
-
-    def stall(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
-        _head(request, len(content))
-        request.wfile.write(content[: len(content) // 2])
-        request.wfile.flush()
-        self.stalled.set()
-        self.let_go.wait(60)
-
-    def stop(self) -> None:
-        self.let_go.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def _head(request: BaseHTTPRequestHandler, length: int, kind: str = "application/octet-stream") -> None:
-    request.send_response(200)
-    request.send_header("Content-Type", kind)
-    request.send_header("Content-Length", str(length))
-    request.end_headers()
-
-
-def _answer(request: BaseHTTPRequestHandler, content: bytes, kind: str = "application/octet-stream") -> None:
-    _head(request, len(content), kind)
-    request.wfile.write(content)
-
-
-def _not_there(request: BaseHTTPRequestHandler, _content: bytes) -> None:
-    request.send_error(404)
 
 
 class Recorder:
@@ -162,13 +48,10 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     for name in list(os.environ):
         if name.upper().startswith("PIP_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    index = Index()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", index.url)
-    try:
+    with serving() as index:
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
         yield index
-    finally:
-        index.stop()
 
 
 @pytest.fixture
@@ -334,7 +217,7 @@ def test_a_download_that_breaks_off_once_is_resumed(index: Index, tmp_path: Path
     index.add("0.13.0")
 
     def truncate_once(request: BaseHTTPRequestHandler, content: bytes) -> None:
-        index.serve_wheel = _answer
+        index.serve_wheel = answer
         index.truncate(request, content)
 
     index.serve_wheel = truncate_once
@@ -344,7 +227,7 @@ def test_a_download_that_breaks_off_once_is_resumed(index: Index, tmp_path: Path
 
 def test_a_wheel_that_is_gone_is_a_download_error(index: Index, series: ZigSeries, folder: Path) -> None:
     index.add("0.13.0")
-    index.serve_wheel = _not_there
+    index.serve_wheel = not_there
     with pytest.raises(DownloadError, match="404"):
         series.fetch(point("0.13.0"), folder, Recorder())
 
