@@ -1,5 +1,6 @@
 """What the data flow must find in flows.o, one function a situation, and what it must own up to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ FOLLOWED: list[tuple[str, list[str], list[str] | None]] = [
     ("prefetched(mmio,_) accesses=store32+0", ["store32+0"], []),
     ("static_memory(mmio) accesses=store32+0", ["store32+0"], []),
     ("moved(mmio,_)", ["store32+4"], []),
+    ("copied_holder(holds(8),_) accesses=store32+0", ["store32+0"], []),
+    ("pointer_or_null(mmio,_,_) accesses=store32+0", ["store32+0"], []),
+    ("reports_failure(mmio) accesses=store32+4", ["store32+4"], []),
+    ("offset_from_elsewhere(mmio) each=store32", ["store32+?"], []),
+    ("offset_from_the_device(mmio,_) each=load64,store32,store64", ["store64+0", "load64+0", "store32+?"], []),
+    ("signed_index(mmio,_) each=store32", ["store32+?"], []),
+    ("leaves_by_a_condition(mmio,_) each=store32", ["store32+0", "store32+4"], ["writeback-pre store32"]),
 ]
 
 WRONG: list[tuple[str, list[str], list[str] | None]] = [
@@ -135,6 +143,10 @@ ESCAPING = [
     ("cut_to_32_bits(mmio,_) each=store32", "low half"),
     ("through_a_vector(mmio,_) each=store32", "computed from"),
     ("not_an_instruction(mmio,_) each=store32", "not an instruction"),
+    ("either_holder(a:holds(8),b:holds(8),_) each=store32", "unknown offset"),
+    ("stored_at_an_index(mmio,_,_) each=store32", "stored where it is not followed"),
+    ("runs_out(mmio,_) each=store32", "runs past the end"),
+    ("swapped_out_of_memory(mmio,_) each=store32", "loaded in a way that is not followed"),
 ]
 
 
@@ -169,6 +181,7 @@ def test_what_is_not_followed_is_said(image: CodeImage, expectation: str, why: s
             [],
         ),
         ("constant_indexed(_,_) each=store32", UART, ["window.store32+?"], []),
+        ("constant_before(_,_) each=store32", UART, ["window.store32+?"], []),
         ("constant_in_a_loop(_,_) each=store32", UART, ["window.store32+?"], []),
         ("constant_or_argument(_,_,_) each=store32", UART, [], ["escapes -", "missing store32"]),
         ("moved(mmio,_) accesses=store32+4", UART, ["store32+4"], []),
@@ -199,3 +212,13 @@ def test_a_callee_that_was_followed_is_in_the_listing_and_the_fingerprint(image:
 def test_a_defect_names_its_instruction(image: CodeImage) -> None:
     (defect,) = judged(image, "looped(mmio,_,_) each=store32").defects
     assert (defect.code, defect.position, defect.instruction) == ("looped", 4, "str w2, [x0], #4")
+
+
+def test_a_callee_is_found_by_its_place_and_not_by_its_name(image: CodeImage) -> None:
+    looped = image.function("looped")
+    assert looped is not None
+    decoy = replace(looped, name="stores_one", section=99)
+    doubled = CodeImage(architecture=image.architecture, functions=(decoy, *image.functions))
+    function = judged(doubled, "calls_twice(mmio,_) accesses=store32+0,store32+4")
+    assert found(function) == ["store32+0", "store32+4"]
+    assert defects(function) == []

@@ -9,7 +9,7 @@ from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Trans
 from mmio_bisect.domain.recipe import Direction
 
 NEVER_RETURNS = re.compile(
-    r"9panicking|_fail(ed)?(17h|\b)|^abort$|^_?exit$|__stack_chk_fail|__assert|__ubsan_handle_.*_abort"
+    r"^_(ZN|R)\w*(4core|3std|5alloc)\w*(9panicking|_fail(ed)?(17h|\b))|^abort$|^_?exit$|__stack_chk_fail|__assert|__ubsan_handle_.*_abort"
 )
 """Panics and aborts (`core::panicking`, `abort`): not handed the window, whatever registers hold."""
 
@@ -50,12 +50,17 @@ _ROUTINES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryAccess:
-    """What a call does to memory: each address with its transfer."""
+    """What a call does to memory: each address with its transfer.
+
+    `size` is the number of bytes, None if not known. With `copies` the second address's bytes go to the first.
+    """
 
     accesses: tuple[tuple[Transfer, Value], ...]
     returns_first: bool
+    size: int | None
+    copies: bool
 
 
 def library_access(symbol: str, state: State) -> LibraryAccess | None:
@@ -68,7 +73,12 @@ def library_access(symbol: str, state: State) -> LibraryAccess | None:
                 (_transfer(symbol, directions, width), state.get(register))
                 for register, directions in routine.addresses
             )
-            return LibraryAccess(accesses, routine.returns_first)
+            return LibraryAccess(
+                accesses=accesses,
+                returns_first=routine.returns_first,
+                size=width // 8 if width else None,
+                copies=[directions for _, directions in routine.addresses] == [_STORE, _LOAD],
+            )
     return None
 
 

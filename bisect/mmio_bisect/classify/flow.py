@@ -30,6 +30,7 @@ from mmio_bisect.classify.operations import (
 from mmio_bisect.classify.state import State
 from mmio_bisect.classify.values import InWindow, Linear, Untracked, Value
 from mmio_bisect.domain.access import Transfer
+from mmio_bisect.domain.recipe import Direction
 
 _MAX_STEPS = 100_000
 _MAX_DEPTH = 12
@@ -88,7 +89,7 @@ class _Follower:
 
     def __init__(self, image: CodeImage, function: FunctionCode, state: State) -> None:
         self._image = image
-        self._codes = {code.name: code for code in (*reversed(image.functions), function)}
+        self._codes: dict[str, FunctionCode] = {function.name: function}
         self._entry: Node = ((), function.name, 0)
         self._states: dict[Node, State] = {self._entry: state}
         self._lifted: dict[tuple[str, int], Operation] = {}
@@ -137,6 +138,7 @@ class _Follower:
         code = self._codes[name]
         index = code.at(position)
         if index is None:
+            self._escape(node, None, f"control runs past the end of {name} at {position:#x}")
             return []
         instruction = code.instructions[index]
         after: Node = (calls, name, instruction.end)
@@ -162,6 +164,14 @@ class _Follower:
             case _:
                 assert_never(operation)
         return [(after, state)]
+
+    def _name(self, code: FunctionCode) -> str:
+        """The function's name, with its place if another function that was met has the same name."""
+        if self._codes.setdefault(code.name, code) == code:
+            return code.name
+        name = f"{code.name}@{code.section}+{code.address:#x}"
+        self._codes[name] = code
+        return name
 
     def _operation(self, name: str, instruction: Instruction) -> Operation:
         key = (name, instruction.position)
@@ -209,8 +219,9 @@ class _Follower:
     def _jump(self, node: Node, instruction: Instruction, to: int, state: State) -> list[tuple[Node, State]]:
         match self._target(node, instruction, to):
             case (FunctionCode() as code, int(position)):
-                return [((node[0], code.name, position), state.copy())]
+                return [((node[0], self._name(code), position), state.copy())]
             case str(symbol):
+                state = state.copy()
                 self._call_outside(node, instruction, symbol, state)
                 return [] if NEVER_RETURNS.search(symbol) else self._return(node, state)
             case _:
@@ -222,10 +233,11 @@ class _Follower:
         after: Node = (calls, name, instruction.end)
         match self._target(node, instruction, to):
             case (FunctionCode() as code, int(position)):
-                if len(calls) >= _MAX_DEPTH or any(frame[0] == code.name for frame in (*calls, (name, 0))):
-                    self._escape(node, instruction, f"a recursive or deeply nested call of {code.name}")
+                callee = self._name(code)
+                if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
+                    self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
                     return []
-                return [(((*calls, (name, instruction.end)), code.name, position), state)]
+                return [(((*calls, (name, instruction.end)), callee, position), state)]
             case str(symbol):
                 self._call_outside(node, instruction, symbol, state)
                 return [] if NEVER_RETURNS.search(symbol) else [(after, state)]
@@ -252,21 +264,29 @@ class _Follower:
         result = state.get("x0")
         for transfer, address in access.accesses:
             self._note(node, instruction, transfer, address, state)
+        if access.copies:
+            lost = state.copy_words(access.accesses[0][1], access.accesses[1][1], access.size)
+            if lost:
+                self._escape(node, instruction, lost)
+        else:
+            for transfer, address in access.accesses:
+                if Direction.STORE in transfer.directions:
+                    state.forget(address, access.size)
         self._forget_call_clobbered(state)
         if access.returns_first:
             state.set("x0", result)
 
     def _hand_over(self, node: Node, instruction: Instruction, callee: str, state: State) -> None:
-        """Unknown code gets the argument registers, and through them whatever memory they reach."""
+        """Unknown code gets the argument registers, and through them the memory that they point to.
+
+        Arguments on the stack, and pointers in the memory that is handed over, are not followed further.
+        """
         for register in (f"x{number}" for number in range(9)):
             value = state.get(register)
             if state.algebra.derived(value):
                 self._escape(node, instruction, f"{register}, a pointer into the window, is handed to {callee}")
-            elif isinstance(value, Linear) and value.terms:
-                held = [known for known in state.memory if known[0] == value.terms]
-                if any(state.algebra.derived(state.memory[known]) for known in held):
-                    why = f"{register} leads {callee} to a pointer into the window"
-                    self._escape(node, instruction, why)
+            elif isinstance(value, Linear) and any(map(state.algebra.derived, state.hand_over(value))):
+                self._escape(node, instruction, f"{register} leads {callee} to a pointer into the window")
         self._forget_call_clobbered(state)
 
     @staticmethod
@@ -280,4 +300,5 @@ class _Follower:
             self._returns.add(node)
             return []
         name, position = calls[-1]
+        state.drop_dead_stack()
         return [((calls[:-1], name, position), state)]

@@ -5,12 +5,26 @@ from functools import reduce
 from typing import TypeVar
 
 from mmio_bisect.classify.operations import Choose, Compute, InsertBits, Opaque, Sum, Term, Touch
-from mmio_bisect.classify.values import ANYTHING, Algebra, Linear, Origin, Tainted, Value, number, pointer_to
+from mmio_bisect.classify.values import (
+    ANYTHING,
+    Algebra,
+    Linear,
+    Origin,
+    Tainted,
+    Value,
+    from_origins,
+    number,
+    pointer_to,
+)
+from mmio_bisect.domain.recipe import Direction
 
 Place = tuple[frozenset[tuple[Origin, int]], int]
 """A memory address that is known up to the origins it is relative to: terms and constant."""
 
 POINTER_BYTES = 8
+
+_SMALL = 127
+"""The largest number that is the same however few of its bits are taken, signed or not."""
 
 Key = TypeVar("Key")
 
@@ -41,6 +55,25 @@ class State:
         else:
             self.registers[register] = value
 
+    def drop_dead_stack(self) -> None:
+        """What lies below the stack pointer is gone: AAPCS64 has no red zone."""
+        place = _place(self.get("sp"), 0)
+        if place is not None:
+            for known in [known for known in self.memory if known[0] == place[0] and known[1] < place[1]]:
+                del self.memory[known]
+
+    def hand_over(self, pointer: Linear) -> list[Value]:
+        """The tracked words that whoever gets the pointer can reach.
+
+        What they hold may be a different number afterwards.
+        """
+        reached = [known for known in self.memory if _may_reach(pointer, known)]
+        held = [self.memory[known] for known in reached]
+        for known, value in zip(reached, held, strict=True):
+            if isinstance(value, Linear) and not value.terms and not self.algebra.derived(value):
+                del self.memory[known]
+        return held
+
     def evaluate(self, total: Sum) -> Value:
         parts = [self._part(term) for term in total.terms]
         if total.symbol is not None:
@@ -51,7 +84,12 @@ class State:
 
     def _part(self, term: Term) -> Value:
         held = self.get(term.register)
-        return self.algebra.scale(self.algebra.narrow(held) if term.narrow else held, term.factor)
+        if not term.narrow:
+            return self.algebra.scale(held, term.factor)
+        narrowed = self.algebra.narrow(held)
+        if isinstance(narrowed, Linear) and narrowed.constant is not None and narrowed.constant > _SMALL:
+            return ANYTHING  # which of its bits take part, and whether as a signed number, is not told
+        return self.algebra.scale(narrowed, term.factor)
 
     def absorb(self, other: "State") -> bool:
         """Join `other` into this state; whether anything changed."""
@@ -72,7 +110,9 @@ class State:
                 self.set(target, value)
             case Opaque(reads=reads, writes=writes):
                 tainted = any(self.algebra.derived(self.get(register)) for register in reads)
-                made: Value = Tainted("computed from a pointer into the window") if tainted else ANYTHING
+                made: Value = Tainted("computed from a pointer into the window")
+                if not tainted:
+                    made = from_origins(*(held for held in map(self.get, reads) if isinstance(held, Linear)))
                 for register in writes - {"nzcv"}:
                     self.set(register, made)
 
@@ -89,7 +129,9 @@ class State:
         Returns why a pointer into the window was lost from sight, None if none was.
         """
         width = (operation.transfer.element_width or 0) // 8
-        lost = None
+        lost, fetched = None, self._fetched_aside(operation, address)
+        if self.algebra.derived(fetched):
+            lost = "a pointer into the window is loaded in a way that is not followed"
         for index, register in enumerate(operation.stores):
             lost = self._store(address, index * width, width, self.get(register), operation) or lost
         loaded = [self._load(address, index * width, width, operation) for index in range(len(operation.loads))]
@@ -97,14 +139,20 @@ class State:
             register, total = operation.writeback
             self.set(register, self.evaluate(total))
         for register in operation.clobbers:
-            self.set(register, ANYTHING)
+            self.set(register, fetched)
         for register, value in zip(operation.loads, loaded, strict=True):
             self.set(register, value)
         return lost
 
+    def _fetched_aside(self, operation: Touch, address: Value) -> Value:
+        """What an access loads into registers that it does not list: atomic, exclusive and structure loads."""
+        if operation.loads or Direction.LOAD not in operation.transfer.directions:
+            return ANYTHING
+        return self._load_from_somewhere(address)
+
     def _store(self, address: Value, offset: int, width: int, value: Value, operation: Touch) -> str | None:
         place = _place(address, offset)
-        self._forget(address, place, width)
+        self._forget(address, place, width, value if operation.whole else ANYTHING)
         if place is not None and operation.whole:
             if value != ANYTHING:
                 self.memory[place] = value
@@ -112,15 +160,37 @@ class State:
             return "a pointer into the window, or something computed from one, is stored where it is not followed"
         return None
 
-    def _forget(self, address: Value, place: Place | None, width: int) -> None:
+    def forget(self, address: Value, width: int | None) -> None:
+        """`width` bytes (None: not known how many) are overwritten with what is not followed."""
+        self._forget(address, None if width is None else _place(address, 0), width or 0, ANYTHING)
+
+    def copy_words(self, target: Value, source: Value, width: int | None) -> str | None:
+        """What a copy of `width` bytes (None: not known) does to tracked memory; the result is as that of `touch`."""
+        start, to = _place(source, 0), _place(target, 0)
+        if start is None or width is None:
+            near = {}
+            lost = self.algebra.derived(self._load_from_somewhere(source))
+        else:
+            near = {known[1] - start[1]: held for known, held in self.memory.items() if _overlap(known, start, width)}
+            lost = to is None and any(map(self.algebra.derived, near.values()))
+        self.forget(target, width)
+        for offset, held in near.items():
+            if to is not None and 0 <= offset <= (width or 0) - POINTER_BYTES:
+                self.memory[to[0], to[1] + offset] = held
+            elif self.algebra.derived(held):
+                lost = True
+        return "a pointer into the window is copied to where it is not followed" if lost else None
+
+    def _forget(self, address: Value, place: Place | None, width: int, value: Value) -> None:
         """Words that a store overwrites, or may overwrite, no longer hold what they held."""
         if isinstance(address, Tainted):
             return
-        for known in [known for known in self.memory if known[0] == address.terms]:
+        for known in [known for known in self.memory if _may_reach(address, known)]:
             if place is None:
-                derived = self.algebra.derived(self.memory.pop(known))
-                if derived:
+                if self.algebra.derived(self.memory[known]):
                     self.memory[known] = Tainted("a word that a store at an unknown offset may have changed")
+                else:
+                    self.memory[known] = self.algebra.join(self.memory[known], value)
             elif _overlap(known, place, width):
                 del self.memory[known]
 
@@ -128,19 +198,24 @@ class State:
         place = _place(address, offset)
         if place is None:
             return self._load_from_somewhere(address)
-        if operation.whole:
-            return self.memory.get(place, ANYTHING)
+        if operation.whole and place in self.memory:
+            return self.memory[place]
         parts = (self.memory[known] for known in self.memory if _overlap(known, place, width))
         if any(self.algebra.derived(part) for part in parts):
             return Tainted("part of a word that holds a pointer into the window")
         return ANYTHING
 
     def _load_from_somewhere(self, address: Value) -> Value:
-        if isinstance(address, Linear) and any(
-            known[0] == address.terms and self.algebra.derived(value) for known, value in self.memory.items()
-        ):
+        reached = [] if isinstance(address, Tainted) else [v for k, v in self.memory.items() if _may_reach(address, k)]
+        if any(self.algebra.derived(value) for value in reached):
             return Tainted("loaded at an unknown offset beside a pointer into the window")
-        return ANYTHING
+        return from_origins(*(value for value in reached if isinstance(value, Linear)))
+
+
+def _may_reach(address: Linear, known: Place) -> bool:
+    """Whether the address may be the word's; a scaled index is no way to the memory that its origin points to."""
+    origins = {origin for origin, factor in address.terms if factor == 1}
+    return any(origin in origins for origin, _ in known[0])
 
 
 def _overlap(word: Place, place: Place, width: int) -> bool:
@@ -149,7 +224,10 @@ def _overlap(word: Place, place: Place, width: int) -> bool:
 
 
 def _place(address: Value, offset: int) -> Place | None:
-    if isinstance(address, Tainted) or address.constant is None or not address.terms:
+    if isinstance(address, Tainted) or address.constant is None or len(address.terms) != 1:
+        return None
+    ((origin, factor),) = address.terms
+    if origin.window or factor != 1:
         return None
     return address.terms, address.constant + offset
 

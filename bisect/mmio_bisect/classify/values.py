@@ -70,6 +70,16 @@ class Untracked:
     why: str
 
 
+_NEAR = 4096
+"""A constant this near to the window, with an unknown number added, is a pointer into it: `UART[i - 1]`."""
+
+
+def from_origins(*values: Linear) -> Linear:
+    """Some number that was made from what is relative to these ordinary origins: it may point to their memory."""
+    terms = (term for value in values for term in value.terms)
+    return Linear(frozenset((origin, 1) for origin, factor in terms if factor == 1 and not origin.window))
+
+
 CONSTANT_WINDOW = Origin("window", window=True)
 
 
@@ -88,12 +98,12 @@ class Algebra:
 
     window: ConstantWindow | None = None
 
-    def _based(self, value: Linear) -> Linear:
+    def _based(self, value: Linear, margin: int = 0) -> Linear:
         """A bare constant in the window as a pointer into it."""
         if self.window is None or value.constant is None or value.terms:
             return value
         address = value.constant % _WORD
-        if not self.window.low <= address < self.window.high:
+        if not self.window.low - margin <= address < self.window.high + margin:
             return value
         return pointer_to(CONSTANT_WINDOW, address - self.window.low)
 
@@ -108,7 +118,7 @@ class Algebra:
             return right
         if left.constant is None or right.constant is None or left.terms or right.terms:
             # A bare constant address becomes a pointer before anything that is not constant is added.
-            left, right = self._based(left), self._based(right)
+            left, right = self._based(left, _NEAR), self._based(right, _NEAR)
         factors = dict(left.terms)
         for origin, factor in right.terms:
             factors[origin] = factors.get(origin, 0) + factor
@@ -145,12 +155,14 @@ class Algebra:
             return left
         if isinstance(right, Tainted):
             return right
-        left, right = self._based(left), self._based(right)
+        for null, other in ((left, right), (right, left)):
+            if null == number(0) and [factor for _, factor in other.terms] == [1] and other.window_terms:
+                return other  # an access through null is none to the window
+        left, right = self._based(left, _NEAR), self._based(right, _NEAR)
         if left.window_terms != right.window_terms:
             return Tainted("a pointer into the window on one path and something else on another")
-        if left.terms == right.terms:
-            return Linear(left.terms)
-        return Linear(left.window_terms)
+        same = left.terms == right.terms
+        return Linear(left.terms if same else left.window_terms | from_origins(left, right).terms)
 
     def locate(self, value: Value) -> InWindow | Ordinary | Untracked:
         """Where an address points."""
