@@ -26,6 +26,9 @@ from mmio_bisect.adapters.sandbox.execution import Execution, Limits
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
 
+_FULL = os.strerror(errno.ENOSPC)
+_LITTLE_BYTES = 1 << 20
+
 __all__ = ["Isolation", "Limits", "LocalSandbox", "LocalSession"]
 
 
@@ -114,6 +117,8 @@ class LocalSession:
                     for name, content in command.inputs:
                         (private / "work" / name).write_bytes(content)
                     ended = Execution(argv, private, self._limits).finish(signals)
+                    if ended.status != 0 and _FULL in ended.output and _is_full(private):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(private))
                     product = _read_product(work, command.product, self._limits.file_bytes)
                 finally:
                     os.close(work)
@@ -153,6 +158,12 @@ def _private_folder(base: Path) -> Iterator[Path]:
         for name in ("work", "home", "tmp"):
             (private / name).mkdir(mode=0o700)
         yield private
+
+
+def _is_full(folder: Path) -> bool:
+    """What a compiler says of a full disk is believed if there is hardly any room: a recipe may print it, too."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize < _LITTLE_BYTES
 
 
 def _read_product(work: int, name: str | None, most: int) -> bytes | None:
