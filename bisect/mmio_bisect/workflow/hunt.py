@@ -6,9 +6,8 @@ cancelled.
 """
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from threading import Event
+from functools import partial
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
@@ -20,6 +19,7 @@ from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, NothingTestableError
 from mmio_bisect.search import Session
 from mmio_bisect.workflow.judge import compared, restrict
+from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
 
@@ -84,9 +84,9 @@ def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult
         argv=request.argv,
     )
     searches = tuple(_Search(request, one) for one in request.requests)
-    pool = _Pool(request, prober, events, searches, run)
-    pool.seed()
-    pool.drain()
+    probing = _Probing(request, prober, events, searches, run)
+    probing.seed()
+    probing.drain()
     answers = tuple(search.answer() for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
@@ -106,7 +106,7 @@ def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> 
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Search:
     """One target and level: its session, what it has been told, and by what rule it reads a judgement."""
 
@@ -162,31 +162,8 @@ class _Search:
         return CellAnswer(request=self.request, answer=self.session.answer(), probes=tuple(probes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Cancellable:
-    """The signals of one probe: the watcher's progress, and the pool's word on whether it is still wanted."""
-
-    watcher: Signals
-    stop: Event
-
-    def cancelled(self) -> bool:
-        return self.stop.is_set() or self.watcher.cancelled()
-
-    def progress(self, done: int, total: int | None) -> None:
-        self.watcher.progress(done, total)
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A probe that is under way: for which searches, and how to stop it."""
-
-    point: Point
-    searches: tuple[_Search, ...]
-    stop: Event
-
-
 @dataclass(slots=True)
-class _Pool:
+class _Probing:
     """Keeps as many probes going as there are jobs, and hands their results to the searches."""
 
     request: HuntRequest
@@ -194,7 +171,7 @@ class _Pool:
     events: HuntEvents
     searches: tuple[_Search, ...]
     run: int
-    _flights: dict[Future[tuple[Probe, ...]], _Flight] = field(default_factory=dict)
+    _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
@@ -204,56 +181,55 @@ class _Pool:
 
     def drain(self) -> None:
         """Probe until every search is done. Whatever ends it, no probe is left running."""
-        with ThreadPoolExecutor(max_workers=self.request.jobs, thread_name_prefix="probe") as executor:
+        with Pool[tuple[Probe, ...]](self.request.jobs) as pool:
             try:
                 while not all(search.done for search in self.searches):
-                    self._launch(executor)
-                    self._land()
+                    self._launch(pool)
+                    self._land(pool)
             finally:
-                for flight in self._flights.values():
-                    flight.stop.set()
-                    self.events.dropped(flight.point)
+                for point in pool.points:
+                    self.events.dropped(point)
 
-    def _launch(self, executor: ThreadPoolExecutor) -> None:
+    def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Fill free workers: first each search's most wanted point, then what several workers may try besides."""
         for ahead in (1, self.request.jobs):
             for search in self.searches:
-                free = self.request.jobs - len(self._flights)
-                flying = {flight.point for flight in self._flights.values()}
-                serving = {flight.point for flight in self._flights.values() if search in flight.searches}
-                if free <= 0 or (serving and ahead == 1):
+                flying = pool.points
+                serving = {point for point in flying if search in self._serving[point]}
+                if pool.free <= 0 or (serving and ahead == 1):
                     continue
-                for point in search.propose(serving, min(free, ahead)):
+                for point in search.propose(serving, min(pool.free, ahead)):
                     if point not in flying:
-                        self._submit(executor, point)
+                        self._submit(pool, point)
 
-    def _submit(self, executor: ThreadPoolExecutor, point: Point) -> None:
+    def _submit(self, pool: Pool[tuple[Probe, ...]], point: Point) -> None:
         searches = tuple(search for search in self.searches if point not in search.probes and search.wants(point))
-        flight = _Flight(point, searches, Event())
-        requests = tuple(search.request for search in searches)
-        signals = _Cancellable(self.events.fetching(point), flight.stop)
+        self._serving[point] = searches
         self.events.begun(point)
-        self._flights[executor.submit(self.prober.probe, point, requests, signals)] = flight
+        pool.submit(
+            point,
+            partial(self._probe, point, tuple(search.request for search in searches)),
+            self.events.fetching(point),
+        )
 
-    def _land(self) -> None:
+    def _probe(self, point: Point, requests: tuple[CellRequest, ...], signals: Stoppable) -> tuple[Probe, ...]:
+        return self.prober.probe(point, requests, signals)
+
+    def _land(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Wait for a probe to end, tell its verdicts, cancel what they made useless."""
-        if not self._flights:
-            raise RuntimeError("the search is not done and proposes nothing: a bug of mmio-bisect")
-        finished, _ = wait(self._flights, return_when=FIRST_COMPLETED)
-        for future in finished:
-            flight = self._flights.pop(future)
+        for landed in pool.next_finished():
             try:
-                probes = future.result()
+                probes = landed.result()
             except CancelledError:
-                if not flight.stop.is_set():
+                if not landed.stopped:
                     raise
-                self.events.dropped(flight.point)
+                self.events.dropped(landed.point)
                 continue
             for probe in probes:
                 self._tell(probe)
-        for flight in self._flights.values():
-            if not any(search.wants(flight.point) for search in flight.searches):
-                flight.stop.set()
+        for point in pool.points:
+            if not any(search.wants(point) for search in self._serving[point]):
+                pool.stop(point)
 
     def _tell(self, probe: Probe) -> None:
         for search in self.searches:

@@ -1,6 +1,6 @@
 """One point, several cells: answered from history where it can be, compiled where it must be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -25,12 +25,29 @@ class Toolbox:
     history: History
 
 
+def unanswered(
+    requests: Sequence[CellRequest], toolchain: Toolchain | None, history: History
+) -> tuple[CellRequest, ...]:
+    """What would have to be compiled: all of it where it is not known which toolchain the point is."""
+    if toolchain is None:
+        return tuple(requests)
+    return tuple(request for request in requests if history.outcome_of(cell_of(request, toolchain)) is None)
+
+
+def _nobody(_probe: Probe) -> None:
+    """Where nobody wants to be told."""
+
+
 @dataclass(slots=True)
 class Prober:
-    """Probes points with one toolbox and profile; may be used by several threads. Counts what it spends."""
+    """Probes points with one toolbox and profile; may be used by several threads. Counts what it spends.
+
+    `told` is called with each cell that `probe` answers, as it is answered, from whichever thread does.
+    """
 
     tools: Toolbox
     profile: Profile
+    told: Callable[[Probe], None] = _nobody
     _spent: Cost = field(default_factory=Cost)
     _lock: Lock = field(default_factory=Lock)
 
@@ -57,6 +74,8 @@ class Prober:
         `acquire` and `compile_cell`, which are never verdicts.
         """
         known = self.known(point, requests)
+        for probe in known:
+            self.told(probe)
         answered = {id(probe.request) for probe in known}
         missing = [request for request in requests if id(request) not in answered]
         if not missing:
@@ -77,6 +96,7 @@ class Prober:
                         tools.history.record_outcome(cell, outcome)
                         self._spend(compiled=1)
                     made.append(self._judged(point, lease.toolchain, request, outcome, from_history=not fresh))
+                    self.told(made[-1])
         return (*known, *made)
 
     def _judged(

@@ -1,0 +1,196 @@
+"""`mmio-bisect sweep`: every cell of recipes and compilers, or where along the compilers they change."""
+
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import exits, options, output
+from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, typed, wiring_of
+from mmio_bisect.domain.recipe import Case
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import CancelledError, UsageError
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.sweep_documents import SweepHead
+    from mmio_bisect.workflow.sweep import SweepRequest, SweepResult
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect sweep zig
+
+  mmio-bisect sweep fill_loop store_then_step.c zig:0.12..0.17 --opt 2,s
+
+  mmio-bisect sweep zig --transitions --dry-run
+
+The same sweep again answers from the history what is known: that is how an interrupted one is resumed.
+
+Exits with 0 when every cell was answered, with an error's code when toolchains could not be had (all others are done).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """All that was asked for, every word checked, before anything is opened."""
+
+    head: "SweepHead"
+    request: "SweepRequest"
+    wiring: Wiring
+
+
+def sweep(
+    context: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RECIPE…] SERIES[:FROM..TO]",
+            help="Recipes or their files (default: all that the compilers can take), then the compilers.",
+            autocompletion=lambda incomplete: [*options.recipe_names(incomplete), *options.series_names(incomplete)],
+        ),
+    ],
+    transitions: Annotated[
+        bool, typer.Option("--transitions", help="Probe a grid of points, and between them only where they differ.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do none of it.")] = False,
+    target: options.Targets = None,
+    opt: options.Opts = None,
+    defect: options.Defects = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    jobs: options.Jobs = 2,
+    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    refresh: options.Refresh = False,
+    keep: options.Keep = None,
+    database: options.Database = None,
+    store: options.Store = None,
+    recipes: options.Recipes = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Compile and judge every recipe with every compiler of a series, and show where verdicts change."""
+    from mmio_bisect.report.sweep_documents import SweepHead  # noqa: PLC0415 - `--help` needs none of these
+    from mmio_bisect.workflow.ranges import parse_range  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep import SweepRequest, swept_range  # noqa: PLC0415
+
+    *names, extent = words
+    text = parse_range(extent)
+    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
+    judged_as = options.profile(profile)
+    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    cases = _cases(names, wiring, wiring.family(text.series), series=text.series)
+    for case in cases:
+        permit_sandbox(sandbox, case)
+    found = swept_range(text, wiring.source(text.series).listing(refresh=refresh))
+    if found.reversed and not quiet:
+        output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
+    head = SweepHead(
+        cases=cases,
+        series=text.series,
+        points=found.points,
+        reversed=found.reversed,
+        transitions=transitions,
+        profile=judged_as.name,
+        defects=kinds,
+        argv=typed(context),
+    )
+    request = SweepRequest(
+        requests=tuple(request for case in cases for request in requests_of(case, targets, levels)),
+        points=found.points,
+        profile=judged_as,
+        defects=kinds,
+        transitions=transitions,
+        jobs=jobs,
+    )
+    plan = _Plan(head=head, request=request, wiring=wiring)
+    if dry_run:
+        _say_plan(plan, as_json=as_json)
+        return exits.ANSWERED
+    result = _carry_out(plan, keep=keep, quiet=quiet)
+    _print(plan, result, as_json=as_json)
+    for failed in result.failed:
+        output.note(f"error: {failed.point}: {output.sentence(str(failed.error))}")
+    if result.failed:
+        output.note(f"To try these again (nothing is compiled twice): {shlex.join(head.argv)}")
+    return max((failed.error.exit_code for failed in result.failed), default=exits.ANSWERED)
+
+
+def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, series: str) -> tuple[Case, ...]:
+    """Those named, once each; or else every recipe's that the compilers can take. Raises `UnknownRecipeError`."""
+    book, compilers = wiring.recipes(), f"The series {series}"
+    if names:
+        chosen = [choose_case(book.find(name), name, family, compilers=compilers) for name in names]
+        return tuple({case.digest + case.file_name: case for case in chosen}.values())
+    found = [book.find(name) for name in book.names()]
+    fitting = [recipe for recipe in found if set(recipe.languages) & set(family.languages)]
+    if not fitting:
+        endings = ", ".join(f".{language}" for language in family.languages)
+        raise UsageError(
+            f"No recipe is there that {compilers[0].lower()}{compilers[1:]} compiles ({endings}): name some."
+        )
+    return tuple(choose_case(recipe, recipe.name, family, compilers=compilers) for recipe in fitting)
+
+
+def _say_plan(plan: _Plan, *, as_json: bool) -> None:
+    from mmio_bisect.report.sweep_documents import plan_document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.sweep_matrix import plan_text  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep_plan import plan_sweep  # noqa: PLC0415
+
+    wiring = plan.wiring
+    with wiring.history() as history:
+        found = plan_sweep(plan.request, history, wiring.store())
+    free = _free_space(wiring.store_folder())
+    if as_json:
+        output.show_document(plan_document(plan.head, found, disk_free=free))
+    else:
+        output.show(plan_text(found, points=len(plan.head.points), disk_free=free))
+
+
+def _free_space(folder: Path) -> int:
+    """Bytes, on the file system where the folder is or will be."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
+    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.sweep_progress import watching_sweep  # noqa: PLC0415
+    from mmio_bisect.workflow.probe import Toolbox  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep import sweep  # noqa: PLC0415
+
+    request, wiring = plan.request, plan.wiring
+    expected = -(-len(request.points) // request.stride) * len(request.requests)
+    sink = partial(keep_probe, keep) if keep else None
+    with (
+        wiring.history() as history,
+        watching_sweep(output.console(stderr=True), expected=expected, sink=sink, quiet=quiet) as events,
+    ):
+        tools = Toolbox(
+            source=wiring.source(plan.head.series),
+            store=wiring.store(),
+            sandbox=wiring.sandbox(),
+            objects=wiring.objects(),
+            history=history,
+        )
+        try:
+            return sweep(request, tools, events)
+        except KeyboardInterrupt:
+            resume = shlex.join(plan.head.argv)
+            raise CancelledError(f"Interrupted: {events.count} cells are kept; resume with: {resume}") from None
+
+
+def _print(plan: _Plan, result: "SweepResult", *, as_json: bool) -> None:
+    if as_json:
+        from mmio_bisect.report.sweep_documents import sweep_document  # noqa: PLC0415 - as above
+
+        output.show_document(sweep_document(plan.head, result))
+        return
+    from mmio_bisect.report.sweep_matrix import sweep_text  # noqa: PLC0415 - as above
+
+    request = plan.request
+    output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

@@ -1,0 +1,301 @@
+"""A sweep over scripted compilers: batches, resumption, faults, transitions, and what it says of the rest."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from memory_history import MemoryHistory
+from scripted_wiring import Script, ScriptedWiring, scripted
+
+from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import (
+    DiskFullError,
+    DownloadError,
+    MmioBisectError,
+    SandboxError,
+    UnknownVersionError,
+)
+from mmio_bisect.workflow.probe import Toolbox
+from mmio_bisect.workflow.ranges import parse_range
+from mmio_bisect.workflow.sweep import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
+from mmio_bisect.workflow.sweep_plan import plan_sweep
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Events, noted; `on_probe` and `on_retry` may interfere."""
+
+    on_probe: Callable[[Probe], None] = lambda _: None
+    on_retry: Callable[[], None] = lambda: None
+    probes: list[Probe] = field(default_factory=list)
+    begun_points: list[str] = field(default_factory=list)
+    finished_points: list[str] = field(default_factory=list)
+    retries: list[float] = field(default_factory=list)
+    failures: list[FailedPoint] = field(default_factory=list)
+
+    def begun(self, point: Point) -> None:
+        self.begun_points.append(point.version)
+
+    def fetching(self, point: Point) -> "Watcher":  # noqa: ARG002
+        return self
+
+    def cancelled(self) -> bool:
+        return False
+
+    def progress(self, done: int, total: int | None) -> None:
+        pass
+
+    def probed(self, probe: Probe) -> None:
+        self.probes.append(probe)
+        self.on_probe(probe)
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:  # noqa: ARG002
+        self.retries.append(seconds)
+        self.on_retry()
+
+    def finished(self, point: Point) -> None:
+        self.finished_points.append(point.version)
+
+    def failed(self, failed: FailedPoint) -> None:
+        self.failures.append(failed)
+
+
+@dataclass(slots=True)
+class Bench:
+    """One store, history and script of compilers, swept as often as a test likes."""
+
+    wiring: ScriptedWiring
+    case: Case
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+
+    def request(self, levels: Sequence[OptLevel] = (OptLevel.O2,), **options: object) -> SweepRequest:
+        request = SweepRequest(
+            requests=tuple(CellRequest(case=self.case, target=TARGETS["aarch64"], opt=level) for level in levels),
+            points=self.wiring.source("zig").listing().points,
+            profile=ARM_ISV,
+            jobs=1,
+            back_off=(0.001, 0.002),
+        )
+        return replace(request, **options)  # type: ignore[arg-type]
+
+    def sweep(
+        self, watcher: Watcher | None = None, *, levels: Sequence[OptLevel] = (OptLevel.O2,), **options: object
+    ) -> SweepResult:
+        tools = Toolbox(
+            source=self.wiring.source("zig"),
+            store=self.wiring.store(),
+            sandbox=self.wiring.sandbox(),
+            objects=self.wiring.objects(),
+            history=self.history,
+        )
+        return sweep(self.request(levels, **options), tools, watcher or Watcher())
+
+    @property
+    def script(self) -> Script:
+        return self.wiring.script
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[[str], Bench]:
+    """`g` good, `b` bad, `x` rejected; one version a letter."""
+
+    def make(text: str) -> Bench:
+        words = {"g": "good", "b": "bad", "x": "no such builtin"}
+        script = Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
+        wiring = scripted(script, Settings(store=tmp_path / "store"))
+        return Bench(wiring, wiring.recipes().find("store_then_step.c").cases[0])
+
+    return make
+
+
+Make = Callable[[str], Bench]
+
+
+def moves(result: SweepResult) -> list[tuple[str, str, str]]:
+    return [(move.change.value, move.last.version, move.first.version) for move in result.transitions]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_every_cell_is_answered(bench: Make, jobs: int) -> None:
+    levels = (OptLevel.O1, OptLevel.O2)
+    result = bench("ggbbg").sweep(levels=levels, jobs=jobs)
+    told = [(probe.point.version, probe.request.opt, probe.judgement.verdict.value) for probe in result.probes]
+    verdicts = ("good", "good", "bad", "bad", "good")
+    assert told == [(f"1.{place}", level, verdict) for place, verdict in enumerate(verdicts) for level in levels]
+    assert (result.unprobed, result.failed) == ((), ())
+
+
+def test_all_cells_of_a_point_are_one_batch(bench: Make) -> None:
+    made = bench("gb")
+    made.sweep(levels=(OptLevel.O1, OptLevel.O2, OptLevel.O3))
+    assert made.script.fetched == ["1.0", "1.1"]
+    assert made.script.compiled == ["1.0"] * 3 + ["1.1"] * 3
+
+
+def test_transitions_are_told_by_function_access_and_defect(bench: Make) -> None:
+    result = bench("ggbbg").sweep()
+    assert moves(result) == [("introduced", "1.1", "1.2"), ("fixed", "1.3", "1.4")]
+    mark = result.transitions[0].mark
+    assert (mark.function, mark.access, mark.kind) == ("store_then_step", "store32+0", DefectKind.WRITEBACK_POST)
+    assert [point.version for point in result.transitions[0].suspects] == ["1.2"]
+
+
+def test_untestable_points_beside_a_transition_are_suspects(bench: Make) -> None:
+    (move,) = bench("gxxb").sweep().transitions
+    assert [point.version for point in move.suspects] == ["1.1", "1.2", "1.3"]
+
+
+def test_only_the_defects_asked_for_count(bench: Make) -> None:
+    assert bench("gb").sweep(defects=frozenset({DefectKind.PAIR})).transitions == ()
+
+
+def test_the_second_time_nothing_is_compiled_or_begun(bench: Make) -> None:
+    made, watcher = bench("ggb"), Watcher()
+    first = made.sweep()
+    again = made.sweep(watcher)
+    assert again.cost.cells_compiled == again.cost.toolchains_fetched == 0
+    assert watcher.begun_points == []
+    assert watcher.finished_points == ["1.0", "1.1", "1.2"]
+    assert all(probe.from_history for probe in watcher.probes)
+    assert again.transitions == first.transitions
+
+
+def test_only_what_is_missing_is_compiled(bench: Make) -> None:
+    made = bench("ggb")
+    made.sweep(levels=(OptLevel.O1,))
+    result = made.sweep(levels=(OptLevel.O1, OptLevel.O2))
+    assert result.cost.cells_compiled == 3
+    assert [probe.from_history for probe in result.probes] == [True, False] * 3
+
+
+def test_with_transitions_a_grid_is_probed_and_refined_where_neighbours_differ(bench: Make) -> None:
+    made = bench("g" * 17 + "b" * 8)
+    result = made.sweep(transitions=True)
+    assert moves(result) == [("introduced", "1.16", "1.17")]
+    probed = {probe.point.version for probe in result.probes}
+    assert {"1.0", "1.5", "1.10", "1.15", "1.20", "1.24"} < probed
+    assert len(result.unprobed) == 25 - len(probed)
+    assert len(probed) <= 6 + 3
+    assert set(made.script.compiled) == probed
+
+
+def test_with_transitions_what_history_knows_is_used_off_the_grid_too(bench: Make) -> None:
+    made = bench("g" * 16 + "b" + "g" * 8)
+    points = made.request().points
+    made.sweep(points=points[16:17])
+    assert moves(made.sweep(transitions=True)) == [("introduced", "1.15", "1.16"), ("fixed", "1.16", "1.17")]
+
+
+@pytest.mark.parametrize("error", [DownloadError("no answer"), SandboxError("no daemon")])
+def test_a_passing_fault_is_tried_again(bench: Make, error: MmioBisectError) -> None:
+    made = bench("gb")
+    made.script.failure = error
+
+    def mend() -> None:
+        made.script.failure = None
+
+    watcher = Watcher(on_retry=mend)
+    result = made.sweep(watcher)
+    assert watcher.retries == [0.001]
+    assert result.failed == ()
+    assert len(result.probes) == 2
+
+
+def test_a_toolchain_that_cannot_be_had_does_not_stop_the_others(bench: Make) -> None:
+    made, watcher = bench("ggbb"), Watcher()
+    made.sweep(points=made.request().points[:1])
+    made.script.failure = DownloadError("no answer")
+    made.sweep(watcher, points=made.request().points[1:2])
+    assert watcher.retries == [0.001, 0.002]
+    result = made.sweep(watcher)
+    assert [failed.point.version for failed in result.failed] == ["1.1", "1.2", "1.3"]
+    assert [probe.point.version for probe in result.probes] == ["1.0"]
+    assert {type(failed.error) for failed in result.failed} == {DownloadError}
+    made.script.failure = None
+    assert moves(made.sweep()) == [("introduced", "1.1", "1.2")]
+
+
+def test_a_failed_point_is_no_verdict_but_what_is_known_of_it_counts(bench: Make) -> None:
+    made = bench("gb")
+    points = made.request().points
+    made.sweep(levels=(OptLevel.O1,))
+    made.wiring.store().prune(keep_bytes=0)
+    made.script.failure = DownloadError("no answer")
+    result = made.sweep(levels=(OptLevel.O1, OptLevel.O2))
+    assert [failed.point for failed in result.failed] == list(points)
+    assert {probe.request.opt for probe in result.probes} == {OptLevel.O1}
+    assert [move.request.opt for move in result.transitions] == [OptLevel.O1]
+
+
+def test_what_is_wrong_on_our_side_ends_the_sweep(bench: Make) -> None:
+    made = bench("gggg")
+    made.script.failure = DiskFullError("no space")
+    with pytest.raises(DiskFullError):
+        made.sweep()
+
+
+def test_an_interrupt_keeps_what_is_done(bench: Make) -> None:
+    made = bench("gggb")
+
+    def interrupt(probe: Probe) -> None:
+        if probe.point.version == "1.1":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made.sweep(Watcher(on_probe=interrupt))
+    done = len(made.script.compiled)
+    assert 2 <= done < 4
+    assert made.sweep().cost.cells_compiled == 4 - done
+
+
+def test_an_interrupt_does_not_wait_for_a_back_off(bench: Make) -> None:
+    made, waiting = bench("gg"), threading.Event()
+    made.sweep(points=made.request().points[1:])
+    made.script.failure = DownloadError("no answer")
+
+    def interrupt(_: Probe) -> None:
+        assert waiting.wait(10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made.sweep(Watcher(on_probe=interrupt, on_retry=waiting.set), levels=(OptLevel.O3,), back_off=(3600.0,), jobs=2)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("probe")]
+
+
+def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(bench: Make) -> None:
+    made = bench("ggbb")
+    request, store = made.request(levels=(OptLevel.O1, OptLevel.O2)), made.wiring.store()
+    plan = plan_sweep(request, made.history, store)
+    assert (plan.known, plan.to_compile, len(plan.to_fetch), plan.bytes_to_fetch) == (0, 8, 4, None)
+    made.sweep(points=request.points[:2])
+    plan = plan_sweep(request, made.history, store)
+    assert (plan.known, plan.to_compile) == (2, 6)
+    assert [point.version for point in plan.to_fetch] == ["1.2", "1.3"]
+    assert plan.bytes_to_fetch == 6  # each toolchain here is a file of three bytes
+    assert made.script.fetched == ["1.0", "1.1"]
+
+
+def test_the_plan_of_transitions_is_the_grid_and_says_what_may_follow(bench: Make) -> None:
+    made = bench("g" * 9)
+    plan = plan_sweep(made.request(transitions=True), made.history, made.wiring.store())
+    assert [point.version for point in plan.points] == ["1.0", "1.3", "1.6", "1.8"]
+    assert plan.may_follow == 5
+
+
+def test_one_point_named_twice_is_a_range(bench: Make) -> None:
+    listing = bench("ggg").wiring.source("zig").listing()
+    found = swept_range(parse_range("zig:1.1..1.1"), listing)
+    assert [point.version for point in found.points] == ["1.1"]
+    assert len(swept_range(parse_range("zig"), listing).points) == 3
+    assert swept_range(parse_range("zig:1.2..1.0"), listing).reversed
+    with pytest.raises(UnknownVersionError):
+        swept_range(parse_range("zig:7..7"), listing)
