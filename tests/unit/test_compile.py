@@ -45,6 +45,7 @@ class Quiet:
         (Ending(status=1, made=True, output="error: late"), OutcomeKind.REJECTED),
         (Ending(status=-11), OutcomeKind.CRASHED),
         (Ending(status=1, output="fatal error: error in backend\nPLEASE submit a bug report"), OutcomeKind.CRASHED),
+        (Ending(status=139, output="clang frontend command failed with exit code 139"), OutcomeKind.CRASHED),
         (Ending(status=101, output="error: internal compiler error: unexpected panic"), OutcomeKind.CRASHED),
         (Ending(status=-9, limit=LimitHit.TIME), OutcomeKind.TIMED_OUT),
         (Ending(status=-6, limit=LimitHit.MEMORY), OutcomeKind.OUT_OF_MEMORY),

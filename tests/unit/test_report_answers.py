@@ -51,6 +51,7 @@ CLAIMS: list[tuple[Answer, str]] = [
         (
             "-O2: no change: bad at both ends, zig@0.12.1 (clang 17.0.6) and zig@0.13.0 (clang 18.1.6); "
             "17 between not probed\n"
+            "    zig@0.12.9 (clang 17.0.9)  untestable: crashed: error: unable to execute\n"
             "    For the fix look at compilers newer than zig@0.13.0 (see `mmio-bisect explain writeback-post`), "
             "for the origin at ones older than zig@0.12.1.\n"
             "    A change that was undone inside shows in narrower ranges: "
@@ -62,7 +63,19 @@ CLAIMS: list[tuple[Answer, str]] = [
         (
             "-O2: no change: good at both ends, zig@0.12.1 (clang 17.0.6) and zig@0.13.0 (clang 18.1.6); "
             "0 between not probed\n"
+            "    zig@0.12.9 (clang 17.0.9)  untestable: crashed: error: unable to execute\n"
             "    A defect may still begin after zig@0.13.0, or have ended before zig@0.12.1.\n"
+        ),
+    ),
+    (
+        NoChange(verdict=Verdict.BAD, oldest=point("0.13.0"), newest=point("0.13.0"), unprobed=0),
+        "-O2: no change seen: bad at zig@0.13.0 (clang 18.1.6), the only point that could be tested\n",
+    ),
+    (
+        NoChange(verdict=Verdict.BAD, oldest=point("0.12.5"), newest=point("0.13.0"), unprobed=1),
+        (
+            "-O2: no change: bad at both ends of what could be tested, zig@0.12.5 and zig@0.13.0 (clang 18.1.6); "
+            "1 between not probed\n"
         ),
     ),
     (

@@ -62,7 +62,14 @@ KINDS: list[tuple[Answer, dict[str, object]]] = [
     ),
     (
         NO_CHANGE,
-        {"kind": "no-change", "verdict": "bad", "oldest": "zig@0.12.1", "newest": "zig@0.13.0", "unprobed": 17},
+        {
+            "kind": "no-change",
+            "verdict": "bad",
+            "oldest": "zig@0.12.1",
+            "newest": "zig@0.13.0",
+            "unprobed": 17,
+            "untestable": [{"toolchain": "zig@0.12.9", "reason": "crashed: error: unable to execute"}],
+        },
     ),
     (
         CONTRADICTION,

@@ -127,10 +127,10 @@ def _point_lines(points: Sequence[Point], probes: Mapping[Point, Probe]) -> str:
 
 
 def _no_change(answer: NoChange, probes: Mapping[Point, Probe], argv: Sequence[str]) -> Text:
-    oldest, newest = _named(answer.oldest, probes), _named(answer.newest, probes)
-    text = Text(
-        f"no change: {answer.verdict} at both ends, {oldest} and {newest}; {answer.unprobed} between not probed"
-    )
+    text = Text(_extent(answer, probes))
+    untestable = [point for point, probe in probes.items() if probe.judgement.verdict is Verdict.UNTESTABLE]
+    if untestable:
+        text.append("\n" + _point_lines(sorted(untestable, key=lambda point: point.sort_key), probes))
     series = answer.oldest.series
     match answer.verdict:
         case Verdict.BAD:
@@ -147,6 +147,17 @@ def _no_change(answer: NoChange, probes: Mapping[Point, Probe], argv: Sequence[s
             f"\n    A change that was undone inside shows in narrower ranges: {_narrower(argv, series, answer)}"
         )
     return text
+
+
+def _extent(answer: NoChange, probes: Mapping[Point, Probe]) -> str:
+    """How far the claim goes: to the ends of the range only if they could be tested."""
+    oldest, newest = _named(answer.oldest, probes), _named(answer.newest, probes)
+    if answer.oldest == answer.newest:
+        return f"no change seen: {answer.verdict} at {oldest}, the only point that could be tested"
+    first, last = (key([point.sort_key for point in probes], default="") for key in (min, max))
+    whole = answer.oldest.sort_key <= first and last <= answer.newest.sort_key
+    ends = "at both ends" if whole else "at both ends of what could be tested"
+    return f"no change: {answer.verdict} {ends}, {oldest} and {newest}; {answer.unprobed} between not probed"
 
 
 def _same_code(answer: NoChange, probes: Mapping[Point, Probe]) -> Text:

@@ -101,6 +101,9 @@ def _claim(answer: Answer, reasons: Mapping[Point, str | None]) -> JSON:
                 "oldest": str(oldest),
                 "newest": str(newest),
                 "unprobed": unprobed,
+                "untestable": [
+                    {"toolchain": str(point), "reason": reason} for point, reason in reasons.items() if reason
+                ],
             }
         case Contradiction(witnesses=witnesses):
             return {

@@ -23,10 +23,12 @@ def acquire(
     return store.lease(point, fill, cancelled=signals.cancelled)
 
 
-def ask_version(tool: tuple[str, ...], root: Path, sandbox: Sandbox, signals: Signals) -> str:
+def ask_version(
+    tool: tuple[str, ...], root: Path, sandbox: Sandbox, signals: Signals, *, words: tuple[str, ...] = ("--version",)
+) -> str:
     """What the compiler prints of itself. Raises `BrokenToolchainError`."""
     with sandbox.session(root) as session:
-        finished = session.run(Command(argv=(*tool, "--version")), signals)
+        finished = session.run(Command(argv=(*tool, *words)), signals)
     if finished.status != 0 or finished.limit is not None:
         said = finished.output.strip().splitlines() or ["nothing printed"]
         raise BrokenToolchainError(

@@ -74,14 +74,18 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
     if family is None:
         first = (text.strip().splitlines() or ["nothing"])[0][:200]
         raise BrokenToolchainError(f"{compiler} is no clang, gcc or rustc that is known: its --version says “{first}”.")
-    llvm = _LLVM_OF_RUSTC.search(text)
+    llvm_version = version if family is CompilerFamily.CLANG else None
+    if family is CompilerFamily.RUSTC:
+        words = ("--version", "--verbose")
+        said = _LLVM_OF_RUSTC.search(ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words))
+        llvm_version = said and said[1]
     return Toolchain(
         digest=digest_of(compiler.read_bytes()),
         family=family,
         tool=tool,
         version_text=text.strip().splitlines()[0],
         compiler_version=version,
-        llvm_version=version if family is CompilerFamily.CLANG else llvm and llvm[1],
+        llvm_version=llvm_version,
         commit=None,
         released=None,
     )

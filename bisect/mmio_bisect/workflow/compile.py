@@ -18,7 +18,9 @@ _LIMITS = {
     LimitHit.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
 }
 
-_CRASH = re.compile(r"internal compiler error|PLEASE submit a bug report|LLVM ERROR|Stack dump:|panicked at")
+_CRASH = re.compile(
+    r"internal compiler error|PLEASE submit a bug report|LLVM ERROR|Stack dump:|panicked at|frontend command failed"
+)
 
 _TARGET_UNKNOWN = re.compile(
     r"unknown target triple|unable to create target|No available targets are compatible|"
