@@ -16,7 +16,6 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)  ## bisect two reproducers over real clangs: one that LLVM 18 broke, and the control that never broke
 	$(BIN)/mmio-bisect doctor
-	@echo 'Compilers run in the local sandbox: this version has no docker sandbox yet.'
 	$(BIN)/mmio-bisect run store_then_step zig:0.8.0..0.17.1 --opt 2
 	$(BIN)/mmio-bisect run asm_accessor zig:0.8.0..0.17.1 --opt 2
 	$(BIN)/mmio-bisect history list

@@ -30,7 +30,7 @@ def main() -> None:
         pairs = [(seconds(RUN, environment), seconds(FLOOR, environment)) for _ in range(PAIRS)]
     answer, floor = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(ours / least for ours, least in pairs)
-    print(f"answer from history {answer:.3f} s, importing SQLAlchemy {floor:.3f} s, ratio {ratio:.2f}")  # noqa: T201
+    print(f"answer from history {answer:.3f} s, importing SQLAlchemy {floor:.3f} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

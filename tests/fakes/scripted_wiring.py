@@ -4,7 +4,7 @@ Versions stand in the order of the script; each is given what it does to `store_
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,10 +12,11 @@ from pathlib import Path
 
 from mmio_bisect.adapters.disassembler import disassemble_aarch64
 from mmio_bisect.classify.machine import Architecture, CodeImage, FunctionCode
+from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.cli.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
-from mmio_bisect.errors import CancelledError
+from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports import Command, Fetched, Finished, Sandbox, SeriesSource, Signals
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
@@ -26,10 +27,11 @@ _TOOL = "bin/clang"
 
 @dataclass(slots=True)
 class Script:
-    """`failure` is raised by every fetch; `fetched` and `compiled` count what was done."""
+    """`failure` is raised by every fetch; `docker`: a daemon answers; `fetched` and `compiled` count what was done."""
 
     does: Mapping[str, str]
     failure: BaseException | None = None
+    docker: bool = False
     fetched: list[str] = field(default_factory=list)
     compiled: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -45,8 +47,16 @@ class ScriptedWiring(RealWiring):
         self.family(series)
         return _Source(self.script)
 
-    def sandbox(self) -> Sandbox:
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:  # noqa: ARG002 - a script has no limits
         return _Sandbox(self.script)
+
+    def docker_sandbox(
+        self,
+        bounds: Bounds | None = None,  # noqa: ARG002 - as above
+        *,
+        say: Callable[[str], None] = lambda _: None,  # noqa: ARG002 - nothing takes long
+    ) -> ContainerSandbox:
+        return _Docker(self.script, "docker")
 
     def objects(self) -> "_Objects":
         return _Objects()
@@ -101,6 +111,19 @@ class _Sandbox:
     @contextmanager
     def session(self, toolchain_root: Path) -> Iterator["_Session"]:
         yield _Session(self.script, toolchain_root)
+
+
+class _Docker(_Sandbox):
+    def reach(self) -> str:
+        if not self.script.docker:
+            raise SandboxError("Cannot reach the docker daemon: no such file or directory")
+        return "docker 1.2"
+
+    def present_image(self) -> str | None:
+        return "debian:scripted"
+
+    def prepare(self) -> str:
+        return "debian:scripted"
 
 
 @dataclass(frozen=True, slots=True)

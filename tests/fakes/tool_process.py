@@ -83,6 +83,7 @@ class Tool:
             "TMPDIR": str(self.temporary),
             "MMIO_BISECT_STORE": str(self.store),
             "MMIO_BISECT_DATABASE": f"sqlite:///{self.database}",
+            "DOCKER_HOST": f"unix://{self.root}/no-docker",
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": self.index,
             "PIP_RETRIES": "0",

@@ -39,6 +39,7 @@ def test_everything_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "git",
         "recipes",
         "local sandbox",
+        "docker sandbox",
         "toolchain store",
         "history",
         "series zig",

@@ -80,7 +80,7 @@ def run(
     tools = Toolbox(
         source=source,
         store=wiring.store(),
-        sandbox=wiring.sandbox(),
+        sandbox=wiring.local_sandbox(),
         objects=wiring.objects(),
         history=history or MemoryHistory(),
     )

@@ -93,7 +93,7 @@ class Bench:
         tools = Toolbox(
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
-            sandbox=self.wiring.sandbox(),
+            sandbox=self.wiring.local_sandbox(),
             objects=self.wiring.objects(),
             history=self.history,
         )

@@ -61,6 +61,14 @@ def try_hold(folder: Path, *, shared: bool = False) -> Hold | None:
     return None
 
 
+def temporary_folder(name: str) -> Path:
+    """This user's own folder of that name among temporary files; not made yet.
+
+    `tempfile.gettempdir` would first write a file to see whether it can, and a process killed there leaves it behind.
+    """
+    return Path(os.environ.get("TMPDIR") or "/tmp").absolute() / f"{name}-{os.getuid()}"  # noqa: S108 - see its users
+
+
 @contextlib.contextmanager
 def held_work_folder(parent: Path) -> Iterator[Path]:
     """A new, private folder in `parent`, held for the length of the `with` block and then removed."""

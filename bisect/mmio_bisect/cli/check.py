@@ -9,7 +9,8 @@ import typer
 
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, wiring_of
+from mmio_bisect.cli.sandboxes import Bounds, choose_for_host_compiler
+from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import MalformedObjectError, UsageError
@@ -42,6 +43,7 @@ class _Options:
     defects: list[str] | None
     profile: str
     sandbox: str
+    bounds: Bounds
     keep: Path | None
 
 
@@ -70,6 +72,8 @@ def check(
     defect: options.Defects = None,
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    memory: options.Memory = None,
+    time: options.Time = None,
     keep: options.Keep = None,
     recipes: options.Recipes = None,
     as_json: options.AsJson = False,
@@ -78,7 +82,15 @@ def check(
     from mmio_bisect.report.checks import checked_document, checked_text, worst  # noqa: PLC0415 - not for `--help`
 
     wiring = wiring_of(context, Settings(recipes=recipes))
-    words = _Options(targets=target, opts=opt, defects=defect, profile=profile, sandbox=sandbox, keep=keep)
+    words = _Options(
+        targets=target,
+        opts=opt,
+        defects=defect,
+        profile=profile,
+        sandbox=sandbox,
+        bounds=options.bounds(memory, time),
+        keep=keep,
+    )
     case = _case(wiring, recipe, compiler)
     match compiler, object_file:
         case Path(), None if case is not None:
@@ -114,10 +126,10 @@ def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options)
     from mmio_bisect.workflow.check import check_compiler  # noqa: PLC0415
     from mmio_bisect.workflow.judge import restrict  # noqa: PLC0415
 
-    permit_sandbox(words.sandbox, case)
+    sandbox = choose_for_host_compiler(wiring, words.sandbox, words.bounds, cases=[case])
     requests = requests_of(case, options.targets(words.targets), options.opt_levels(words.opts))
     kinds = options.defect_kinds(words.defects)
-    profile, sandbox, objects = options.profile(words.profile), wiring.sandbox(), wiring.objects()
+    profile, objects = options.profile(words.profile), wiring.objects()
     checked = []
     for request in requests:
         toolchain, outcome, judgement = check_compiler(

@@ -11,7 +11,7 @@ import typer
 from mmio_bisect import __version__
 from mmio_bisect.cli import options, output
 from mmio_bisect.cli.wiring import SERIES, Settings, Wiring, wiring_of
-from mmio_bisect.errors import DownloadError, MmioBisectError
+from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
 from mmio_bisect.report.findings import Finding, State, findings_document, findings_text
 from mmio_bisect.report.tables import size_text
 
@@ -51,6 +51,7 @@ def _findings(wiring: Wiring) -> Iterator[Finding]:
     yield _git()
     yield _explained("recipes", partial(_recipes, wiring))
     yield _explained("local sandbox", partial(_sandbox, wiring))
+    yield _docker(wiring)
     yield _explained("toolchain store", partial(_store, wiring))
     yield _explained("history", lambda: Finding(name="history", state=State.OK, detail=wiring.database_state()))
     for series in SERIES:
@@ -106,6 +107,20 @@ def _sandbox(wiring: Wiring) -> Finding:
     state = State.OK if "network" in granted else State.WARN
     detail = f"limits, and namespaces: {', '.join(sorted(granted))}" if granted else "limits alone: no namespaces here"
     return Finding(name="local sandbox", state=state, detail=detail)
+
+
+def _docker(wiring: Wiring) -> Finding:
+    """Without docker there is less isolation, but nothing that ships with the tool fails."""
+    docker = wiring.docker_sandbox()
+    try:
+        found, image = docker.reach(), docker.present_image()
+    except SandboxError as error:
+        detail = f"{output.sentence(str(error))} Recipes of your own will need --sandbox local."
+        return Finding(name="docker sandbox", state=State.WARN, detail=detail)
+    if image is None:
+        detail = f"{found}; an image will be pulled, or else built, when it is first needed"
+        return Finding(name="docker sandbox", state=State.WARN, detail=detail)
+    return Finding(name="docker sandbox", state=State.OK, detail=f"{found}, image {image}")
 
 
 def _store(wiring: Wiring) -> Finding:

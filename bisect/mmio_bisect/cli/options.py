@@ -1,5 +1,6 @@
 """Options that mean the same in every command, and what their words become."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from mmio_bisect.classify.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mmio_bisect.cli.sandboxes import Bounds
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS, Target
@@ -15,6 +17,7 @@ from mmio_bisect.errors import UsageError
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
+_HOW = "How compilers run"
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -82,9 +85,32 @@ SandboxName = Annotated[
     str,
     typer.Option(
         "--sandbox",
-        metavar="auto|local",
+        metavar="auto|docker|local",
         envvar="MMIO_BISECT_SANDBOX",
-        help="Where compilers run. auto: locally, and only recipes that ship with the tool.",
+        help="Where compilers run. auto: in docker where it answers, else locally if the recipes ship with the tool.",
+        rich_help_panel=_HOW,
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        envvar="MMIO_BISECT_MEMORY",
+        help="What one compile may use, as in 2GiB. Default: 4GiB.",
+        rich_help_panel=_HOW,
+    ),
+]
+Time = Annotated[
+    float | None,
+    typer.Option(
+        "--time",
+        metavar="SECONDS",
+        min=0.1,
+        envvar="MMIO_BISECT_TIME",
+        help="What one compile may take, by the clock and of the processor. Default: 120 by the clock, 60 of the "
+        "processor.",
+        rich_help_panel=_HOW,
     ),
 ]
 Targets = Annotated[
@@ -137,6 +163,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stand
 DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name
 DEFAULT_SANDBOX = "auto"
 
+_SIZE = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_LEAST_MEMORY = 64 << 20
+
 
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -163,6 +193,22 @@ def profile(name: str) -> Profile:
     if name not in PROFILES:
         raise UsageError(f"“{name}” is no profile; there are {', '.join(PROFILES)}.")
     return PROFILES[name]
+
+
+def bounds(memory: str | None, seconds: float | None) -> Bounds:
+    """Raises `UsageError`."""
+    count = None if memory is None else size(memory)
+    if count is not None and count < _LEAST_MEMORY:
+        raise UsageError("No compiler runs in less than 64 MiB: give --memory more.")
+    return Bounds(memory=count, seconds=seconds)
+
+
+def size(text: str) -> int:
+    """Bytes. Raises `UsageError`."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"“{text}” is no size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
+    return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])
 
 
 def _members(kind: type[Member], words: Iterable[str] | None, noun: str) -> tuple[Member, ...]:

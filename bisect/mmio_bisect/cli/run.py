@@ -10,8 +10,10 @@ import typer
 
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, typed, wiring_of
+from mmio_bisect.cli.sandboxes import choose
+from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
 from mmio_bisect.errors import CancelledError
+from mmio_bisect.workflow.ports import Sandbox
 
 if TYPE_CHECKING:
     from mmio_bisect.report.documents import RunHead
@@ -40,6 +42,7 @@ class _Plan:
     head: "RunHead"
     request: "HuntRequest"
     wiring: Wiring
+    sandbox: Sandbox
 
 
 def run(
@@ -62,6 +65,8 @@ def run(
     ] = False,
     jobs: options.Jobs = 2,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    memory: options.Memory = None,
+    time: options.Time = None,
     refresh: options.Refresh = False,
     keep: options.Keep = None,
     database: options.Database = None,
@@ -81,7 +86,7 @@ def run(
     wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
     family = wiring.family(text.series)
     case = choose_case(wiring.recipes().find(recipe), recipe, family, compilers=f"The series {text.series}")
-    permit_sandbox(sandbox, case)
+    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=[case], quiet=quiet)
     found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
@@ -106,7 +111,7 @@ def run(
         argv=head.argv,
         render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
     )
-    result = _carry_out(_Plan(head=head, request=request, wiring=wiring), keep=keep, quiet=quiet)
+    result = _carry_out(_Plan(head=head, request=request, wiring=wiring, sandbox=chosen), keep=keep, quiet=quiet)
     _print(head, result, as_json=as_json)
     return exits.of_answers(cell.answer for cell in result.answers)
 
@@ -128,7 +133,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "HuntResult":
         tools = Toolbox(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
-            sandbox=wiring.sandbox(),
+            sandbox=plan.sandbox,
             objects=wiring.objects(),
             history=history,
         )

@@ -12,10 +12,12 @@ import typer
 
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.wiring import Settings, Wiring, permit_sandbox, typed, wiring_of
+from mmio_bisect.cli.sandboxes import choose
+from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.workflow.ports import Sandbox
 
 if TYPE_CHECKING:
     from mmio_bisect.report.sweep_documents import SweepHead
@@ -43,6 +45,7 @@ class _Plan:
     head: "SweepHead"
     request: "SweepRequest"
     wiring: Wiring
+    sandbox: Sandbox
 
 
 def sweep(
@@ -65,6 +68,8 @@ def sweep(
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     jobs: options.Jobs = 2,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    memory: options.Memory = None,
+    time: options.Time = None,
     refresh: options.Refresh = False,
     keep: options.Keep = None,
     database: options.Database = None,
@@ -84,8 +89,7 @@ def sweep(
     judged_as = options.profile(profile)
     wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
     cases = _cases(names, wiring, wiring.family(text.series), series=text.series)
-    for case in cases:
-        permit_sandbox(sandbox, case)
+    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet)
     found = swept_range(text, wiring.source(text.series).listing(refresh=refresh))
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
@@ -107,7 +111,7 @@ def sweep(
         transitions=transitions,
         jobs=jobs,
     )
-    plan = _Plan(head=head, request=request, wiring=wiring)
+    plan = _Plan(head=head, request=request, wiring=wiring, sandbox=chosen)
     if dry_run:
         _say_plan(plan, as_json=as_json)
         return exits.ANSWERED
@@ -173,7 +177,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
         tools = Toolbox(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
-            sandbox=wiring.sandbox(),
+            sandbox=plan.sandbox,
             objects=wiring.objects(),
             history=history,
         )

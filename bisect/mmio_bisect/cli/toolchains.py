@@ -1,13 +1,12 @@
 """`mmio-bisect toolchains`: the compilers on this disk."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmio_bisect.cli import options, output
+from mmio_bisect.cli.sandboxes import choose
 from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
-from mmio_bisect.errors import UsageError
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -21,9 +20,6 @@ Examples:
 
   mmio-bisect toolchains prune --keep 2GiB
 """
-
-_SIZE = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 app = typer.Typer(help="List, fetch and remove compilers on this disk.", no_args_is_help=True, epilog=EXAMPLES)
 
@@ -62,7 +58,7 @@ def fetch(
 
     wiring = wiring_of(context, Settings(store=store))
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
-    toolchains, sandbox = wiring.store(), wiring.sandbox()
+    toolchains, sandbox = wiring.store(), choose(wiring, options.DEFAULT_SANDBOX, quiet=quiet)
     members = []
     with watching(output.console(stderr=True), expected=len(points), quiet=quiet) as events:
         for point in points:
@@ -89,7 +85,7 @@ def prune(
     from mmio_bisect.report.documents import document, stored_member  # noqa: PLC0415 - as above
     from mmio_bisect.report.tables import counted, size_text  # noqa: PLC0415
 
-    size = _bytes(keep)
+    size = options.size(keep)
     removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)
     if as_json:
         output.show_document(document("toolchains prune", removed=[stored_member(entry) for entry in removed]))
@@ -107,10 +103,3 @@ def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]"
         return matching_points(version, wiring.source(series).listing(refresh=refresh))
     text = parse_range(words)
     return resolve_range(text, wiring.source(text.series).listing(refresh=refresh)).points
-
-
-def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"“{text}” is no size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
-    return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])

@@ -6,7 +6,7 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,15 +14,17 @@ import typer
 
 from mmio_bisect.classify.machine import Architecture, CodeImage
 from mmio_bisect.cli import output
-from mmio_bisect.domain.recipe import Case, FunctionExpectation
+from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
+from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.errors import SandboxError, UnknownSeriesError, UsageError
+from mmio_bisect.errors import UnknownSeriesError
 from mmio_bisect.workflow.ports import History, ObjectReader, RecipeBook, Sandbox, SeriesSource, ToolchainStore
 
 SERIES: Mapping[str, CompilerFamily] = {"zig": CompilerFamily.CLANG}
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
+    from mmio_bisect.adapters.sandbox.execution import Limits
 
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -50,7 +52,10 @@ class Wiring(Protocol):
     def store_folder(self) -> Path:
         """Where the store is, whether it is there yet or not."""
 
-    def sandbox(self) -> Sandbox: ...
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
+
+    def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
+        """`say` is told before anything that takes long."""
 
     def objects(self) -> ObjectReader: ...
 
@@ -112,27 +117,6 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("mmio-bisect")
 
 
-def permit_sandbox(choice: str, case: Case | None) -> None:
-    """Refuse a sandbox that is not there, or that a foreign case may not be run in unasked.
-
-    Raises `SandboxError`, and `UsageError` for a name that means none.
-    """
-    match choice:
-        case "local":
-            return
-        case "auto" if case is None or case.shipped:
-            return
-        case "auto":
-            raise SandboxError(
-                f"{case.file_name if case else 'The recipe'} does not ship with mmio-bisect, and the local sandbox is "
-                "no wall against hostile source: pass --sandbox local if you trust it."
-            )
-        case "docker":
-            raise SandboxError("This version has no docker sandbox yet: pass --sandbox local.")
-        case _:
-            raise UsageError(f"“{choice}” is no sandbox; there are auto and local.")
-
-
 @dataclass(frozen=True, slots=True)
 class RealWiring:
     """The adapters that ship with the tool."""
@@ -162,10 +146,17 @@ class RealWiring:
     def store_folder(self) -> Path:
         return self.settings.store or cache_folder() / "toolchains"
 
-    def sandbox(self) -> Sandbox:
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
 
-        return LocalSandbox()
+        return LocalSandbox(_limits(bounds))
+
+    def docker_sandbox(
+        self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None
+    ) -> ContainerSandbox:
+        from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
+
+        return DockerSandbox(_limits(bounds), say=say)
 
     def objects(self) -> ObjectReader:
         return _LateObjects()
@@ -207,6 +198,18 @@ class RealWiring:
         with self.history() as history:
             newest = history.runs(limit=1)
         return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
+
+
+def _limits(bounds: Bounds | None) -> "Limits":
+    """The defaults, but for what the options say."""
+    from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - as above
+
+    limits, bounds = Limits(), bounds or Bounds()
+    if bounds.memory is not None:
+        limits = replace(limits, memory_bytes=bounds.memory)
+    if bounds.seconds is not None:
+        limits = replace(limits, wall_seconds=bounds.seconds, cpu_seconds=max(1, round(bounds.seconds)))
+    return limits
 
 
 class _LateObjects:

@@ -139,23 +139,29 @@ class Execution:
         if "ended" in report:
             word, processor = report["ended"].split()
             status = int(word)
-            limit = limit or self._limit_behind(status, float(processor), output)
+            # Nobody here sends SIGKILL before `ended` is reported: it was the kernel, out of memory.
+            killed = status == -signal.SIGKILL
+            limit = limit or limit_behind(
+                status, processor=float(processor), output=output, limits=self._limits, killed_for_memory=killed
+            )
         elif limit is None and (self._argv or "isolation" not in report):
             why = output.strip().splitlines()[-1:] or ["it was killed"]
             raise SandboxError(f"the local sandbox's launcher ended too early: {why[0]}")
         return Ended(status=status, limit=limit, output=output, seconds=seconds, report=report)
 
-    def _limit_behind(self, status: int, processor: float, output: str) -> LimitHit | None:
-        """A program that meets a limit of the kernel's ends by itself; this tells it from one that is merely broken."""
-        if status == 0:
-            return None
-        if status == -signal.SIGXCPU or processor >= self._limits.cpu_seconds:
-            return LimitHit.TIME
-        said = output.lower()
-        # Nobody here sends SIGKILL before `ended` is reported: it was the kernel, out of memory.
-        if status == -signal.SIGKILL or any(words in said for words in _MEMORY_WORDS):
-            return LimitHit.MEMORY
+
+def limit_behind(
+    status: int, *, processor: float, output: str, limits: Limits, killed_for_memory: bool
+) -> LimitHit | None:
+    """A program that meets a limit of the kernel's ends by itself; this tells it from one that is merely broken."""
+    if status == 0:
         return None
+    if status == -signal.SIGXCPU or processor >= limits.cpu_seconds:
+        return LimitHit.TIME
+    said = output.lower()
+    if killed_for_memory or any(words in said for words in _MEMORY_WORDS):
+        return LimitHit.MEMORY
+    return None
 
 
 def _read_into(buffer: bytearray, descriptor: int) -> bool:

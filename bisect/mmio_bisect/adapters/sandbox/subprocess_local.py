@@ -15,13 +15,13 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.adapters.held_folder import held_work_folder, sweep, temporary_folder
+from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
 from mmio_bisect.adapters.sandbox.execution import Execution, Limits
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
@@ -48,7 +48,7 @@ class LocalSandbox:
 
     def __init__(self, limits: Limits | None = None, *, base: Path | None = None) -> None:
         self._limits = limits or Limits()
-        self._base = (base or Path(tempfile.gettempdir()) / f"mmio-bisect-{os.getuid()}").absolute()
+        self._base = (base or temporary_folder("mmio-bisect")).absolute()
         self._lock = threading.Lock()
         self._swept = False
         self._abilities: frozenset[Isolation] | None = None
@@ -104,10 +104,8 @@ class LocalSession:
 
         A product that is no regular file, or is larger than the limit, counts as missing.
         """
-        argv = self._expand(command.argv)
-        for name in [name for name, _ in command.inputs] + ([command.product] if command.product else []):
-            if "/" in name or name in {"", ".", ".."}:
-                raise SandboxError(f"not a plain file name for the work folder: {name!r}")
+        argv = expanded(command.argv, self._root)
+        check_names(command)
         if signals.cancelled():
             raise CancelledError(f"{argv[0]} was not started")
         try:
@@ -138,10 +136,6 @@ class LocalSession:
             product=product,
             seconds=ended.seconds,
         )
-
-    def _expand(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        first, *others = (word.replace("{toolchain}", str(self._root)) for word in argv)
-        return (str(self._root / first), *others)
 
 
 class _NeverCancelled:

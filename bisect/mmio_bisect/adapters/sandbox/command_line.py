@@ -1,0 +1,19 @@
+"""What both sandboxes make of a command's words, so that they execute the same ones."""
+
+from pathlib import Path
+
+from mmio_bisect.errors import SandboxError
+from mmio_bisect.workflow.ports import Command
+
+
+def expanded(argv: tuple[str, ...], root: Path) -> tuple[str, ...]:
+    """The words with the toolchain's root put in, the program's path absolute."""
+    first, *others = (word.replace("{toolchain}", str(root)) for word in argv)
+    return (str(root / first), *others)
+
+
+def check_names(command: Command) -> None:
+    """Raises `SandboxError` for a name that would lead out of the work folder."""
+    for name in [name for name, _ in command.inputs] + ([command.product] if command.product else []):
+        if "/" in name or name in {"", ".", ".."}:
+            raise SandboxError(f"not a plain file name for the work folder: {name!r}")

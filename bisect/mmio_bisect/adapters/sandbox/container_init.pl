@@ -1,0 +1,222 @@
+# The first process of a sandbox container: it runs one command after another and answers for each.
+#
+# It is Perl because perl-base is essential in every Debian, and because what it needs of the kernel (prctl, prlimit)
+# can be had there without a compiler. `container_wire.py` speaks with it, and describes the messages.
+#
+# Why the container's first process: the kernel lets no other process of the container kill or stop it; every orphan
+# becomes its child; and kill(-1) reaches all others at once. It runs as the same user as the compilers, because a
+# container without capabilities cannot change users. So it makes itself undumpable, which closes it to ptrace and its
+# descriptors to /proc: no command can speak in its name or outlive its turn. What a command could still do to it (lower
+# its resource limits) or leave behind (files that will not go) is looked for after each, and reported: the container is
+# then not to be used again.
+use strict;
+use warnings;
+use Fcntl qw(O_RDONLY O_NOFOLLOW O_NONBLOCK);
+use POSIX ();
+
+my $folder = '/sandbox';
+my $chunk  = 1 << 16;
+my ($PR_SET_DUMPABLE, $RLIMIT_CPU, $RLIMIT_FSIZE, $RLIMIT_CORE, $RLIMIT_NOFILE, $RLIMIT_MSGQUEUE) = (4, 0, 1, 4, 7, 12);
+# The numbers of the system calls prctl and prlimit64, by machine.
+my %numbers = (
+    x86_64 => [157, 302], aarch64 => [167, 261], riscv64 => [167, 261], ppc64le => [171, 325], s390x => [172, 334],
+);
+my $machine = (POSIX::uname())[4];
+my ($prctl, $prlimit) = @{ $numbers{$machine} or die "no system call numbers are known for $machine\n" };
+my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+
+$SIG{CHLD} = sub { };    # so that select returns when a child ends
+$SIG{PIPE} = 'IGNORE';
+syscall($prctl, $PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 or die "prctl: $!\n";
+binmode $_ for *STDIN, *STDOUT;
+my $own_limits = content('/proc/self/limits');
+
+say_list('ready');
+while (defined(my $length = receive(4))) {
+    my $request = receive(unpack 'N', $length);
+    last unless defined $request;
+    answer(unpack '(N/a*)*', $request);
+}
+
+sub answer {
+    my ($product, $wall, $cpu, $output_most, $file_most, $files, $inputs, @words) = @_;
+    my %inputs = splice @words, 0, 2 * $inputs;
+    for my $name (qw(work home tmp)) { mkdir "$folder/$name", 0700 or die "mkdir $name: $!\n" }
+    chdir "$folder/work" or die "chdir: $!\n";
+    while (my ($name, $text) = each %inputs) {
+        open my $file, '>:raw', $name or die "$name: $!\n";
+        print {$file} $text           or die "$name: $!\n";
+        close $file                   or die "$name: $!\n";
+    }
+    my $killed_before = memory_kills();
+    my ($child, $output, $failed) = start(\@words, [$cpu, $file_most, $files]);
+    my %end = $failed ? (status => 0, limit => '', cpu => 0) : watch($child, $output, $wall, $output_most);
+    end_all();
+    my $text = $failed ? '' : rest($output, $end{text}, \$end{limit}, $output_most);
+    my $memory_kills = memory_kills() - $killed_before;
+
+    my ($size, $file) = (-1, undef);
+    if (length $product && sysopen $file, $product, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) {
+        $size = -s _ || 0 if stat $file and -f _ and (-s _ || 0) <= $file_most;
+    }
+    my $clean = clean_up() && content('/proc/self/limits') eq $own_limits;
+    say_list('ended', $failed, $end{status}, $end{limit}, $end{cpu}, $memory_kills, $clean ? 1 : 0, $size, $text);
+    for (my $left = $size; $left > 0;) {
+        my $got = sysread $file, my $part, $left < $chunk ? $left : $chunk;
+        die "reading $product: $!\n" unless $got;
+        send_all($part);
+        $left -= $got;
+    }
+}
+
+# Fork and exec. The third value returned is 0, or the errno with which the program could not be executed.
+sub start {
+    my ($argv, $limits) = @_;
+    pipe my $output,  my $into or die "pipe: $!\n";
+    pipe my $failure, my $told or die "pipe: $!\n";
+    my $child = fork // die "fork: $!\n";
+    if ($child == 0) {
+        eval { become($argv, $limits, $into) };
+        syswrite $told, $! + 0;
+        POSIX::_exit(127);
+    }
+    close $_ for $into, $told;
+    my $errno = '';
+    while (!defined sysread $failure, $errno, 16) { die "pipe: $!\n" unless $!{EINTR} }    # exec closes it: nothing
+    return ($child, $output, $errno || 0);
+}
+
+sub become {
+    my ($argv, $limits, $into) = @_;
+    my ($cpu, $file_most, $files) = @$limits;
+    $SIG{$_} = 'DEFAULT' for qw(CHLD PIPE);
+    POSIX::setsid();
+    open STDIN,  '<',  '/dev/null' or die;
+    open STDOUT, '>&', $into       or die;
+    open STDERR, '>&', $into       or die;
+    # Whoever starves is to be a command: of memory (the kernel kills the highest score), or of the processor.
+    if (open my $score, '>', '/proc/self/oom_score_adj') { print {$score} 1000; close $score }
+    setpriority 0, 0, 10;
+    limit($RLIMIT_CPU, $cpu, $cpu + 1);    # SIGXCPU first, which says why; then SIGKILL
+    limit($RLIMIT_FSIZE, ($file_most) x 2);
+    limit($RLIMIT_NOFILE, ($files) x 2);
+    limit($_, 0, 0) for $RLIMIT_CORE, $RLIMIT_MSGQUEUE;
+    umask 077;
+    local %ENV = (
+        PATH => '/usr/bin:/bin', LC_ALL => 'C', HOME => "$folder/home", TMPDIR => "$folder/tmp", SOURCE_DATE_EPOCH => 0,
+    );
+    no warnings 'exec';
+    exec { $argv->[0] } @$argv;
+}
+
+sub limit {
+    my ($kind, $soft, $hard) = @_;
+    my $values = pack 'QQ', $soft, $hard;
+    syscall($prlimit, 0, $kind, $values, 0) == 0 or die;
+}
+
+# Until the command's own process has ended, or a limit is hit.
+sub watch {
+    my ($child, $output, $wall, $output_most) = @_;
+    my ($text, $eof, $limit, $status) = ('', 0, '', -9);
+    my ($started, undef, undef, @spent) = POSIX::times();
+    my $cpu = 0;
+    while (!$limit) {
+        my ($now, undef, undef, @total) = POSIX::times();
+        my $left = $wall - ($now - $started) / $ticks;
+        my $pid = waitpid -1, POSIX::WNOHANG();
+        if ($pid == $child) {
+            my (undef, undef, undef, @after) = POSIX::times();
+            $cpu = ($after[0] + $after[1] - $spent[0] - $spent[1]) / $ticks;
+            $status = $? & 127 ? -($? & 127) : $? >> 8;
+            last;
+        }
+        next if $pid > 0;    # an orphan of the command's
+        $limit = 'time' if $left <= 0;
+        my $ready = '';
+        vec($ready, 0, 1) = 1;
+        vec($ready, fileno $output, 1) = 1 unless $eof;
+        next if select($ready, undef, undef, $left < 0.05 ? 0.01 : 0.05) <= 0;
+        exit 0 if vec $ready, 0, 1;    # nobody is to speak now: whoever listened is gone
+        $eof = !sysread $output, $text, $chunk, length $text if vec $ready, fileno $output, 1;
+        $limit = 'output' if length $text > $output_most;
+    }
+    return (text => $text, limit => $limit, status => $status, cpu => $cpu);
+}
+
+# What was written last: all writers are dead, so the pipe has an end.
+sub rest {
+    my ($output, $text, $limit, $output_most) = @_;
+    1 while length $text <= $output_most && sysread $output, $text, $chunk, length $text;
+    $$limit ||= 'output' if length $text > $output_most;
+    return substr $text, 0, $output_most;
+}
+
+# kill(-1) holds the kernel's list of processes: no fork slips through. Again until there is no child left to wait for.
+sub end_all {
+    do { kill 'KILL', -1 } while waitpid(-1, 0) > 0;
+}
+
+# Everything below the folder, or false.
+sub clean_up {
+    chdir $folder or return 0;
+    my @left = entries();
+    system 'rm', '-rf', '--', @left if @left;
+    @left = entries() or return 1;
+    system 'chmod', '-R', 'u+rwx', '--', @left;
+    system 'rm', '-rf', '--', @left;
+    return !entries();
+}
+
+sub entries {
+    opendir my $listing, $folder or return ('.');
+    return map { "./$_" } grep { $_ ne '.' && $_ ne '..' } readdir $listing;
+}
+
+# How many processes the kernel killed because the container had used up its memory. A kill while the limit was never
+# met is the whole machine's need, and none of the command's doing.
+sub memory_kills {
+    my ($events, $met);
+    if (defined($events = content('/sys/fs/cgroup/memory.events'))) {
+        ($met) = $events =~ /^oom (\d+)/m;
+    }
+    else {
+        $events = content('/sys/fs/cgroup/memory/memory.oom_control') // '';
+        ($met) = (content('/sys/fs/cgroup/memory/memory.failcnt') // '') =~ /^(\d+)/;
+    }
+    my ($kills) = $events =~ /^oom_kill (\d+)/m;
+    return $met ? $kills || 0 : 0;
+}
+
+sub content {
+    my ($path) = @_;
+    open my $file, '<', $path or return;
+    local $/;
+    return scalar <$file>;
+}
+
+sub receive {
+    my ($wanted) = @_;
+    my $got = '';
+    while (length $got < $wanted) {
+        my $read = sysread STDIN, $got, $wanted - length $got, length $got;
+        next if !defined $read && $!{EINTR};
+        return unless $read;
+    }
+    return $got;
+}
+
+sub say_list {
+    my $message = pack '(N/a*)*', @_;
+    send_all(pack('N', length $message) . $message);
+}
+
+sub send_all {
+    my ($data) = @_;
+    for (my $at = 0; $at < length $data;) {
+        my $written = syswrite STDOUT, $data, $chunk, $at;
+        next if !defined $written && $!{EINTR};
+        exit 0 unless $written;
+        $at += $written;
+    }
+}

@@ -1,0 +1,128 @@
+"""The docker SDK, and nothing beyond: the one file that names it.
+
+Every call ends, with an answer or within the seconds that were set: a daemon that hangs is a fault like one that is
+gone. What the SDK and the sockets below it raise becomes one of two errors, each a sentence.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Final
+
+import docker  # type: ignore[import-untyped]
+import docker.errors  # type: ignore[import-untyped]
+import docker.utils  # type: ignore[import-untyped]
+import requests
+
+from mmio_bisect.errors import SandboxError
+
+# From here on the daemon or whatever is between us and it is to blame, and not what was asked of it.
+_SERVER_ERRORS: Final = 500
+
+
+class DaemonError(SandboxError):
+    """The daemon did not answer, broke off, or lost a container: trying again may help."""
+
+
+class Engine:
+    """A connection to the docker daemon that DOCKER_HOST names, or the usual one. Of one thread at a time.
+
+    Every method raises `DaemonError`, or `SandboxError` when the daemon refuses.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        with _explained("reach the docker daemon"):
+            self._api = _PunctualClient(version="auto", timeout=seconds, **docker.utils.kwargs_from_env())
+
+    def close(self) -> None:
+        self._api.close()
+
+    @property
+    def version(self) -> str:
+        with _explained("ask the docker daemon for its version"):
+            return str(self._api.version()["Version"])
+
+    def has_image(self, name: str) -> bool:
+        with _explained(f"look for the image {name}"):
+            try:
+                self._api.inspect_image(name)
+            except docker.errors.ImageNotFound:
+                return False
+            return True
+
+    def pull(self, repository: str, tag: str) -> None:
+        with _explained(f"pull {repository}:{tag}"):
+            for step in self._api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in step:
+                    raise SandboxError(f"Docker cannot pull {repository}:{tag}: {step['error']}")
+
+    def import_image(self, tar: IO[bytes], repository: str, tag: str, labels: Mapping[str, str]) -> None:
+        changes = [f'LABEL {key}="{value}"' for key, value in labels.items()]
+        with _explained(f"import {repository}:{tag}"):
+            said = self._api.import_image_from_stream(tar, repository=repository, tag=tag, changes=changes)
+            if '"error"' in said:
+                raise SandboxError(f"Docker cannot import {repository}:{tag}: {said.strip()}")
+
+    def create(self, name: str, configuration: Mapping[str, object]) -> None:
+        """`configuration` is the body of the Engine API's ContainerCreate."""
+        with _explained(f"create the container {name}"):
+            self._api.create_container_from_config(dict(configuration), name)
+
+    def attach(self, name: str) -> socket.socket:
+        """Its standard streams, multiplexed as the Engine API's ContainerAttach says. The caller closes it."""
+        with _explained(f"attach to the container {name}"):
+            stream = self._api.attach_socket(name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            raw: socket.socket = getattr(stream, "_sock", stream)
+            # Ours alone from here on: the SDK's stream would close it when collected, or keep it open when not.
+            own = raw.dup()
+            stream.close()
+            raw.close()
+            return own
+
+    def start(self, name: str) -> None:
+        with _explained(f"start the container {name}"):
+            self._api.start(name)
+
+    def remove(self, name: str) -> None:
+        """Kill and remove it with all that is in it; one that is gone, or going, is fine."""
+        with _explained(f"remove the container {name}"):
+            try:
+                self._api.remove_container(name, force=True, v=True)
+            except docker.errors.APIError as error:
+                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
+                    raise
+
+    def labelled(self, label: str) -> tuple[Mapping[str, Any], ...]:
+        """All containers with that label, running or not, as the Engine API's ContainerList has them."""
+        with _explained("list containers"):
+            return tuple(self._api.containers(all=True, filters={"label": label}))
+
+
+class _PunctualClient(docker.APIClient):  # type: ignore[misc]  # the SDK has no types
+    def send(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - requests' own signature
+        """Some calls of the SDK, `attach` among them, would otherwise wait for ever."""
+        options["timeout"] = options.get("timeout") or self.timeout
+        return super().send(*arguments, **options)
+
+
+@contextlib.contextmanager
+def _explained(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except docker.errors.APIError as error:
+        kind = DaemonError if _may_pass(error) else SandboxError
+        raise kind(f"docker cannot {doing}: {error.explanation or error}") from error
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise DaemonError(f"Cannot {doing}: {_innermost(error)}") from error
+
+
+def _may_pass(error: docker.errors.APIError) -> bool:
+    """A container that is gone (404) can be made anew, and a daemon in trouble may recover."""
+    return error.status_code == requests.codes.not_found or (error.status_code or _SERVER_ERRORS) >= _SERVER_ERRORS
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system said, without the layers that passed it on."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -1,0 +1,172 @@
+"""Which sandbox compilers run in, and why: the one place that decides it and says so.
+
+    auto     docker where a daemon answers and an image can be had; else local, for source that ships with the tool
+    docker   docker or an error
+    local    local, whatever the source
+
+A compiler of the host's (`check --compiler`) needs the host's libraries, which no container has: it runs locally.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from mmio_bisect.cli import output
+from mmio_bisect.domain.recipe import Case
+from mmio_bisect.errors import SandboxError, UsageError
+from mmio_bisect.workflow.ports import Sandbox, SandboxSession
+
+
+class SandboxChoice(StrEnum):
+    AUTO = "auto"
+    DOCKER = "docker"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one compile may use, where the options say: bytes, and seconds of wall-clock and of processor time."""
+
+    memory: int | None = None
+    seconds: float | None = None
+
+
+class ContainerSandbox(Sandbox, Protocol):
+    """A sandbox that is not there on every machine."""
+
+    def reach(self) -> str:
+        """What answers: its name and version. Raises `SandboxError` where nothing does."""
+
+    def present_image(self) -> str | None:
+        """The image, if it need not be made first. Raises `SandboxError`."""
+
+    def prepare(self) -> str:
+        """The image that containers start from, made if need be. Raises `SandboxError`."""
+
+
+class SandboxMaker(Protocol):
+    """The part of a `Wiring` that makes sandboxes."""
+
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
+
+    def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
+        """`say` is told before anything that takes long."""
+
+
+def choose(
+    make: SandboxMaker, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = (), quiet: bool = False
+) -> Sandbox:
+    """The sandbox for these cases. What cannot be had is refused at once, what takes long is put off until needed.
+
+    Raises `SandboxError`, and `UsageError` for a name that means none.
+    """
+    say = _say_nothing if quiet else output.note
+    foreign = _foreign(cases)
+    match _parsed(wanted):
+        case SandboxChoice.LOCAL:
+            return _Late(lambda: _local(make, bounds, "--sandbox local"), say)
+        case SandboxChoice.DOCKER:
+            docker = make.docker_sandbox(bounds, say=say)
+            found = docker.reach()
+            return _Late(lambda: _docker(docker, found), say)
+        case SandboxChoice.AUTO if foreign is not None:
+            docker = make.docker_sandbox(bounds, say=say)
+            try:
+                found = docker.reach()
+            except SandboxError as error:
+                raise SandboxError(
+                    f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is no wall against "
+                    "hostile source: start docker, or pass --sandbox local if you trust it. "
+                    f"{output.sentence(str(error))}"
+                ) from error
+            return _Late(lambda: _docker(docker, found), say)
+        case SandboxChoice.AUTO:
+            return _Late(lambda: _docker_or_local(make, bounds, say), say)
+
+
+def choose_for_host_compiler(
+    make: SandboxMaker, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = ()
+) -> Sandbox:
+    """The sandbox for a compiler of this machine, given by its path. Raises `SandboxError`, `UsageError`."""
+    foreign = _foreign(cases)
+    match _parsed(wanted):
+        case SandboxChoice.DOCKER:
+            raise UsageError(
+                "--compiler does not go with --sandbox docker: a compiler of this machine needs libraries that no "
+                "container has; pass --sandbox local."
+            )
+        case SandboxChoice.AUTO if foreign is not None:
+            raise SandboxError(
+                f"{foreign.file_name} does not ship with mmio-bisect, a compiler of this machine can run in the local "
+                "sandbox only, and that is no wall against hostile source: pass --sandbox local if you trust it."
+            )
+        case SandboxChoice.AUTO | SandboxChoice.LOCAL:
+            return make.local_sandbox(bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    sandbox: Sandbox
+    sentence: str
+
+
+class _Late:
+    """A `Sandbox` that is decided on, and told of, when the first session is opened: history may answer without one."""
+
+    def __init__(self, decide: Callable[[], _Chosen], say: Callable[[str], None]) -> None:
+        self._decide = decide
+        self._say = say
+        self._lock = threading.Lock()
+        self._chosen: _Chosen | None = None
+
+    @property
+    def name(self) -> str:
+        return self._decided().sandbox.name
+
+    @contextmanager
+    def session(self, toolchain_root: Path) -> Iterator[SandboxSession]:
+        with self._decided().sandbox.session(toolchain_root) as session:
+            yield session
+
+    def _decided(self) -> _Chosen:
+        with self._lock:
+            if self._chosen is None:
+                self._chosen = self._decide()
+                self._say(f"sandbox: {self._chosen.sentence}")
+            return self._chosen
+
+
+def _local(make: SandboxMaker, bounds: Bounds | None, why: str) -> _Chosen:
+    return _Chosen(make.local_sandbox(bounds), f"local ({why})")
+
+
+def _docker(docker: ContainerSandbox, found: str) -> _Chosen:
+    return _Chosen(docker, f"{found}, image {docker.prepare()}")
+
+
+def _docker_or_local(make: SandboxMaker, bounds: Bounds | None, say: Callable[[str], None]) -> _Chosen:
+    docker = make.docker_sandbox(bounds, say=say)
+    try:
+        return _docker(docker, docker.reach())
+    except SandboxError as error:
+        return _local(make, bounds, str(error).rstrip("."))
+
+
+def _foreign(cases: Sequence[Case]) -> Case | None:
+    return next((case for case in cases if not case.shipped), None)
+
+
+def _parsed(wanted: str) -> SandboxChoice:
+    try:
+        return SandboxChoice(wanted)
+    except ValueError:
+        names = ", ".join(SandboxChoice)
+        raise UsageError(f"“{wanted}” is no sandbox; there are {names}.") from None
+
+
+def _say_nothing(_sentence: str) -> None:
+    pass
