@@ -8,11 +8,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
 from mmio_bisect.adapters.sandbox import execution
 from mmio_bisect.adapters.sandbox.execution import Limits
@@ -23,21 +23,6 @@ from mmio_bisect.workflow.ports import Command, Finished, LimitHit
 SMALL = Limits(
     memory_bytes=512 << 20, cpu_seconds=2, wall_seconds=10, output_bytes=10_000, file_bytes=1 << 20, processes=64
 )
-
-
-class Uncancelled:
-    def cancelled(self) -> bool:
-        return False
-
-    def progress(self, done: int, total: int | None) -> None: ...
-
-
-class CancelledWhen(Uncancelled):
-    def __init__(self, condition: Callable[[], bool]) -> None:
-        self._condition = condition
-
-    def cancelled(self) -> bool:
-        return self._condition()
 
 
 @pytest.fixture
@@ -55,29 +40,6 @@ def run(base: Path, script: str, *, limits: Limits = SMALL, product: str | None 
             Command(argv=(sys.executable, "-S", "program.py"), inputs=(("program.py", program),), product=product),
             Uncancelled(),
         )
-
-
-def processes_with(word: str) -> list[int]:
-    """Processes of this machine with that word in their command line, however deep in namespaces."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if word.encode() in words:
-                found.append(int(entry.name))
-    return found
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return condition()
 
 
 def test_output_of_both_streams_and_the_status_are_reported(base: Path) -> None:
