@@ -296,6 +296,7 @@ def test_one_point_named_twice_is_a_range(bench: Make) -> None:
     found = swept_range(parse_range("zig:1.1..1.1"), listing)
     assert [point.version for point in found.points] == ["1.1"]
     assert len(swept_range(parse_range("zig"), listing).points) == 3
+    assert len(swept_range(parse_range("zig"), bench("g").wiring.source("zig").listing()).points) == 1
     assert swept_range(parse_range("zig:1.2..1.0"), listing).reversed
     with pytest.raises(UnknownVersionError):
         swept_range(parse_range("zig:7..7"), listing)

@@ -122,9 +122,11 @@ class SweepResult:
 
 
 def swept_range(text: RangeText, listing: Listing) -> PointRange:
-    """As `resolve_range`; but one point, named twice, is a range too. Raises `UnknownVersionError`."""
+    """As `resolve_range`; but one point is a range too: named twice, or all there is. Raises `UnknownVersionError`."""
     if text.first and text.first == text.last:
         return PointRange(points=matching_points(text.first, listing), reversed=False)
+    if len(listing.points) == 1 and not text.first and not text.last:
+        return PointRange(points=listing.points, reversed=False)
     return resolve_range(text, listing)
 
 
