@@ -73,6 +73,20 @@ class BrokenToolchainError(MmioBisectError):
     exit_code = 19
 
 
+class MissingToolchainError(MmioBisectError):
+    """A toolchain that is not to be had, though its source answers: a day without a nightly, a target left out.
+
+    In a search or a sweep this is no fault but an untestable point, which gives the message as its reason. With
+    `for_good` asking again is pointless: history remembers it.
+    """
+
+    exit_code = 33
+
+    def __init__(self, message: str, *, for_good: bool) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+
+
 class SandboxError(MmioBisectError):
     """The sandbox asked for cannot be had or failed: an infrastructure fault, never a verdict."""
 

@@ -16,7 +16,7 @@ from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.cli.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
-from mmio_bisect.errors import CancelledError, SandboxError
+from mmio_bisect.errors import CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports import Command, Fetched, Finished, Sandbox, SeriesSource, Signals
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
@@ -27,12 +27,16 @@ _TOOL = "bin/clang"
 
 @dataclass(slots=True)
 class Script:
-    """`failure` is raised by every fetch; `docker`: a daemon answers; `fetched` and `compiled` count what was done."""
+    """What each version does: `good` or `bad` code, `missing` or `late` for no toolchain, else an error it prints.
+
+    `failure` is raised by every fetch; `docker`: a daemon answers; `fetched` and `compiled` count what was done.
+    """
 
     does: Mapping[str, str]
     failure: BaseException | None = None
     docker: bool = False
     fetched: list[str] = field(default_factory=list)
+    asked_in_vain: list[str] = field(default_factory=list)
     compiled: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,6 +74,7 @@ def scripted(script: Script, settings: Settings) -> ScriptedWiring:
 class _Source:
     script: Script
     name: str = "zig"
+    family: CompilerFamily = CompilerFamily.CLANG
     summary: str = "compilers that do as they are told"
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
@@ -82,6 +87,10 @@ class _Source:
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         if self.script.failure is not None:
             raise self.script.failure
+        if (does := self.script.does[point.version]) in {"missing", "late"}:
+            with self.script.lock:
+                self.script.asked_in_vain.append(point.version)
+            raise MissingToolchainError(f"{point} was never published", for_good=does == "missing")
         signals.progress(2048, 2048)
         tool = folder / _TOOL
         tool.parent.mkdir()

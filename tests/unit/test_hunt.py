@@ -1,5 +1,6 @@
 """A hunt over scripted compilers: several levels, several workers, resumption, cancellation, faults."""
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from mmio_bisect.adapters.recipe_files import shipped_folder
 from mmio_bisect.classify.profiles import ARM_ISV
 from mmio_bisect.cli.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, Suspects
+from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe
@@ -59,8 +60,8 @@ def case(tmp_path: Path) -> Case:
 
 
 def script(text: str) -> Script:
-    """`g` good, `b` bad, `x` rejected; one version a letter."""
-    words = {"g": "good", "b": "bad", "x": "no such builtin"}
+    """`g` good, `b` bad, `x` rejected, `m` missing for good, `l` late; one version a letter."""
+    words = {"g": "good", "b": "bad", "x": "no such builtin", "m": "missing", "l": "late"}
     return Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
 
 
@@ -160,6 +161,40 @@ def test_untestable_points_beside_the_boundary_are_suspects(case: Case, tmp_path
     answer = the_answer(run(script("ggxxbb"), case, tmp_path)).answer
     assert isinstance(answer, Suspects)
     assert [point.version for point in answer.suspects] == ["1.2", "1.3", "1.4"]
+
+
+def test_a_toolchain_that_is_not_to_be_had_is_an_untestable_point_with_its_reason(case: Case, tmp_path: Path) -> None:
+    answer = the_answer(run(script("ggmlbb"), case, tmp_path, jobs=3))
+    assert isinstance(answer.answer, Suspects)
+    assert [point.version for point in answer.answer.suspects] == ["1.2", "1.3", "1.4"]
+    reasons = [probe.judgement.reason for probe in answer.probes if probe.judgement.verdict == "untestable"]
+    assert reasons == ["no toolchain: zig@1.2 was never published", "no toolchain: zig@1.3 was never published"]
+
+
+def test_only_what_is_missing_for_good_is_believed_without_asking_again(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("gglmbb"), MemoryHistory()
+    first = run(compilers, case, tmp_path, history=history)
+    assert sorted(compilers.asked_in_vain) == ["1.2", "1.3"]
+    again = run(compilers, case, tmp_path, history=history, levels=(OptLevel.O2, OptLevel.O3))
+    assert compilers.asked_in_vain.count("1.2") > 1
+    assert compilers.asked_in_vain.count("1.3") == 1
+    assert again.answers[0].answer == again.answers[1].answer == the_answer(first).answer
+    compilers.does = {**compilers.does, "1.2": "good", "1.3": "good"}
+    assert isinstance(the_answer(run(compilers, case, tmp_path, history=history)).answer, Suspects)
+    found = the_answer(run(compilers, case, tmp_path, history=history, ask_again=True)).answer
+    assert isinstance(found, Culprit)
+    assert found.last.version == "1.3"
+
+
+def test_a_toolchain_that_was_there_and_is_gone_stays_what_it_was(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("ggbb"), MemoryHistory()
+    first = run(compilers, case, tmp_path, history=history)
+    compilers.does = dict.fromkeys(compilers.does, "missing")
+    both = (OptLevel.O2, OptLevel.O3)
+    shutil.rmtree(tmp_path / "store")
+    later = run(compilers, case, tmp_path, history=history, levels=both)
+    assert later.answers[0].answer == the_answer(first).answer
+    assert isinstance(later.answers[1].answer, NothingTestable)
 
 
 def test_history_that_fits_no_single_boundary_is_a_contradiction(case: Case, tmp_path: Path) -> None:

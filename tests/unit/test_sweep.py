@@ -106,10 +106,10 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[[str], Bench]:
-    """`g` good, `b` bad, `x` rejected; one version a letter."""
+    """`g` good, `b` bad, `x` rejected, `m` missing for good, `l` late; one version a letter."""
 
     def make(text: str) -> Bench:
-        words = {"g": "good", "b": "bad", "x": "no such builtin"}
+        words = {"g": "good", "b": "bad", "x": "no such builtin", "m": "missing", "l": "late"}
         script = Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
         wiring = scripted(script, Settings(store=tmp_path / "store"))
         return Bench(wiring, wiring.recipes().find("store_then_step.c").cases[0])
@@ -222,6 +222,21 @@ def test_a_toolchain_that_cannot_be_had_does_not_stop_the_others(bench: Make) ->
     assert {type(failed.error) for failed in result.failed} == {DownloadError}
     made.script.failure = None
     assert moves(made.sweep()) == [("introduced", "1.1", "1.2")]
+
+
+def test_a_toolchain_that_is_not_to_be_had_fails_nothing_and_is_untestable(bench: Make) -> None:
+    swept = bench("gmlb")
+    result = swept.sweep()
+    assert result.failed == ()
+    assert [probe.judgement.reason for probe in result.probes if probe.judgement.reason] == [
+        "no toolchain: zig@1.1 was never published",
+        "no toolchain: zig@1.2 was never published",
+    ]
+    assert [[point.version for point in move.suspects] for move in result.transitions] == [["1.1", "1.2", "1.3"]]
+    swept.sweep()
+    assert swept.script.asked_in_vain == ["1.1", "1.2", "1.2"]
+    swept.sweep(ask_again=True)
+    assert sorted(swept.script.asked_in_vain) == ["1.1", "1.1", "1.2", "1.2", "1.2"]
 
 
 def test_a_failed_point_is_no_verdict_but_what_is_known_of_it_counts(bench: Make) -> None:

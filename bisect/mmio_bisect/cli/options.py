@@ -157,7 +157,9 @@ Defects = Annotated[
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", metavar="N", min=1, envvar="MMIO_BISECT_JOBS", help="Probes at the same time.")
 ]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Ask the series' source again, however fresh the listing is.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Ask the series' source again: for its listing, and for what it did not have.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
 
 DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name

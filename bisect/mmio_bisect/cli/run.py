@@ -108,6 +108,7 @@ def run(
         defects=kinds,
         changed=changed,
         jobs=jobs,
+        ask_again=refresh,
         argv=head.argv,
         render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
     )

@@ -110,6 +110,7 @@ def sweep(
         defects=kinds,
         transitions=transitions,
         jobs=jobs,
+        ask_again=refresh,
     )
     plan = _Plan(head=head, request=request, wiring=wiring, sandbox=chosen)
     if dry_run:

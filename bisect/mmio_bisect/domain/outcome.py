@@ -55,6 +55,7 @@ class OutcomeKind(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     OUTPUT_LIMIT = "output-limit"
     TARGET_UNKNOWN = "target-unknown"
+    NO_TOOLCHAIN = "no-toolchain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from mmio_bisect.domain.recipe import Language
+from mmio_bisect.domain.recipe import Language, digest_of
 
 
 class CompilerFamily(StrEnum):
@@ -68,3 +68,25 @@ class Toolchain:
     llvm_version: str | None
     commit: str | None
     released: date | None
+
+    @property
+    def is_missing(self) -> bool:
+        """It stands for a toolchain that is not to be had, see `missing_toolchain`."""
+        return not self.tool
+
+
+def missing_toolchain(point: Point, family: CompilerFamily, reason: str) -> Toolchain:
+    """What stands in a point's place when there is no toolchain, so that its cells have an outcome all the same.
+
+    It has no tool, is never in a store, and its `version_text` is the reason; another reason makes it another one.
+    """
+    return Toolchain(
+        digest=digest_of(f"missing {point}: {reason}".encode()),
+        family=family,
+        tool=(),
+        version_text=reason,
+        compiler_version="(missing)",
+        llvm_version=None,
+        commit=None,
+        released=None,
+    )

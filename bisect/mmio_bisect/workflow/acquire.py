@@ -13,7 +13,8 @@ def acquire(
 ) -> AbstractContextManager[Lease]:
     """Hold the point's toolchain, fetching it if it is not in the store.
 
-    Raises `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `SandboxError`, `StoreError`.
+    Raises `MissingToolchainError`, `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `SandboxError`,
+    `StoreError`.
     """
 
     def fill(folder: Path) -> Toolchain:

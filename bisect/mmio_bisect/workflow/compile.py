@@ -81,6 +81,19 @@ def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Sig
     )
 
 
+def outcome_without(reason: str) -> Outcome:
+    """The outcome of every cell of a toolchain that is not to be had."""
+    return Outcome(
+        kind=OutcomeKind.NO_TOOLCHAIN,
+        object_code=None,
+        argv=(),
+        sandbox="none",
+        status=0,
+        output=reason,
+        seconds=0.0,
+    )
+
+
 def _kind(finished: Finished) -> OutcomeKind:
     if finished.limit is not None:
         return _LIMITS[finished.limit]

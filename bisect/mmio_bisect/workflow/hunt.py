@@ -31,7 +31,8 @@ class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
 
     `defects` are the kinds that make a verdict bad (None: all). With `changed` a point is bad when its code differs
-    from the oldest point's. `render` makes the document that history keeps of the finished run.
+    from the oldest point's. `ask_again` as in `Prober`. `render` makes the document that history keeps of
+    the finished run.
     """
 
     requests: tuple[CellRequest, ...]
@@ -40,6 +41,7 @@ class HuntRequest:
     defects: frozenset[DefectKind] | None = None
     changed: bool = False
     jobs: int = 2
+    ask_again: bool = False
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
@@ -73,7 +75,7 @@ def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult
     Raises `NothingTestableError` when no probed point made an object for any request, and the errors of the adapters;
     whatever was probed until then is kept.
     """
-    prober = Prober(tools, request.profile)
+    prober = Prober(tools, request.profile, ask_again=request.ask_again)
     first, last = request.points[0], request.points[-1]
     run = tools.history.begin_run(
         case=request.requests[0].case,

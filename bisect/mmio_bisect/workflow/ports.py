@@ -15,7 +15,7 @@ from mmio_bisect.classify.machine import CodeImage
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
-from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 
 
 class Signals(Protocol):
@@ -43,6 +43,9 @@ class SeriesSource(Protocol):
     def name(self) -> str: ...
 
     @property
+    def family(self) -> CompilerFamily: ...
+
+    @property
     def summary(self) -> str:
         """One sentence: which compilers, from where."""
 
@@ -52,7 +55,8 @@ class SeriesSource(Protocol):
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
 
-        Raises `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
+        Raises `MissingToolchainError` when there is none, which is an answer; `DownloadError`, `CorruptArtefactError`,
+        `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
         """
 
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:

@@ -7,9 +7,10 @@ from threading import Lock
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.outcome import CellRequest, Outcome
 from mmio_bisect.domain.run import Cost, Probe
-from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
+from mmio_bisect.errors import MissingToolchainError
 from mmio_bisect.workflow.acquire import acquire
-from mmio_bisect.workflow.compile import cell_of, compile_cell
+from mmio_bisect.workflow.compile import cell_of, compile_cell, outcome_without
 from mmio_bisect.workflow.judge import judge_once
 from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
 
@@ -31,6 +32,8 @@ def unanswered(
     """What would have to be compiled: all of it where it is not known which toolchain the point is."""
     if toolchain is None:
         return tuple(requests)
+    if toolchain.is_missing:
+        return ()
     return tuple(request for request in requests if history.outcome_of(cell_of(request, toolchain)) is None)
 
 
@@ -42,12 +45,14 @@ def _nobody(_probe: Probe) -> None:
 class Prober:
     """Probes points with one toolbox and profile; may be used by several threads. Counts what it spends.
 
-    `told` is called with each cell that `probe` answers, as it is answered, from whichever thread does.
+    `told` is called with each cell that `probe` answers, as it is answered, from whichever thread does. With
+    `ask_again` no toolchain is believed to be missing because history says so.
     """
 
     tools: Toolbox
     profile: Profile
     told: Callable[[Probe], None] = _nobody
+    ask_again: bool = False
     _spent: Cost = field(default_factory=Cost)
     _lock: Lock = field(default_factory=Lock)
 
@@ -57,9 +62,11 @@ class Prober:
 
     def known(self, point: Point, requests: Sequence[CellRequest]) -> tuple[Probe, ...]:
         """What history can answer, without a compiler."""
-        toolchain = self.tools.history.toolchain_of(point)
+        toolchain = self.toolchain_of(point)
         if toolchain is None:
             return ()
+        if toolchain.is_missing:
+            return tuple(self._without(point, requests, toolchain, from_history=True))
         probes = []
         for request in requests:
             outcome = self.tools.history.outcome_of(cell_of(request, toolchain))
@@ -67,11 +74,17 @@ class Prober:
                 probes.append(self._judged(point, toolchain, request, outcome, from_history=True))
         return tuple(probes)
 
+    def toolchain_of(self, point: Point) -> Toolchain | None:
+        """What history says the point is, if it is to be believed."""
+        toolchain = self.tools.history.toolchain_of(point)
+        return None if toolchain is not None and toolchain.is_missing and self.ask_again else toolchain
+
     def probe(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> tuple[Probe, ...]:
         """Answer all requests, fetching and compiling what history lacks: one sandbox start for all of it.
 
-        Every outcome is kept as soon as it is there, so a killed run loses one compile at most. Raises the errors of
-        `acquire` and `compile_cell`, which are never verdicts.
+        Every outcome is kept as soon as it is there, so a killed run loses one compile at most. A toolchain that is not
+        to be had makes all its cells untestable. Raises the other errors of `acquire`, and those of `compile_cell`,
+        which are never verdicts.
         """
         known = self.known(point, requests)
         for probe in known:
@@ -80,13 +93,22 @@ class Prober:
         missing = [request for request in requests if id(request) not in answered]
         if not missing:
             return known
-        tools = self.tools
-        made = []
+        try:
+            return (*known, *self._make(point, missing, signals))
+        except MissingToolchainError as error:
+            toolchain = self._missing(point, error)
+            made = self._without(point, missing, toolchain, from_history=False)
+            for probe in made:
+                self.told(probe)
+            return (*known, *made)
+
+    def _make(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> list[Probe]:
+        tools, made = self.tools, []
         with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
             self._spend(fetched=int(lease.fetched))
             tools.history.remember_toolchain(point, lease.toolchain)
             with tools.sandbox.session(lease.root) as session:
-                for request in missing:
+                for request in requests:
                     cell = cell_of(request, lease.toolchain)
                     # Two points may be one toolchain: what another name of it made need not be made again.
                     outcome = tools.history.outcome_of(cell)
@@ -97,7 +119,25 @@ class Prober:
                         self._spend(compiled=1)
                     made.append(self._judged(point, lease.toolchain, request, outcome, from_history=not fresh))
                     self.told(made[-1])
-        return (*known, *made)
+        return made
+
+    def _missing(self, point: Point, error: MissingToolchainError) -> Toolchain:
+        """Only what is missing for good is believed without asking again; a toolchain that was there stays known."""
+        history = self.tools.history
+        toolchain, before = missing_toolchain(point, self.tools.source.family, str(error)), history.toolchain_of(point)
+        if error.for_good and (before is None or before.is_missing):
+            history.remember_toolchain(point, toolchain)
+        return toolchain
+
+    def _without(
+        self, point: Point, requests: Sequence[CellRequest], missing: Toolchain, *, from_history: bool
+    ) -> list[Probe]:
+        probes = []
+        for request in requests:
+            outcome = outcome_without(missing.version_text)
+            self.tools.history.record_outcome(cell_of(request, missing), outcome)
+            probes.append(self._judged(point, missing, request, outcome, from_history=from_history))
+        return probes
 
     def _judged(
         self, point: Point, toolchain: Toolchain, request: CellRequest, outcome: Outcome, *, from_history: bool

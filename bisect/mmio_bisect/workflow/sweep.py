@@ -43,6 +43,7 @@ class SweepRequest:
     """What to sweep: `requests` at `points`, which are the range, oldest first.
 
     `defects` are the kinds that count (None: all). With `transitions` not every point is probed, see `Grid`.
+    `ask_again` as in `Prober`.
     """
 
     requests: tuple[CellRequest, ...]
@@ -51,6 +52,7 @@ class SweepRequest:
     defects: frozenset[DefectKind] | None = None
     transitions: bool = False
     jobs: int = 2
+    ask_again: bool = False
     back_off: tuple[float, ...] = BACK_OFF
 
     @property
@@ -159,14 +161,18 @@ class _Sweeping:
     def __post_init__(self) -> None:
         request = self.request
         self.grid = Grid(request.points, lines=len(request.requests), stride=request.stride)
-        self._prober = Prober(self.tools, request.profile, told=lambda probe: self.events.probed(self._read(probe)))
+        self._prober = Prober(
+            self.tools,
+            request.profile,
+            told=lambda probe: self.events.probed(self._read(probe)),
+            ask_again=request.ask_again,
+        )
 
     def seed(self) -> None:
         """Take the points that history answers whole, on the grid or off it; the oldest first."""
-        history = self.tools.history
         for point in self.request.points:
-            toolchain = history.toolchain_of(point)
-            if toolchain is not None and not unanswered(self.request.requests, toolchain, history):
+            toolchain = self._prober.toolchain_of(point)
+            if toolchain is not None and not unanswered(self.request.requests, toolchain, self.tools.history):
                 probes = self._prober.known(point, self.request.requests)
                 for probe in probes:
                     self.events.probed(self._read(probe))

@@ -35,6 +35,7 @@ class ZigSeries:
     """The `SeriesSource`. `retries` takes the place of pip's own setting; `warn` is given sentences for the user."""
 
     name = "zig"
+    family = CompilerFamily.CLANG
     summary = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
 
     def __init__(
