@@ -93,6 +93,12 @@ class SandboxError(MmioBisectError):
     exit_code = 20
 
 
+class DaemonError(SandboxError):
+    """The docker daemon did not answer, broke off, or lost a container: trying again may help."""
+
+    exit_code = 29
+
+
 class StoreError(MmioBisectError):
     """The toolchain store cannot be read or written."""
 

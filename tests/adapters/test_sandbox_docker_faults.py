@@ -14,10 +14,10 @@ from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
 from mmio_bisect.adapters.sandbox import container, docker_engine
 from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Owner
-from mmio_bisect.adapters.sandbox.docker_api import DaemonError, Engine
+from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox, DockerSession
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.errors import CancelledError, SandboxError
+from mmio_bisect.errors import CancelledError, DaemonError, SandboxError
 from mmio_bisect.workflow.ports import Command
 
 pytestmark = pytest.mark.docker

@@ -173,7 +173,11 @@ def test_everything_of_the_probes_can_be_kept(terminal: Terminal, tmp_path: Path
 def test_a_source_that_does_not_answer_is_no_verdict(terminal: Terminal) -> None:
     failing = Script(GOOD_TO_BAD, failure=DownloadError("The index does not answer: try again."))
     said = terminal(failing, "run", "store_then_step", "zig:..", "--opt", "2")
-    assert (said.code, said.out, said.err) == (17, "", "error: The index does not answer: try again.\n")
+    assert (said.code, said.out) == (17, "")
+    *retries, error = said.err.splitlines()
+    assert error == "error: The index does not answer: try again."
+    assert "zig@0.15.1  again in 1 s: The index does not answer: try again." in retries
+    assert "zig@0.15.1  again in 4 s: The index does not answer: try again." in retries
 
 
 def test_an_interrupt_says_what_is_kept_and_how_to_go_on(terminal: Terminal) -> None:

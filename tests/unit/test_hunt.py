@@ -20,15 +20,17 @@ from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import DownloadError, NothingTestableError
+from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
 from mmio_bisect.workflow.hunt import HuntRequest, HuntResult, Toolbox, hunt
 
 
 @dataclass(slots=True)
 class Watcher:
-    """Events, noted; `on_probe` may interfere."""
+    """Events, noted; `on_probe` and `on_retry` may interfere."""
 
     on_probe: Callable[[Probe], None] = lambda _: None
+    on_retry: Callable[[], None] = lambda: None
+    retries: list[float] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     dropped_points: list[Point] = field(default_factory=list)
 
@@ -47,6 +49,10 @@ class Watcher:
     def probed(self, probe: Probe) -> None:
         self.probes.append(probe)
         self.on_probe(probe)
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:  # noqa: ARG002
+        self.retries.append(seconds)
+        self.on_retry()
 
     def dropped(self, point: Point) -> None:
         self.dropped_points.append(point)
@@ -90,6 +96,7 @@ def run(
         points=source.listing().points,
         profile=ARM_ISV,
         jobs=jobs,
+        back_off=(0.001, 0.002),
         render=lambda number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
     )
     return hunt(replace(request, **options), tools, watcher or Watcher())  # type: ignore[arg-type]
@@ -247,6 +254,18 @@ def test_an_infrastructure_error_is_raised_and_what_was_probed_is_kept(case: Cas
     result = run(compilers, case, tmp_path, history=history)
     assert isinstance(the_answer(result).answer, Culprit)
     assert len(compilers.compiled) == len(set(compilers.compiled))
+
+
+def test_a_passing_fault_is_tried_again_and_said(case: Case, tmp_path: Path) -> None:
+    compilers = script("ggb")
+    compilers.failure = SandboxError("the daemon does not answer")
+
+    def mend() -> None:
+        compilers.failure = None
+
+    watcher = Watcher(on_retry=mend)
+    assert isinstance(the_answer(run(compilers, case, tmp_path, watcher=watcher)).answer, Culprit)
+    assert watcher.retries == [0.001]
 
 
 def test_an_interrupt_keeps_what_is_done(case: Case, tmp_path: Path) -> None:

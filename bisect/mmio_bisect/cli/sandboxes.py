@@ -71,7 +71,10 @@ def choose(
             return _Late(lambda: _local(make, bounds, "--sandbox local"), say)
         case SandboxChoice.DOCKER:
             docker = make.docker_sandbox(bounds, say=say)
-            found = docker.reach()
+            try:
+                found = docker.reach()
+            except SandboxError as error:
+                raise SandboxError(f"{str(error).rstrip('.')}: start docker, or pass --sandbox local.") from error
             return _Late(lambda: _docker(docker, found), say)
         case SandboxChoice.AUTO if foreign is not None:
             docker = make.docker_sandbox(bounds, say=say)

@@ -15,11 +15,16 @@ from rich.text import Text
 
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.judgements import probe_line
 from mmio_bisect.report.tables import size_text
 from mmio_bisect.workflow.ports import Signals
 
 ProbeSink = Callable[[Probe], object]
+
+
+def retry_line(point: Point, error: MmioBisectError, seconds: float) -> Text:
+    return Text(f"{point}  again in {seconds:.0f} s: {error}", style="yellow")
 
 
 def expected_probes(points: int, requests: int) -> int:
@@ -50,6 +55,9 @@ class Watcher:
             self.count += 1
         if self._sink is not None:
             self._sink(probe)
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        """It may yet go well."""
 
     def dropped(self, point: Point) -> None:
         """A probe that nobody waits for is no news."""
@@ -95,6 +103,9 @@ class Lines(Watcher):
         super().probed(probe)
         self._console.print(probe_line(probe, changed=self.changed))
 
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        self._console.print(retry_line(point, error, seconds))
+
 
 class Bars(Watcher):
     """One bar of the expected probes and one a download; verdicts scroll by above them."""
@@ -120,6 +131,9 @@ class Bars(Watcher):
         self._forget(probe.point)
         self._progress.console.print(probe_line(probe, changed=self.changed))
         self._progress.update(self._overall, completed=self.count, total=max(self.count, self._expected))
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        self._progress.console.print(retry_line(point, error, seconds))
 
     def dropped(self, point: Point) -> None:
         self._forget(point)

@@ -21,7 +21,7 @@ from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.answers import VERDICT_STYLES
 from mmio_bisect.report.documents import compiler_name
-from mmio_bisect.report.progress import ProbeSink, Watcher
+from mmio_bisect.report.progress import ProbeSink, Watcher, retry_line
 from mmio_bisect.report.sweep_matrix import GLYPHS
 from mmio_bisect.report.tables import counted, size_text
 from mmio_bisect.workflow.sweep import FailedPoint
@@ -32,9 +32,6 @@ _LINES_BESIDE_ROWS = 5
 
 class SweepWatcher(Watcher):
     """The `SweepEvents` that says nothing; it counts, and hands each probe to `sink`."""
-
-    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
-        """It may yet go well."""
 
     def finished(self, point: Point) -> None:
         """The matrix will tell."""
@@ -84,7 +81,7 @@ class _Rows(SweepWatcher):
     def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
         with self._rows_lock:
             self._row(point).state = f"again in {seconds:.0f} s"
-        self.say(Text(f"{point}  again in {seconds:.0f} s: {error}", style="yellow"))
+        self.say(retry_line(point, error, seconds))
 
     def finished(self, point: Point) -> None:
         with self._rows_lock:

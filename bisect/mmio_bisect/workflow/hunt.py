@@ -16,12 +16,13 @@ from mmio_bisect.domain.answer import NothingTestable
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import CancelledError, NothingTestableError
+from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
 from mmio_bisect.search import Session
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
+from mmio_bisect.workflow.retry import BACK_OFF, with_back_off
 
 __all__ = ["HuntEvents", "HuntRequest", "HuntResult", "Toolbox", "hunt"]
 
@@ -42,6 +43,7 @@ class HuntRequest:
     changed: bool = False
     jobs: int = 2
     ask_again: bool = False
+    back_off: tuple[float, ...] = BACK_OFF
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
@@ -55,6 +57,9 @@ class HuntEvents(Protocol):
         """A download begins; `progress` of the result will be called with bytes."""
 
     def probed(self, probe: Probe) -> None: ...
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        """It failed, and will be tried again after so many seconds."""
 
     def dropped(self, point: Point) -> None:
         """Another verdict made the probe useless."""
@@ -215,7 +220,12 @@ class _Probing:
         )
 
     def _probe(self, point: Point, requests: tuple[CellRequest, ...], signals: Stoppable) -> tuple[Probe, ...]:
-        return self.prober.probe(point, requests, signals)
+        return with_back_off(
+            partial(self.prober.probe, point, requests),
+            signals,
+            self.request.back_off,
+            partial(self.events.retrying, point),
+        )
 
     def _land(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Wait for a probe to end, tell its verdicts, cancel what they made useless."""

@@ -17,25 +17,16 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point
-from mmio_bisect.errors import (
-    BrokenToolchainError,
-    CorruptArtefactError,
-    DownloadError,
-    MmioBisectError,
-    SandboxError,
-)
+from mmio_bisect.errors import BrokenToolchainError, MmioBisectError
 from mmio_bisect.search.grid import Grid, coarse_stride
 from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.pool import Landed, Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox, unanswered
 from mmio_bisect.workflow.ranges import PointRange, RangeText, matching_points, resolve_range
+from mmio_bisect.workflow.retry import BACK_OFF, PASSING, with_back_off
 
-BACK_OFF = (1.0, 4.0)
-"""Seconds before the second and the third try."""
-
-_PASSING = (DownloadError, CorruptArtefactError, SandboxError)
-_OF_ONE_TOOLCHAIN = (*_PASSING, BrokenToolchainError)
+_OF_ONE_TOOLCHAIN = (*PASSING, BrokenToolchainError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +172,12 @@ class _Sweeping:
 
     def probe(self, point: Point, signals: Stoppable) -> tuple[Probe, ...]:
         """In a thread of the pool. Raises what stands in the way after the last try."""
-        for seconds in self.request.back_off:
-            try:
-                return self._prober.probe(point, self.request.requests, signals)
-            except _PASSING as error:
-                self.events.retrying(point, error, seconds)
-                signals.pause(seconds)
-        return self._prober.probe(point, self.request.requests, signals)
+        return with_back_off(
+            partial(self._prober.probe, point, self.request.requests),
+            signals,
+            self.request.back_off,
+            partial(self.events.retrying, point),
+        )
 
     def take(self, landed: Landed[tuple[Probe, ...]]) -> None:
         """What a point gave; or that it cannot be had, with whatever is known of it none the less."""

@@ -20,9 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from mmio_bisect.adapters.sandbox.docker_api import DaemonError
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.errors import CancelledError
+from mmio_bisect.errors import CancelledError, DaemonError
 from mmio_bisect.workflow.ports import Command, LimitHit
 
 _POLL_SECONDS: Final = 0.05

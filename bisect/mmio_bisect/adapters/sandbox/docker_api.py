@@ -14,14 +14,10 @@ import docker.errors  # type: ignore[import-untyped]
 import docker.utils  # type: ignore[import-untyped]
 import requests
 
-from mmio_bisect.errors import SandboxError
+from mmio_bisect.errors import DaemonError, SandboxError
 
 # From here on the daemon or whatever is between us and it is to blame, and not what was asked of it.
 _SERVER_ERRORS: Final = 500
-
-
-class DaemonError(SandboxError):
-    """The daemon did not answer, broke off, or lost a container: trying again may help."""
 
 
 class Engine:

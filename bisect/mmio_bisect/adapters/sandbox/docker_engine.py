@@ -30,9 +30,9 @@ from mmio_bisect.adapters.sandbox import image_builder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
 from mmio_bisect.adapters.sandbox.container import TOOLCHAIN, Container, configuration, sweep
 from mmio_bisect.adapters.sandbox.container_wire import Reply
-from mmio_bisect.adapters.sandbox.docker_api import DaemonError, Engine
+from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.execution import Limits, limit_behind
-from mmio_bisect.errors import CancelledError, SandboxError
+from mmio_bisect.errors import CancelledError, DaemonError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
 
 __all__ = ["DAEMON_SECONDS", "DEFAULT_SUITE", "DockerSandbox", "DockerSession"]
