@@ -343,7 +343,7 @@ def test_the_sweep_leaves_folders_alone_that_are_in_use(base: Path) -> None:
     listing = threading.Event()
 
     def sweep_once() -> bool:
-        if not listing.is_set() and (work := list(base.glob("*/work/started"))):
+        if not listing.is_set() and (work := list(base.glob("*/*/work/started"))):
             with LocalSandbox(base=base).session(Path("/nowhere")):
                 assert work[0].exists()
             listing.set()
@@ -376,7 +376,7 @@ def test_without_namespaces_lingering_children_die_too(
 ) -> None:
     refusing = tmp_path / "launcher.py"
     refusing.write_text(
-        execution._LAUNCHER.read_text().replace("granted = _isolate(os.fsencode(private))", "granted = []")
+        execution._LAUNCHER.read_text().replace("granted = _isolate(os.fsencode(private))", "granted: list[str] = []")
     )
     monkeypatch.setattr(execution, "_LAUNCHER", refusing)
     assert LocalSandbox(base=base).abilities() == frozenset()

@@ -1,4 +1,4 @@
-"""A sweep against `xargs -P2` running the same compile commands on the same toolchains, side by side.
+"""A sweep, in both sandboxes, against `xargs -P2` running the same compile commands on the same toolchains, by turns.
 
 All C recipes at -O2 on every zig toolchain of a store (MMIO_BISECT_STORE, or the default one); store and listing are
 warm, the database is new each time. What the sweep does besides (sandbox, judging, keeping) is what the ratio shows.
@@ -35,23 +35,24 @@ def main() -> None:
     if len(versions) < 2:
         raise SystemExit(f"{folder} has fewer than two zig toolchains: mmio-bisect toolchains fetch zig@VERSION …")
     cases = _cases()
-    sweeps, plain = [], []
+    took: dict[str, list[float]] = {"xargs": [], "local": [], "docker": []}
     with tempfile.TemporaryDirectory() as scratch:
         commands = _commands(folder, versions, cases, Path(scratch))
         for count in range(rounds + 1):  # the first round only warms the page cache
-            took = _time_xargs(commands), _time_sweep(folder, versions, Path(scratch) / f"tool-{count}")
-            if count:
-                plain.append(took[0])
-                sweeps.append(took[1])
+            for who, times in took.items():
+                tool = Path(scratch) / f"{who}-{count}"
+                seconds = _time_xargs(commands) if who == "xargs" else _time_sweep(folder, versions, tool, sandbox=who)
+                if count:
+                    times.append(seconds)
     cells = len(cases) * len(versions)
-    print(f"{len(cases)} cases × {len(versions)} toolchains = {cells} cells, {JOBS} at once, {rounds} rounds")
-    print(f"xargs  {statistics.median(plain):6.2f} s   ({', '.join(f'{took:.2f}' for took in plain)})")
-    print(f"sweep  {statistics.median(sweeps):6.2f} s   ({', '.join(f'{took:.2f}' for took in sweeps)})")
-    print(f"ratio  {statistics.median(map(_ratio, sweeps, plain)):6.2f}")
-
-
-def _ratio(sweep: float, plain: float) -> float:
-    return sweep / plain
+    print(f"{len(cases)} cases × {len(versions)} toolchains = {cells} cells, {JOBS} at once, {rounds} rounds, median")
+    for who, times in took.items():
+        beside = [mine / plain for mine, plain in zip(times, took["xargs"], strict=True)]
+        above = [(mine - plain) / len(versions) for mine, plain in zip(times, took["xargs"], strict=True)]
+        print(
+            f"{who:<7}{statistics.median(times):6.2f} s   {statistics.median(beside):5.2f} × xargs"
+            f"   {statistics.median(above):+5.2f} s a toolchain"
+        )
 
 
 def _given_store() -> Path | None:
@@ -101,11 +102,12 @@ def _time_xargs(commands: Path) -> float:
     return time.perf_counter() - begun
 
 
-def _time_sweep(store: Path, versions: dict[str, Path], root: Path) -> float:
-    tool = Tool(root=root, elsewhere=store)
+def _time_sweep(store: Path, versions: dict[str, Path], root: Path, *, sandbox: str) -> float:
+    daemon = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    tool = Tool(root=root, elsewhere=store, extra={"DOCKER_HOST": daemon})
     tool.lists("zig", tuple(versions))
     begun = time.perf_counter()
-    said = tool("sweep", "zig", "--opt", "2", "--jobs", str(JOBS), "--sandbox", "local", "--json")
+    said = tool("sweep", "zig", "--opt", "2", "--jobs", str(JOBS), "--sandbox", sandbox, "--json")
     took = time.perf_counter() - begun
     if said.status != 0 or said.document["cost"]["cells_compiled"] == 0:
         raise SystemExit(said.err)

@@ -53,6 +53,9 @@ class SandboxMaker(Protocol):
 
     def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
 
+    def sweep_sandboxes(self) -> None:
+        """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
+
     def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
         """`say` is told before anything that takes long."""
 
@@ -65,6 +68,7 @@ def choose(
     Raises `SandboxError`, and `UsageError` for a name that means none.
     """
     say = _say_nothing if quiet else output.note
+    make.sweep_sandboxes()
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.LOCAL:

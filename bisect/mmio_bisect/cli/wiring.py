@@ -5,7 +5,7 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +17,7 @@ from mmio_bisect.cli import output
 from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.errors import UnknownSeriesError
+from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.workflow.ports import History, ObjectReader, RecipeBook, Sandbox, SeriesSource, ToolchainStore
 
 SERIES: Mapping[str, CompilerFamily] = {"zig": CompilerFamily.CLANG}
@@ -56,6 +56,9 @@ class Wiring(Protocol):
 
     def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
         """`say` is told before anything that takes long."""
+
+    def sweep_sandboxes(self) -> None:
+        """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
 
     def objects(self) -> ObjectReader: ...
 
@@ -157,6 +160,12 @@ class RealWiring:
         from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
 
         return DockerSandbox(_limits(bounds), say=say)
+
+    def sweep_sandboxes(self) -> None:
+        from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        with suppress(SandboxError):
+            LocalSandbox().sweep()
 
     def objects(self) -> ObjectReader:
         return _LateObjects()

@@ -1,13 +1,15 @@
-"""One run of the launcher: start it, read what comes, end it when a limit is hit, and say how it ended."""
+"""The launcher, and one command of it: read what comes, end it when a limit is hit, and say how it ended."""
 
 import contextlib
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,8 @@ from mmio_bisect.workflow.ports import LimitHit, Signals
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 0.3
+# The launcher answers at once, but for a machine that is busy with other things.
+_ANSWER_SECONDS: Final = 10.0
 _MEMORY_WORDS: Final = ("out of memory", "bad_alloc", "cannot allocate memory", "memory allocation of")
 
 
@@ -47,69 +51,89 @@ class Ended:
     report: dict[str, str]
 
 
-class Execution:
-    """One run of the launcher, from its start until the last process is dead. Without `argv` it only isolates."""
+class Launcher:
+    """A running `launcher.py` around one private folder. Raises `SandboxError` where it does not do its work."""
 
-    def __init__(self, argv: tuple[str, ...], private: Path, limits: Limits) -> None:
+    def __init__(self, private: Path) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(_ANSWER_SECONDS)
+        words = (sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(theirs.fileno()), str(private))
+        with theirs:
+            self._process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                umask=0o077,
+                cwd=private,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            )
+
+    def begin(self, words: tuple[str, ...], *, report: int, output: int) -> int:
+        """Have a command run; the number of the process that takes care of it."""
+        try:
+            socket.send_fds(self._channel, [b"\0".join(map(os.fsencode, words))], [report, output])
+            answer = self._channel.recv(64)
+        except OSError as error:
+            raise SandboxError(f"the local sandbox's launcher does not answer: {self._last_words(error)}") from error
+        if not answer:
+            raise SandboxError(f"the local sandbox's launcher ended too early: {self._last_words()}")
+        return int(answer)
+
+    def end(self) -> None:
+        """What it still takes care of ends with it."""
+        self._channel.close()
+        self._process.terminate()  # nothing happens if it has ended
+        try:
+            self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def _last_words(self, error: OSError | None = None) -> str:
+        self._process.kill()
+        said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+        return (said.strip().splitlines() or [str(error or "it was killed")])[-1]
+
+
+class Execution:
+    """One command, from its start until its last process is dead. Without `argv` it only isolates."""
+
+    def __init__(self, argv: tuple[str, ...], folder: Path, limits: Limits) -> None:
         self._argv = argv
-        self._private = private
+        self._folder = folder
         self._limits = limits
         self._output = bytearray()
         self._report = bytearray()
 
-    def finish(self, signals: Signals) -> Ended:
+    def finish(self, launcher: Launcher, signals: Signals) -> Ended:
         """Raises `CancelledError`, `SandboxError`."""
         started = time.monotonic()
-        report, reported = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
+        report, reported = _pipe()
+        output, written = _pipe()
+        with report, reported, output, written:
+            carer = launcher.begin(self._words(), report=reported.fileno(), output=written.fileno())
+            reported.close()
+            written.close()
             try:
-                os.set_blocking(reported, True)
-                process = self._start(reported)
+                limit = self._watch(output.fileno(), report.fileno(), signals, started + self._limits.wall_seconds)
             finally:
-                os.close(reported)
-            try:
-                limit = self._watch(process, report, signals, deadline=started + self._limits.wall_seconds)
-                if limit is None:
-                    process.wait(_GRACE_SECONDS)  # all that is left for it to do is to end
-            except subprocess.TimeoutExpired:
-                limit = None
-            finally:
-                _kill(process)
-        finally:
-            os.close(report)
+                _end(carer, report.fileno())
         return self._judge(limit, time.monotonic() - started)
 
-    def _start(self, report: int) -> subprocess.Popen[bytes]:
+    def _words(self) -> tuple[str, ...]:
         limits = self._limits
         numbers = (limits.memory_bytes, limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes)
-        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(report), str(self._private)]
-        return subprocess.Popen(
-            [*launcher, ",".join(map(str, numbers)), *self._argv[:1], *self._argv],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            pass_fds=[report],
-            start_new_session=True,
-            umask=0o077,
-            cwd=self._private,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "LC_ALL": "C",
-                "HOME": str(self._private / "home"),
-                "TMPDIR": str(self._private / "tmp"),
-                "SOURCE_DATE_EPOCH": "0",
-            },
-        )
+        return (str(self._folder), ",".join(map(str, numbers)), *self._argv[:1], *self._argv)
 
-    def _watch(
-        self, process: subprocess.Popen[bytes], report: int, signals: Signals, deadline: float
-    ) -> LimitHit | None:
-        """Read until the launcher closes its report, or a limit is hit."""
-        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
-        os.set_blocking(process.stdout.fileno(), False)
+    def _watch(self, output: int, report: int, signals: Signals, deadline: float) -> LimitHit | None:
+        """Read until the report is closed, or a limit is hit."""
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout.fileno(), selectors.EVENT_READ, self._output)
+            selector.register(output, selectors.EVENT_READ, self._output)
             selector.register(report, selectors.EVENT_READ, self._report)
             while report in selector.get_map():
                 for key, _ in selector.select(_POLL_SECONDS):
@@ -122,7 +146,7 @@ class Execution:
                 if time.monotonic() >= deadline:
                     return LimitHit.TIME
         while len(self._output) <= self._limits.output_bytes:  # what was written last
-            if not _read_into(self._output, process.stdout.fileno()):
+            if not _read_into(self._output, output):
                 return None
         return LimitHit.OUTPUT
 
@@ -174,14 +198,34 @@ def _read_into(buffer: bytearray, descriptor: int) -> bool:
     return bool(data)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the launcher, which ends all else first; if it does not, its whole session."""
-    if process.stdout is not None:
-        process.stdout.close()
-    process.terminate()  # nothing happens if it has ended
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _pipe() -> tuple[FileIO, FileIO]:
+    """To read from without waiting, and to write to."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(reading, False)
+    return FileIO(reading, "r"), FileIO(writing, "w")
+
+
+def _end(carer: int, report: int) -> None:
+    """Return when all processes of a command are dead, which is when nobody holds its report any more."""
+    if _is_closed(report, within=0):
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(carer, signal.SIGTERM)  # it ends all else first
+    if _is_closed(report, within=_GRACE_SECONDS):
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(carer, signal.SIGKILL)
+    _is_closed(report, within=_ANSWER_SECONDS)
+
+
+def _is_closed(report: int, *, within: float) -> bool:
+    """Whether its end is reached within so many seconds; what is read is of no more use."""
+    deadline = time.monotonic() + within
+    with selectors.DefaultSelector() as selector:
+        selector.register(report, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if selector.select(max(left, 0)) and not os.read(report, 1 << 16):
+                return True
+            if left <= 0:
+                return False

@@ -1,22 +1,27 @@
-"""The program between mmio-bisect and a compiler: it shuts the door behind itself, then runs the compiler.
+"""The program between mmio-bisect and compilers: it shuts the door behind itself, then runs one command after another.
 
-Run as `python -I -S launcher.py PARENT REPORT PRIVATE LIMITS [PROGRAM ARGV0 WORD…]`, by `subprocess_local` alone.
-What must happen between fork and exec cannot happen in a process with threads, hence a program of its own; it
-imports little, because its start is part of every compile (`typing` and `signal` would double it).
+Run as `python -I -S launcher.py PARENT CHANNEL PRIVATE`, by `execution` alone, once for a session. What must happen
+between fork and exec cannot happen in a process with threads, hence a program of its own; it imports little, because a
+fork of it is part of every compile.
 
-PARENT is the process that must live on; REPORT an open descriptor; PRIVATE the one folder that stays writable (the
-program starts in its `work`); LIMITS are `memory,cpu,file,files,processes`. Lines on REPORT:
+PARENT is the process that must live on; PRIVATE the one folder that stays writable; CHANNEL a socket of packets. Each
+packet is a request: FOLDER, LIMITS, PROGRAM, ARGV0, WORD… with a zero byte between them, and two descriptors, REPORT
+and OUTPUT. FOLDER lies in PRIVATE (the program starts in its `work`); LIMITS are `memory,cpu,file,files,processes`;
+without a PROGRAM it only isolates. The answer is the number of the process that takes care of it, which ends only
+after every process of the program has, and leaves lines on REPORT:
 
     isolation WORD…        what the kernel granted, see `Isolation` in `subprocess_local`
     failed ERRNO           PROGRAM could not be executed
     ended STATUS SECONDS   how it ended (negative: the signal), and the processor time it took
 
-It ends only after every process of the program has. With a pid namespace these are three processes: this one, outside;
-the namespace's first, whose death kills all others; and the program, which must not be the first, because signals
-with default action, abort()'s among them, do not reach that one. Without, this process adopts orphans and kills them.
+With a pid namespace that takes three processes: the one that takes care, outside; the namespace's first, whose death
+kills all others; and the program, which must not be the first, because signals with default action, abort()'s among
+them, do not reach that one. Without, the one that takes care adopts orphans and kills them.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # what `signal` wraps in enums
+import _socket  # what `socket` wraps in enums and selectors
+import array
 import ctypes
 import os
 import resource
@@ -52,10 +57,10 @@ def _write(path: str, text: str) -> None:
 
 
 def _isolate(private: bytes) -> list[str]:
-    """Leave as much of the host behind as the kernel lets us; say what that is."""
+    """Leave as much of the host behind as the kernel lets us, for all commands; say what that is."""
     granted = []
     user, group = os.getuid(), os.getgid()
-    others = CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC
+    others = CLONE_NEWNET | CLONE_NEWNS
     if _libc.unshare(CLONE_NEWUSER | others) == 0:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
@@ -63,12 +68,19 @@ def _isolate(private: bytes) -> list[str]:
         granted += ["user"]
     elif _libc.unshare(others) != 0:
         return granted
-    granted += ["network", "processes"]
+    granted += ["network"]
     try:
         _make_read_only(private)
     except OSError:  # a kernel before 5.12, or one that forbids mounts
         return granted
     return [*granted, "files"]
+
+
+def _isolate_command(granted: list[str]) -> list[str]:
+    """What a command is not to share with the one before."""
+    if "network" in granted and _libc.unshare(CLONE_NEWPID | CLONE_NEWIPC) == 0:
+        return [*granted, "processes"]
+    return granted
 
 
 def _make_read_only(private: bytes) -> None:
@@ -94,6 +106,14 @@ def _counts_own_processes() -> bool:
 
 
 def _become(program: str, argv: list[str], limits: list[int], granted: list[str], report: int) -> None:
+    private = os.path.dirname(os.getcwd())  # noqa: PTH109, PTH120 - pathlib would be imported for it
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C",
+        "HOME": f"{private}/home",
+        "TMPDIR": f"{private}/tmp",  # noqa: S108 - a folder of the command's own
+        "SOURCE_DATE_EPOCH": "0",
+    }
     try:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
@@ -110,7 +130,7 @@ def _become(program: str, argv: list[str], limits: list[int], granted: list[str]
             if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
                 break
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
-        os.execv(program, argv)  # noqa: S606 - argument list, no shell
+        os.execve(program, argv, environment)  # noqa: S606 - argument list, no shell
     except OSError as error:
         os.write(report, f"failed {error.errno}\n".encode())
     finally:
@@ -170,33 +190,74 @@ def _stop(_number: int, _frame: object) -> None:
     raise _Stop
 
 
-def main() -> None:
-    parent, report, private, limits, *command = sys.argv[1:]
-    os.set_inheritable(int(report), False)  # noqa: FBT003 - as the function is
+def _take_care(request: list[str], report: int, output: int, granted: list[str], server: int) -> None:
+    """One command, in a process of its own."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, _stop)
-    granted = _isolate(os.fsencode(private))
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
-    if os.getppid() != int(parent):
+    os.setsid()
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    granted = _isolate_command(granted)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != server:
         return
-    os.write(int(report), f"isolation {' '.join(granted)}\n".encode())
+    os.write(report, f"isolation {' '.join(granted)}\n".encode())
+    folder, limits, *command = request
     if not command:
         return
-    os.chdir(f"{private}/work")
+    os.chdir(f"{folder}/work")
     program, *argv = command
     numbers = [int(limit) for limit in limits.split(",")]
     if "processes" in granted:
-        _supervise_in_namespace(program, argv, numbers, granted, int(report))
+        _supervise_in_namespace(program, argv, numbers, granted, report)
         return
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
-        _supervise(program, argv, numbers, granted, int(report))
+        _supervise(program, argv, numbers, granted, report)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _kill_descendants()
 
 
+def _serve(channel: _socket.socket, granted: list[str]) -> None:
+    """Until the other end is closed: mmio-bisect wants no more, or is dead."""
+    server = os.getpid()
+    while True:
+        request, extra, _, _ = channel.recvmsg(1 << 20, _socket.CMSG_SPACE(2 * array.array("i").itemsize))
+        if not request:
+            return
+        descriptors = array.array("i")
+        for _, _, data in extra:
+            descriptors.frombytes(data)
+        report, output = descriptors
+        child = os.fork()
+        if child == 0:
+            try:
+                channel.close()
+                for descriptor in (report, output):
+                    os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the function is
+                _take_care([os.fsdecode(word) for word in request.split(b"\0")], report, output, granted, server)
+            except _Stop:
+                pass
+            except BaseException as error:  # noqa: BLE001 - to be read in the output
+                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            finally:
+                os._exit(0)
+        os.close(report)
+        os.close(output)
+        channel.send(str(child).encode())
+
+
+def main() -> None:
+    parent, number, private = sys.argv[1:]
+    channel = _socket.socket(fileno=int(number))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who take care
+    granted = _isolate(os.fsencode(private))
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
+    if os.getppid() == int(parent):
+        _serve(channel, granted)
+
+
 if __name__ == "__main__":
-    try:
-        main()
-    except _Stop:
-        sys.exit(0)
+    main()

@@ -14,15 +14,16 @@ command. Text and compilers that are not trusted belong in the docker sandbox.
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import threading
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from mmio_bisect.adapters.held_folder import held_work_folder, sweep, temporary_folder
+from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
-from mmio_bisect.adapters.sandbox.execution import Execution, Limits
+from mmio_bisect.adapters.sandbox.execution import Execution, Launcher, Limits
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
 
@@ -56,17 +57,26 @@ class LocalSandbox:
     @contextlib.contextmanager
     def session(self, toolchain_root: Path) -> Iterator["LocalSession"]:
         self._prepare()
-        yield LocalSession(toolchain_root.absolute(), self._base, self._limits)
+        session = LocalSession(toolchain_root.absolute(), self._base, self._limits)
+        try:
+            yield session
+        finally:
+            session.end()
 
     def abilities(self) -> frozenset[Isolation]:
         """Which isolation is in effect here, found out by trying. Raises `SandboxError`."""
         self._prepare()
         with self._lock:
             if self._abilities is None:
-                with _private_folder(self._base) as private:
-                    report = Execution((), private, self._limits).finish(_NeverCancelled()).report
-                self._abilities = frozenset(Isolation(word) for word in report.get("isolation", "").split())
+                with contextlib.closing(_Place(self._base)) as place:
+                    ended = Execution((), place.folder, self._limits).finish(place.launcher, _NeverCancelled())
+                self._abilities = frozenset(Isolation(word) for word in ended.report.get("isolation", "").split())
             return self._abilities
+
+    def sweep(self) -> None:
+        """Remove what killed processes left, even if no session is wanted. Raises `SandboxError`."""
+        if self._base.exists():
+            self._prepare()
 
     def _prepare(self) -> None:
         """The base folder is ours alone: others could otherwise swap what lies in it under our feet."""
@@ -92,12 +102,13 @@ class LocalSandbox:
 
 
 class LocalSession:
-    """Commands around one toolchain, each in a private folder of its own. May be used from several threads."""
+    """Commands around one toolchain, one after another, each in a folder of its own in the session's private one."""
 
     def __init__(self, toolchain_root: Path, base: Path, limits: Limits) -> None:
         self._root = toolchain_root
         self._base = base
         self._limits = limits
+        self._place: _Place | None = None
 
     def run(self, command: Command, signals: Signals) -> Finished:
         """`Finished.argv` is what was executed: `{toolchain}` replaced, the program's path absolute.
@@ -109,18 +120,9 @@ class LocalSession:
         if signals.cancelled():
             raise CancelledError(f"{argv[0]} was not started")
         try:
-            with _private_folder(self._base) as private:
-                work = os.open(private / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    for name, content in command.inputs:
-                        (private / "work" / name).write_bytes(content)
-                    ended = Execution(argv, private, self._limits).finish(signals)
-                    if ended.status != 0 and _FULL in ended.output and _is_full(private):
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(private))
-                    product = _read_product(work, command.product, self._limits.file_bytes)
-                finally:
-                    os.close(work)
+            return self._run(argv, command, signals)
         except OSError as error:
+            self.end()
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise DiskFullError(
                     f"no space is left in {self._base}, where compilers work: free some or set TMPDIR to another folder"
@@ -128,6 +130,29 @@ class LocalSession:
             raise SandboxError(
                 f"the local sandbox failed at {error.filename or self._base}: {error.strerror}"
             ) from error
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
+
+    def _run(self, argv: tuple[str, ...], command: Command, signals: Signals) -> Finished:
+        if self._place is None:
+            self._place = _Place(self._base)
+        with self._place.fresh() as folder:
+            work = os.open(folder / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                for name, content in command.inputs:
+                    (folder / "work" / name).write_bytes(content)
+                ended = Execution(argv, folder, self._limits).finish(self._place.launcher, signals)
+                if ended.status != 0 and _FULL in ended.output and _is_full(folder):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+                product = _read_product(work, command.product, self._limits.file_bytes)
+            finally:
+                os.close(work)
         return Finished(
             argv=argv,
             status=ended.status,
@@ -138,20 +163,41 @@ class LocalSession:
         )
 
 
+class _Place:
+    """A private folder, and the launcher that may write there and nowhere else."""
+
+    def __init__(self, base: Path) -> None:
+        with contextlib.ExitStack() as stack:
+            self.folder = stack.enter_context(held_work_folder(base))
+            self.launcher = Launcher(self.folder)
+            stack.callback(self.launcher.end)
+            self._stack = stack.pop_all()
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[Path]:
+        """A folder with `work`, `home` and `tmp` in it; afterwards nothing is left, whatever the command made where."""
+        folder = self.folder / secrets.token_hex(8)
+        try:
+            folder.mkdir(mode=0o700)
+            for name in ("work", "home", "tmp"):
+                (folder / name).mkdir(mode=0o700)
+            yield folder
+        finally:
+            for left in self.folder.iterdir():
+                if left.is_dir() and not left.is_symlink():
+                    remove_tree(left)
+                else:
+                    left.unlink()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
 class _NeverCancelled:
     def cancelled(self) -> bool:
         return False
 
     def progress(self, done: int, total: int | None) -> None: ...
-
-
-@contextlib.contextmanager
-def _private_folder(base: Path) -> Iterator[Path]:
-    """A folder with `work`, `home` and `tmp` in it."""
-    with held_work_folder(base) as private:
-        for name in ("work", "home", "tmp"):
-            (private / name).mkdir(mode=0o700)
-        yield private
 
 
 def _is_full(folder: Path) -> bool:
