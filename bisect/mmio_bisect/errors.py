@@ -147,6 +147,12 @@ class UnknownTopicError(MmioBisectError):
     exit_code = 28
 
 
+class InvalidSeriesFileError(MmioBisectError):
+    """A file of series that cannot be read, or says what no schema knows: the message gives file and key."""
+
+    exit_code = 34
+
+
 class CancelledError(MmioBisectError):
     """A probe that another verdict made useless, or that the user interrupted."""
 

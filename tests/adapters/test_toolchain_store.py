@@ -19,6 +19,7 @@ import pytest
 from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, DownloadError, StoreError
+from mmio_bisect.workflow.ports import Filled
 
 
 def point(version: str) -> Point:
@@ -39,18 +40,18 @@ def toolchain(content: str) -> Toolchain:
     )
 
 
-def filling(content: str, *, then: Callable[[], None] = lambda: None) -> Callable[[Path], Toolchain]:
-    def fill(folder: Path) -> Toolchain:
+def filling(content: str, *, then: Callable[[], None] = lambda: None) -> Callable[[Path], Filled]:
+    def fill(folder: Path) -> Filled:
         assert list(folder.iterdir()) == []
         (folder / "bin").mkdir()
         (folder / "bin" / "cc").write_text(content)
         then()
-        return toolchain(content)
+        return Filled(toolchain=toolchain(content))
 
     return fill
 
 
-def refuse(_folder: Path) -> Toolchain:
+def refuse(_folder: Path) -> Filled:
     raise AssertionError("it was to be in the store")
 
 
@@ -132,7 +133,7 @@ def test_a_failed_fill_leaves_nothing_and_can_be_tried_again(store: FolderToolch
 def test_a_fill_that_leaves_no_tool_is_a_broken_toolchain(store: FolderToolchainStore) -> None:
     with (
         pytest.raises(BrokenToolchainError, match="no bin/cc in it"),
-        store.lease(point("1"), lambda _folder: toolchain("one")),
+        store.lease(point("1"), lambda _folder: Filled(toolchain=toolchain("one"))),
     ):
         pass
 
@@ -225,6 +226,7 @@ import hashlib, sys, time
 from pathlib import Path
 from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.workflow.ports import Filled
 
 root, version, log, seconds = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
 
@@ -234,9 +236,9 @@ def fill(folder):
     with log.open("a") as file:
         file.write("filled\\n")
     time.sleep(seconds)
-    return Toolchain(digest="sha256:" + hashlib.sha256(version.encode()).hexdigest(), family=CompilerFamily.CLANG,
-                     tool=("bin/cc",), version_text="", compiler_version="1", llvm_version=None, commit=None,
-                     released=None)
+    return Filled(toolchain=Toolchain(digest="sha256:" + hashlib.sha256(version.encode()).hexdigest(),
+                  family=CompilerFamily.CLANG, tool=("bin/cc",), version_text="", compiler_version="1",
+                  llvm_version=None, commit=None, released=None))
 
 with FolderToolchainStore(root).lease(Point(series="zig", version=version, sort_key=version), fill) as lease:
     print("leased", lease.fetched, flush=True)
@@ -370,9 +372,9 @@ def test_pruning_removes_damaged_entries_whatever_their_size(store: FolderToolch
 def test_a_toolchain_survives_the_store_field_by_field(store: FolderToolchainStore) -> None:
     whole = replace(toolchain("one"), llvm_version="18.1.6", commit="98bc6bf", released=None)
 
-    def fill(folder: Path) -> Toolchain:
+    def fill(folder: Path) -> Filled:
         filling("one")(folder)
-        return whole
+        return Filled(toolchain=whole)
 
     with store.lease(point("1"), fill):
         pass

@@ -99,6 +99,9 @@ class _Source:
             self.script.fetched.append(point.version)
         return Fetched(digest=digest_of(point.version.encode()), tool=(_TOOL,), arguments=())
 
+    def origin(self, point: Point) -> str:
+        return f"{point.version}, as the script says"
+
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
         return Toolchain(
             digest=fetched.digest,
@@ -118,7 +121,8 @@ class _Sandbox:
     name: str = "local"
 
     @contextmanager
-    def session(self, toolchain_root: Path) -> Iterator["_Session"]:
+    def session(self, toolchain_root: Path, image: str | None = None) -> Iterator["_Session"]:
+        assert image is None
         yield _Session(self.script, toolchain_root)
 
 

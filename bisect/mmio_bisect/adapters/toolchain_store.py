@@ -2,7 +2,7 @@
 
     entries/<64 hexadecimal digits of the digest>/
         root/                     the toolchain's files
-        toolchain.json            the `Toolchain`, and sizes; its modification time is when the entry was last used
+        toolchain.json            the `Toolchain`, its image, and sizes; its modification time is when it was last used
         points/<series>@<version>.json    which points this is; a name is percent-encoded where it must be
     work/                         what is half done or half removed
 
@@ -11,6 +11,9 @@ and nothing refers to what is not. Locks are on the folders themselves (see `hel
 alone by whoever fills it, and is thereby the point's lock; an entry is held together by its users, alone by whoever
 prunes it. Whatever lies in `work/` unheld is from a process that was killed, and is removed when the store is next
 opened. Entries that cannot be read count as absent: they are fetched again, and pruned first.
+
+A toolchain whose files are in a docker image leaves its folder empty. The image belongs to the entry: it is counted and
+removed with it, and an entry whose image is gone is absent.
 
 The store must be on a local file system. One that is read-only can still be leased from.
 """
@@ -23,7 +26,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,8 +35,8 @@ from urllib.parse import quote
 
 from mmio_bisect.adapters.held_folder import Hold, remove_tree, sweep, try_hold
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
-from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, StoreError
-from mmio_bisect.workflow.ports import Lease, StoredToolchain
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, SandboxError, StoreError
+from mmio_bisect.workflow.ports import Filled, ImageKeeper, Lease, StoredToolchain
 
 _SCHEMA: Final = 1
 _POLL_SECONDS: Final = 0.05
@@ -42,11 +45,12 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """A readable entry: `size` in bytes of all its files."""
+    """A readable entry: `size` in bytes of all its files, and of its image."""
 
     folder: Path
     toolchain: Toolchain
     size: int
+    image: str | None
 
     @property
     def root(self) -> Path:
@@ -57,24 +61,43 @@ class _Entry:
         return self.folder / "toolchain.json"
 
 
-class FolderToolchainStore:
-    """The `ToolchainStore` below one folder. Raises `StoreError` and `DiskFullError`."""
+class _NoImages:
+    """Where there is no docker. Whoever has an image there has a bug, or a store of another machine's."""
 
-    def __init__(self, root: Path) -> None:
+    def has(self, image: str) -> bool:  # noqa: ARG002 - as the port says
+        return False
+
+    def size(self, image: str) -> int:
+        raise StoreError(f"The image {image} cannot be kept without docker: start it.")
+
+    def remove(self, image: str) -> None: ...
+
+    def sweep(self, keep: Collection[str]) -> None: ...
+
+
+class FolderToolchainStore:
+    """The `ToolchainStore` below one folder. Raises `StoreError`, `DiskFullError`, and what `images` raises."""
+
+    def __init__(self, root: Path, images: ImageKeeper | None = None) -> None:
         self._root = root.absolute()
+        self._images = images or _NoImages()
         self._entries = self._root / "entries"
         self._work = self._root / "work"
         with contextlib.suppress(OSError):  # a read-only store is swept by those who may write to it
             sweep(self._work)
 
     def known(self, point: Point) -> Toolchain | None:
+        """Without docker no toolchain is known that needs it."""
         with self._explained():
-            entry = self._find(point)
+            try:
+                entry = self._find(point)
+            except SandboxError:
+                return None
         return None if entry is None else entry.toolchain
 
     @contextlib.contextmanager
     def lease(
-        self, point: Point, fill: Callable[[Path], Toolchain], *, cancelled: Callable[[], bool] = lambda: False
+        self, point: Point, fill: Callable[[Path], Filled], *, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Lease]:
         """As the port says. While another thread or process fills the point, `cancelled` is asked.
 
@@ -85,7 +108,7 @@ class FolderToolchainStore:
         with hold:
             _touch(entry)
             try:
-                yield Lease(toolchain=entry.toolchain, root=entry.root, fetched=fetched)
+                yield Lease(toolchain=entry.toolchain, root=entry.root, fetched=fetched, image=entry.image)
             finally:
                 _touch(entry)
 
@@ -110,10 +133,11 @@ class FolderToolchainStore:
                 if not entry.in_use and self._discard(self._folder_of(entry.toolchain)):
                     removed.append(entry)
                     total -= entry.size
+            self._sweep_images()
         return tuple(removed)
 
     def _obtain(
-        self, point: Point, fill: Callable[[Path], Toolchain], cancelled: Callable[[], bool]
+        self, point: Point, fill: Callable[[Path], Filled], cancelled: Callable[[], bool]
     ) -> tuple[_Entry, Hold, bool]:
         fetched = False
         work = self._work / _name_of(point)
@@ -134,7 +158,7 @@ class FolderToolchainStore:
                 raise CancelledError(f"the wait for {point} was cancelled")
             time.sleep(_POLL_SECONDS)
 
-    def _fill(self, point: Point, fill: Callable[[Path], Toolchain], work: Path) -> bool:
+    def _fill(self, point: Point, fill: Callable[[Path], Filled], work: Path) -> bool:
         """Make the entry in the held folder `work`; False if another was quicker."""
         renamed = False
         try:
@@ -144,9 +168,10 @@ class FolderToolchainStore:
                 remove_tree(left)
             root = work / "root"
             root.mkdir()
-            toolchain = fill(root)
-            _write_records(work, point, toolchain)
-            renamed = self._put(work, point, toolchain)
+            filled = fill(root)
+            size = 0 if filled.image is None else self._images.size(filled.image)
+            _write_records(work, point, filled, image_size=size)
+            renamed = self._put(work, point, filled.toolchain)
         finally:
             if not renamed:  # or it would be another's, who waited for the name
                 remove_tree(work)
@@ -165,8 +190,9 @@ class FolderToolchainStore:
             else:
                 _flush(self._entries)
                 return True
-            if _read(target) is None:
-                if not self._discard(target):
+            if not self._is_whole(_read(target)):
+                # Its image, were there one, would be ours too: the name is of the content.
+                if not self._discard(target, with_image=False):
                     self._set_aside(target)
                 continue
             name = f"{_name_of(point)}.json"
@@ -179,9 +205,17 @@ class FolderToolchainStore:
         for folder in self._folders():
             if (folder / "points" / name).is_file():
                 entry = _read(folder)
-                if entry is not None:
+                if entry is not None and self._is_whole(entry):
                     return entry
         return None
+
+    def _is_whole(self, entry: _Entry | None) -> bool:
+        return entry is not None and (entry.image is None or self._images.has(entry.image))
+
+    def _sweep_images(self) -> None:
+        """A killed process may have made an image and no entry, or removed an entry and not yet its image."""
+        with contextlib.suppress(SandboxError):  # another time, then
+            self._images.sweep({entry.image for entry in self._readable() if entry.image is not None})
 
     def _folders(self) -> list[Path]:
         try:
@@ -198,14 +232,17 @@ class FolderToolchainStore:
     def _folder_of(self, toolchain: Toolchain) -> Path:
         return self._entries / toolchain.digest.removeprefix("sha256:")
 
-    def _discard(self, folder: Path) -> bool:
+    def _discard(self, folder: Path, *, with_image: bool = True) -> bool:
         """Remove an entry unless it is in use."""
+        entry = _read(folder)
         hold = try_hold(folder)
         if hold is None:
             return False
         with hold:
             aside = self._set_aside(folder)
             if aside is not None:
+                if entry is not None and entry.image is not None and with_image:
+                    self._images.remove(entry.image)
                 remove_tree(aside)
         return True
 
@@ -257,6 +294,7 @@ def _stored(entry: _Entry) -> StoredToolchain | None:
         size=entry.size,
         last_used=last_used,
         in_use=hold is None,
+        image=entry.image,
     )
 
 
@@ -265,17 +303,19 @@ def _touch(entry: _Entry) -> None:
         os.utime(entry.record)
 
 
-def _write_records(work: Path, point: Point, toolchain: Toolchain) -> None:
+def _write_records(work: Path, point: Point, filled: Filled, *, image_size: int) -> None:
+    toolchain = filled.toolchain
     if not _DIGEST.fullmatch(toolchain.digest):
         raise ValueError(f"not a digest: {toolchain.digest!r}")
     tool = work / "root" / toolchain.tool[0]
-    if not tool.is_file():
+    if filled.image is None and not tool.is_file():
         raise BrokenToolchainError(f"{point} was fetched, but there is no {toolchain.tool[0]} in it")
     files = [path for path in (work / "root").rglob("*") if path.is_file() and not path.is_symlink()]
     record = {
         "schema": _SCHEMA,
-        "size": sum(path.stat().st_size for path in files),
-        "tool_size": tool.stat().st_size,
+        "size": sum(path.stat().st_size for path in files) + image_size,
+        "tool_size": tool.stat().st_size if filled.image is None else None,
+        "image": filled.image,
         "toolchain": dataclasses.asdict(toolchain)
         | {"released": toolchain.released and toolchain.released.isoformat()},
     }
@@ -302,9 +342,12 @@ def _read(folder: Path) -> _Entry | None:
         if record["schema"] != _SCHEMA:
             return None
         toolchain = _toolchain_from(record["toolchain"])
-        tool = (folder / "root" / toolchain.tool[0]).stat()
-        intact = tool.st_size == record["tool_size"] and toolchain.digest == f"sha256:{folder.name}"
-        return _Entry(folder=folder, toolchain=toolchain, size=int(record["size"])) if intact else None
+        image = record.get("image")  # there was none before toolchains came in images
+        tool = folder / "root" / toolchain.tool[0]
+        intact = image is not None or tool.stat().st_size == record["tool_size"]
+        if not intact or toolchain.digest != f"sha256:{folder.name}":
+            return None
+        return _Entry(folder=folder, toolchain=toolchain, size=int(record["size"]), image=image)
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, IndexError):
         return None
 

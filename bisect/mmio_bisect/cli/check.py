@@ -114,10 +114,14 @@ def _case(wiring: Wiring, recipe: str | None, compiler: Path | None) -> Case | N
     if recipe is None:
         return None
     name = compiler.name if compiler else ""
-    families = {"rustc": CompilerFamily.RUSTC, "gcc": CompilerFamily.GCC}
-    guessed = next((family for word, family in families.items() if word in name), CompilerFamily.CLANG)
-    family = CompilerFamily.RUSTC if recipe.endswith(".rs") else guessed
+    family = CompilerFamily.RUSTC if recipe.endswith(".rs") else _family(name)
     return choose_case(wiring.recipes().find(recipe), recipe, family, compilers=name or family.value)
+
+
+def _family(compiler: str) -> CompilerFamily:
+    """What a compiler of that name probably is; which it is, it will say itself."""
+    families = (CompilerFamily.RUSTC, CompilerFamily.GCC, CompilerFamily.LLC)
+    return next((family for family in families if family.value in compiler), CompilerFamily.CLANG)
 
 
 def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> "list[Checked]":
@@ -127,7 +131,8 @@ def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options)
     from mmio_bisect.workflow.judge import restrict  # noqa: PLC0415
 
     sandbox = choose_for_host_compiler(wiring, words.sandbox, words.bounds, cases=[case])
-    requests = requests_of(case, options.targets(words.targets), options.opt_levels(words.opts))
+    family = _family(compiler.name)
+    requests = requests_of(case, family, options.targets(words.targets), options.opt_levels(words.opts))
     kinds = options.defect_kinds(words.defects)
     profile, objects = options.profile(words.profile), wiring.objects()
     checked = []

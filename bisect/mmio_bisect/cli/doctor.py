@@ -10,10 +10,11 @@ import typer
 
 from mmio_bisect import __version__
 from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import SERIES, Settings, Wiring, wiring_of
+from mmio_bisect.cli.wiring import Wiring, wiring_of
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
 from mmio_bisect.report.findings import Finding, State, findings_document, findings_text
 from mmio_bisect.report.tables import size_text
+from mmio_bisect.workflow.ports import RunsIn
 
 EXAMPLES = """
 Exits with 0 unless a check failed; a warning is something that one can live with, such as no network while the
@@ -31,10 +32,13 @@ def doctor(
     database: options.Database = None,
     store: options.Store = None,
     recipes: options.Recipes = None,
+    series_file: options.SeriesFiles = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Look at this machine: what works, what is missing, what to do."""
-    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    wiring = wiring_of(
+        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+    )
     findings = list(_findings(wiring))
     if as_json:
         output.show_document(findings_document(findings))
@@ -54,7 +58,9 @@ def _findings(wiring: Wiring) -> Iterator[Finding]:
     yield _docker(wiring)
     yield _explained("toolchain store", partial(_store, wiring))
     yield _explained("history", lambda: Finding(name="history", state=State.OK, detail=wiring.database_state()))
-    for series in SERIES:
+    for series in wiring.series():
+        if wiring.runs_in(series) is RunsIn.DOCKER:  # asking Debian's suites takes half a minute
+            continue
         yield _explained(f"series {series}", partial(_series, wiring, series))
 
 
@@ -139,5 +145,7 @@ def _existing(folder: Path) -> Path:
 def _series(wiring: Wiring, series: str) -> Finding:
     listing = wiring.source(series).listing()
     points = listing.points
+    if not points:
+        return Finding(name=f"series {series}", state=State.WARN, detail="nothing of it is on this machine")
     detail = f"{len(points)} points, {points[0]} to {points[-1]}; asked {listing.asked_at:%Y-%m-%d %H:%M} UTC"
     return Finding(name=f"series {series}", state=State.OK, detail=detail)

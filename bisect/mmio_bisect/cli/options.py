@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,6 +14,9 @@ from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS, Target
 from mmio_bisect.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmio_bisect.cli.wiring import Settings
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -25,9 +28,9 @@ def _kinds(incomplete: str) -> list[str]:
 
 
 def series_names(incomplete: str) -> list[str]:
-    from mmio_bisect.cli.wiring import SERIES  # noqa: PLC0415 - for the shell's completion only
+    from mmio_bisect.cli.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
 
-    return [name for name in SERIES if name.startswith(incomplete)]
+    return [name for name in RealWiring(Settings()).series() if name.startswith(incomplete)]
 
 
 def recipe_names(incomplete: str) -> list[str]:
@@ -68,6 +71,16 @@ Recipes = Annotated[
         metavar="DIR",
         envvar="MMIO_BISECT_RECIPES",
         help="A folder of recipes to use instead of those shipped.",
+        rich_help_panel=_WHERE,
+    ),
+]
+SeriesFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--series-file",
+        metavar="FILE",
+        envvar="MMIO_BISECT_SERIES_FILE",
+        help="A TOML file with series of your own, see README. Repeatable.",
         rich_help_panel=_WHERE,
     ),
 ]
@@ -171,6 +184,19 @@ _LEAST_MEMORY = 64 << 20
 
 
 Member = TypeVar("Member", bound=StrEnum)
+
+
+def settings(
+    *,
+    database: str | None = None,
+    store: Path | None = None,
+    recipes: Path | None = None,
+    series_files: Iterable[Path] | None = None,
+) -> "Settings":
+    """Where things are, as these options say."""
+    from mmio_bisect.cli.wiring import Settings  # noqa: PLC0415 - which needs our names
+
+    return Settings(database=database, store=store, recipes=recipes, series_files=tuple(series_files or ()))
 
 
 def opt_levels(words: Iterable[str] | None) -> tuple[OptLevel, ...]:

@@ -6,7 +6,7 @@ from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
 from mmio_bisect.domain.target import TARGETS, Target
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.errors import UnknownRecipeError
+from mmio_bisect.errors import UnknownRecipeError, UsageError
 
 
 def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers: str) -> Case:
@@ -27,12 +27,18 @@ def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers:
     )
 
 
-def requests_of(case: Case, targets: Sequence[Target] = (), opts: Sequence[OptLevel] = ()) -> tuple[CellRequest, ...]:
-    """One for each target and level: those given, or else the case's own."""
+def requests_of(
+    case: Case, family: CompilerFamily, targets: Sequence[Target] = (), opts: Sequence[OptLevel] = ()
+) -> tuple[CellRequest, ...]:
+    """One for each target and level: those given, or else the case's own, as far as the compilers have them.
+
+    Raises `UsageError` for levels of which they have none.
+    """
     chosen = targets or [TARGETS[name] for name in case.targets]
-    return tuple(
-        CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in (opts or case.opt_levels)
-    )
+    levels = [opt for opt in (opts or case.opt_levels) if opt in family.opt_levels]
+    if not levels or (opts and len(levels) < len(opts)):
+        raise UsageError(f"{family} has no such level: give --opt one of {', '.join(family.opt_levels)}.")
+    return tuple(CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in levels)
 
 
 def _listed(languages: Sequence[Language]) -> str:

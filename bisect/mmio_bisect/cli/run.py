@@ -11,7 +11,7 @@ import typer
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
 from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
+from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.errors import CancelledError
 from mmio_bisect.workflow.ports import Sandbox
 
@@ -72,6 +72,7 @@ def run(
     database: options.Database = None,
     store: options.Store = None,
     recipes: options.Recipes = None,
+    series_file: options.SeriesFiles = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -83,10 +84,14 @@ def run(
     text = parse_range(extent)
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
-    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    wiring = wiring_of(
+        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+    )
     family = wiring.family(text.series)
     case = choose_case(wiring.recipes().find(recipe), recipe, family, compilers=f"The series {text.series}")
-    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=[case], quiet=quiet)
+    chosen = choose(
+        wiring, sandbox, options.bounds(memory, time), cases=[case], quiet=quiet, runs_in=wiring.runs_in(text.series)
+    )
     found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
@@ -102,7 +107,7 @@ def run(
         argv=typed(context),
     )
     request = HuntRequest(
-        requests=requests_of(case, targets, levels),
+        requests=requests_of(case, family, targets, levels),
         points=found.points,
         profile=judged_as,
         defects=kinds,

@@ -4,7 +4,8 @@
     docker   docker or an error
     local    local, whatever the source
 
-A compiler of the host's (`check --compiler`) needs the host's libraries, which no container has: it runs locally.
+A compiler of the host's (`check --compiler`, the series `installed-…`) needs the host's libraries, which no container
+has: it runs locally. One that comes in an image (Debian's) runs in docker or not at all.
 """
 
 import threading
@@ -18,7 +19,10 @@ from typing import Protocol
 from mmio_bisect.cli import output
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import SandboxError, UsageError
-from mmio_bisect.workflow.ports import Sandbox, SandboxSession
+from mmio_bisect.workflow.ports import RunsIn, Sandbox, SandboxSession
+
+
+_NEEDS_DOCKER = "the compilers of this series come in images, so start docker, or choose a series such as zig."
 
 
 class SandboxChoice(StrEnum):
@@ -61,25 +65,36 @@ class SandboxMaker(Protocol):
 
 
 def choose(
-    make: SandboxMaker, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = (), quiet: bool = False
+    make: SandboxMaker,
+    wanted: str,
+    bounds: Bounds | None = None,
+    *,
+    cases: Sequence[Case] = (),
+    quiet: bool = False,
+    runs_in: RunsIn = RunsIn.ANY,
 ) -> Sandbox:
-    """The sandbox for these cases. What cannot be had is refused at once, what takes long is put off until needed.
+    """The sandbox for these cases and compilers.
 
+    What cannot be had is refused at once, what takes long is put off until needed.
     Raises `SandboxError`, and `UsageError` for a name that means none.
     """
     say = _say_nothing if quiet else output.note
     make.sweep_sandboxes()
+    if runs_in is RunsIn.HOST:
+        return _for_installed(make, wanted, bounds, cases, "The series' compilers are this machine's own")
+    if runs_in is RunsIn.DOCKER:
+        return _for_images(make.docker_sandbox(bounds, say=say), _parsed(wanted), say)
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.LOCAL:
-            return _Late(lambda: _local(make, bounds, "--sandbox local"), say)
+            return _Late(lambda _image: _local(make, bounds, "--sandbox local"), say)
         case SandboxChoice.DOCKER:
             docker = make.docker_sandbox(bounds, say=say)
             try:
                 found = docker.reach()
             except SandboxError as error:
                 raise SandboxError(f"{str(error).rstrip('.')}: start docker, or pass --sandbox local.") from error
-            return _Late(lambda: _docker(docker, found), say)
+            return _Late(lambda image: _docker(docker, found, image), say)
         case SandboxChoice.AUTO if foreign is not None:
             docker = make.docker_sandbox(bounds, say=say)
             try:
@@ -90,21 +105,38 @@ def choose(
                     "hostile source: start docker, or pass --sandbox local if you trust it. "
                     f"{output.sentence(str(error))}"
                 ) from error
-            return _Late(lambda: _docker(docker, found), say)
+            return _Late(lambda image: _docker(docker, found, image), say)
         case SandboxChoice.AUTO:
-            return _Late(lambda: _docker_or_local(make, bounds, say), say)
+            return _Late(lambda image: _docker_or_local(make, bounds, say, image), say)
 
 
 def choose_for_host_compiler(
     make: SandboxMaker, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = ()
 ) -> Sandbox:
     """The sandbox for a compiler of this machine, given by its path. Raises `SandboxError`, `UsageError`."""
+    return _for_installed(make, wanted, bounds, cases, "--compiler does not go with --sandbox docker")
+
+
+def _for_images(docker: ContainerSandbox, wanted: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+    """Docker or nothing; whether it is there is asked when it is needed, since history may know all answers."""
+
+    def decide(image: str | None) -> _Chosen:
+        try:
+            return _docker(docker, docker.reach(), image)
+        except SandboxError as error:
+            raise SandboxError(f"{str(error).rstrip('.')}: {_NEEDS_DOCKER}") from error
+
+    if wanted is SandboxChoice.LOCAL:
+        raise SandboxError(f"The local sandbox has no images: {_NEEDS_DOCKER}")
+    return _Late(decide, say)
+
+
+def _for_installed(make: SandboxMaker, wanted: str, bounds: Bounds | None, cases: Sequence[Case], why: str) -> Sandbox:
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.DOCKER:
             raise UsageError(
-                "--compiler does not go with --sandbox docker: a compiler of this machine needs libraries that no "
-                "container has; pass --sandbox local."
+                f"{why}: a compiler of this machine needs libraries that no container has; pass --sandbox local."
             )
         case SandboxChoice.AUTO if foreign is not None:
             raise SandboxError(
@@ -124,7 +156,7 @@ class _Chosen:
 class _Late:
     """A `Sandbox` that is decided on, and told of, when the first session is opened: history may answer without one."""
 
-    def __init__(self, decide: Callable[[], _Chosen], say: Callable[[str], None]) -> None:
+    def __init__(self, decide: Callable[[str | None], _Chosen], say: Callable[[str], None]) -> None:
         self._decide = decide
         self._say = say
         self._lock = threading.Lock()
@@ -132,17 +164,17 @@ class _Late:
 
     @property
     def name(self) -> str:
-        return self._decided().sandbox.name
+        return self._decided(None).sandbox.name
 
     @contextmanager
-    def session(self, toolchain_root: Path) -> Iterator[SandboxSession]:
-        with self._decided().sandbox.session(toolchain_root) as session:
+    def session(self, toolchain_root: Path, image: str | None = None) -> Iterator[SandboxSession]:
+        with self._decided(image).sandbox.session(toolchain_root, image) as session:
             yield session
 
-    def _decided(self) -> _Chosen:
+    def _decided(self, image: str | None) -> _Chosen:
         with self._lock:
             if self._chosen is None:
-                self._chosen = self._decide()
+                self._chosen = self._decide(image)
                 self._say(f"sandbox: {self._chosen.sentence}")
             return self._chosen
 
@@ -151,15 +183,20 @@ def _local(make: SandboxMaker, bounds: Bounds | None, why: str) -> _Chosen:
     return _Chosen(make.local_sandbox(bounds), f"local ({why})")
 
 
-def _docker(docker: ContainerSandbox, found: str) -> _Chosen:
-    return _Chosen(docker, f"{found}, image {docker.prepare()}")
+def _docker(docker: ContainerSandbox, found: str, image: str | None) -> _Chosen:
+    """A toolchain that brings an image needs no other."""
+    return _Chosen(docker, f"{found}, image {image or docker.prepare()}")
 
 
-def _docker_or_local(make: SandboxMaker, bounds: Bounds | None, say: Callable[[str], None]) -> _Chosen:
+def _docker_or_local(
+    make: SandboxMaker, bounds: Bounds | None, say: Callable[[str], None], image: str | None
+) -> _Chosen:
     docker = make.docker_sandbox(bounds, say=say)
     try:
-        return _docker(docker, docker.reach())
+        return _docker(docker, docker.reach(), image)
     except SandboxError as error:
+        if image is not None:
+            raise
         return _local(make, bounds, str(error).rstrip("."))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import SERIES, Settings, wiring_of
+from mmio_bisect.cli.wiring import wiring_of
 
 EXAMPLES = """
 Examples:
@@ -19,13 +19,15 @@ app = typer.Typer(help="List the series and their compilers.", no_args_is_help=T
 
 
 @app.command("list")
-def list_series(context: typer.Context, as_json: options.AsJson = False) -> int:
+def list_series(
+    context: typer.Context, series_file: options.SeriesFiles = None, as_json: options.AsJson = False
+) -> int:
     """List the series."""
     from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none of this
     from mmio_bisect.report.tables import columns  # noqa: PLC0415
 
-    wiring = wiring_of(context, Settings())
-    found = [(name, wiring.family(name), wiring.source(name).summary) for name in SERIES]
+    wiring = wiring_of(context, options.settings(series_files=series_file))
+    found = [(name, wiring.family(name), wiring.source(name).summary) for name in wiring.series()]
     if as_json:
         members = [{"series": name, "family": family.value, "summary": summary} for name, family, summary in found]
         output.show_document(document("series list", series=members))
@@ -40,9 +42,10 @@ def show(
     series: Annotated[str, typer.Argument(metavar="SERIES", autocompletion=options.series_names)],
     refresh: options.Refresh = False,
     store: options.Store = None,
+    series_file: options.SeriesFiles = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """List the points of a series, oldest first, with the compiler of those that were fetched."""
+    """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
     from mmio_bisect.report.documents import (  # noqa: PLC0415 - as above
         compiler_name,
         document,
@@ -51,17 +54,26 @@ def show(
     )
     from mmio_bisect.report.tables import columns  # noqa: PLC0415
 
-    wiring = wiring_of(context, Settings(store=store))
+    wiring = wiring_of(context, options.settings(store=store, series_files=series_file))
     source = wiring.source(series)
     listing = source.listing(refresh=refresh)
     known = {point: entry.toolchain for entry in wiring.store().entries() for point in entry.points}
     if as_json:
         fetched = {str(point): toolchain_member(known[point]) for point in listing.points if point in known}
         output.show_document(
-            document("series show", summary=source.summary, fetched=fetched, **listing_member(listing))
+            document(
+                "series show",
+                summary=source.summary,
+                fetched=fetched,
+                origins={str(point): source.origin(point) for point in listing.points},
+                **listing_member(listing),
+            )
         )
     else:
-        rows = [(str(point), compiler_name(known[point]) if point in known else "") for point in listing.points]
+        rows = [
+            (str(point), f"here: {compiler_name(known[point])}" if point in known else "", source.origin(point))
+            for point in listing.points
+        ]
         asked = f"{listing.asked_at:%Y-%m-%d %H:%M} UTC"
         output.show(f"{series}: {source.summary} (asked {asked})\n\n{columns(rows)}\n")
     return 0

@@ -13,7 +13,7 @@ import typer
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
 from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
+from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
@@ -75,6 +75,7 @@ def sweep(
     database: options.Database = None,
     store: options.Store = None,
     recipes: options.Recipes = None,
+    series_file: options.SeriesFiles = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -87,9 +88,14 @@ def sweep(
     text = parse_range(extent)
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
-    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
-    cases = _cases(names, wiring, wiring.family(text.series), series=text.series)
-    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet)
+    wiring = wiring_of(
+        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+    )
+    family = wiring.family(text.series)
+    cases = _cases(names, wiring, family, series=text.series)
+    chosen = choose(
+        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=wiring.runs_in(text.series)
+    )
     found = swept_range(text, wiring.source(text.series).listing(refresh=refresh))
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
@@ -104,7 +110,7 @@ def sweep(
         argv=typed(context),
     )
     request = SweepRequest(
-        requests=tuple(request for case in cases for request in requests_of(case, targets, levels)),
+        requests=tuple(request for case in cases for request in requests_of(case, family, targets, levels)),
         points=found.points,
         profile=judged_as,
         defects=kinds,

@@ -48,6 +48,7 @@ def fetch(
     ],
     refresh: options.Refresh = False,
     store: options.Store = None,
+    series_file: options.SeriesFiles = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -56,13 +57,18 @@ def fetch(
     from mmio_bisect.report.progress import watching  # noqa: PLC0415
     from mmio_bisect.workflow.acquire import acquire  # noqa: PLC0415
 
-    wiring = wiring_of(context, Settings(store=store))
+    wiring = wiring_of(context, options.settings(store=store, series_files=series_file))
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
-    toolchains, sandbox = wiring.store(), choose(wiring, options.DEFAULT_SANDBOX, quiet=quiet)
+    sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
+    sandboxes = {
+        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=quiet, runs_in=wiring.runs_in(series))
+        for series in sources
+    }
+    toolchains = wiring.store()
     members = []
     with watching(output.console(stderr=True), expected=len(points), quiet=quiet) as events:
         for point in points:
-            source = wiring.source(point.series)
+            source, sandbox = sources[point.series], sandboxes[point.series]
             with acquire(point, source, toolchains, sandbox, events.fetching(point)) as lease:
                 events.dropped(point)
                 members.append({"point": str(point), "fetched": lease.fetched, **toolchain_member(lease.toolchain)})

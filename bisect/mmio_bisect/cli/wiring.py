@@ -4,7 +4,7 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +18,22 @@ from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
-from mmio_bisect.workflow.ports import History, ObjectReader, RecipeBook, Sandbox, SeriesSource, ToolchainStore
-
-SERIES: Mapping[str, CompilerFamily] = {"zig": CompilerFamily.CLANG}
+from mmio_bisect.workflow.ports import (
+    History,
+    ImageKeeper,
+    ObjectReader,
+    RecipeBook,
+    RunsIn,
+    Sandbox,
+    SeriesSource,
+    ToolchainStore,
+)
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
+    from mmio_bisect.adapters.sandbox.docker_images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
+    from mmio_bisect.adapters.series.catalogue import Catalogue, Entry
 
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -36,16 +45,23 @@ class Settings:
     database: str | None = None
     store: Path | None = None
     recipes: Path | None = None
+    series_files: tuple[Path, ...] = ()
 
 
 class Wiring(Protocol):
     """The adapters, made on demand."""
 
+    def series(self) -> tuple[str, ...]:
+        """All names. Raises `InvalidSeriesFileError`."""
+
     def family(self, series: str) -> CompilerFamily:
-        """What a series consists of. Raises `UnknownSeriesError` with the nearest names."""
+        """What a series consists of. Raises `UnknownSeriesError` with the nearest names, `InvalidSeriesFileError`."""
+
+    def runs_in(self, series: str) -> RunsIn:
+        """Where its compilers can run. Raises as `family` does."""
 
     def source(self, series: str) -> SeriesSource:
-        """Raises `UnknownSeriesError` with the nearest names."""
+        """Raises as `family` does."""
 
     def store(self) -> ToolchainStore: ...
 
@@ -126,25 +142,48 @@ class RealWiring:
 
     settings: Settings
 
-    def family(self, series: str) -> CompilerFamily:
-        if series not in SERIES:
-            from mmio_bisect.workflow.ranges import nearest  # noqa: PLC0415 - only for the message
+    def series(self) -> tuple[str, ...]:
+        return tuple(self._catalogue().entries)
 
-            near = nearest(series, tuple(SERIES))
-            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(SERIES)}."
-            raise UnknownSeriesError(f"There is no series “{series}”{hint}")
-        return SERIES[series]
+    def family(self, series: str) -> CompilerFamily:
+        return self._entry(series).family
+
+    def runs_in(self, series: str) -> RunsIn:
+        return self._entry(series).kind.runs_in
 
     def source(self, series: str) -> SeriesSource:
-        self.family(series)
-        from mmio_bisect.adapters.series.zig import ZigSeries  # noqa: PLC0415 - heavy, and not always needed
+        self._entry(series)
+        return self._catalogue().source(
+            series,
+            folder=cache_folder() / "listings",
+            workshop=self._images(),
+            warn=lambda sentence: output.note(f"warning: {sentence}"),
+        )
 
-        return ZigSeries(cache_folder() / "listings", warn=lambda sentence: output.note(f"warning: {sentence}"))
+    def _entry(self, series: str) -> "Entry":
+        entries = self._catalogue().entries
+        if series not in entries:
+            from mmio_bisect.workflow.ranges import nearest  # noqa: PLC0415 - only for the message
+
+            near = nearest(series, tuple(entries))
+            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(entries)}."
+            raise UnknownSeriesError(f"There is no series “{series}”{hint}")
+        return entries[series]
+
+    def _catalogue(self) -> "Catalogue":
+        from mmio_bisect.adapters.series.catalogue import catalogue_of  # noqa: PLC0415 - heavy, and not always needed
+
+        return catalogue_of(self.settings.series_files)
+
+    def _images(self) -> "DockerImages":
+        from mmio_bisect.adapters.sandbox.docker_images import DockerImages  # noqa: PLC0415 - as above
+
+        return DockerImages(self.store_folder(), say=output.note)
 
     def store(self) -> ToolchainStore:
         from mmio_bisect.adapters.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - as above
 
-        return FolderToolchainStore(self.store_folder())
+        return FolderToolchainStore(self.store_folder(), _LateImages(self._images))
 
     def store_folder(self) -> Path:
         return self.settings.store or cache_folder() / "toolchains"
@@ -219,6 +258,25 @@ def _limits(bounds: Bounds | None) -> "Limits":
     if bounds.seconds is not None:
         limits = replace(limits, wall_seconds=bounds.seconds, cpu_seconds=max(1, round(bounds.seconds)))
     return limits
+
+
+class _LateImages:
+    """Loads the docker SDK with the first image: a store without one needs none."""
+
+    def __init__(self, make: Callable[[], ImageKeeper]) -> None:
+        self._make = make
+
+    def has(self, image: str) -> bool:
+        return self._make().has(image)
+
+    def size(self, image: str) -> int:
+        return self._make().size(image)
+
+    def remove(self, image: str) -> None:
+        self._make().remove(image)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        self._make().sweep(keep)
 
 
 class _LateObjects:

@@ -16,7 +16,7 @@ class Target:
 
     def triple(self, family: CompilerFamily) -> str:
         match family:
-            case CompilerFamily.CLANG:
+            case CompilerFamily.CLANG | CompilerFamily.LLC:
                 return self.clang_triple
             case CompilerFamily.RUSTC:
                 return self.rust_triple

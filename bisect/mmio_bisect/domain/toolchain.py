@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from mmio_bisect.domain.recipe import Language, digest_of
+from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
 
 
 class CompilerFamily(StrEnum):
@@ -13,6 +13,7 @@ class CompilerFamily(StrEnum):
     CLANG = "clang"
     GCC = "gcc"
     RUSTC = "rustc"
+    LLC = "llc"
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -24,6 +25,15 @@ class CompilerFamily(StrEnum):
                 return (Language.C,)
             case CompilerFamily.RUSTC:
                 return (Language.RUST,)
+            case CompilerFamily.LLC:
+                return (Language.LLVM_IR,)
+
+    @property
+    def opt_levels(self) -> tuple[OptLevel, ...]:
+        """To llc, optimising for size is an attribute of a function, and no level."""
+        if self is CompilerFamily.LLC:
+            return (OptLevel.O0, OptLevel.O1, OptLevel.O2, OptLevel.O3)
+        return tuple(OptLevel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import BrokenToolchainError
-from mmio_bisect.workflow.ports import Command, Lease, Sandbox, SeriesSource, Signals, ToolchainStore
+from mmio_bisect.workflow.ports import Command, Filled, Lease, Sandbox, SeriesSource, Signals, ToolchainStore
 
 
 def acquire(
@@ -17,18 +17,25 @@ def acquire(
     `StoreError`.
     """
 
-    def fill(folder: Path) -> Toolchain:
+    def fill(folder: Path) -> Filled:
         fetched = source.fetch(point, folder, signals)
-        return source.identify(fetched, ask_version(fetched.tool, folder, sandbox, signals))
+        said = ask_version(fetched.tool, folder, sandbox, signals, words=fetched.version_words, image=fetched.image)
+        return Filled(toolchain=source.identify(fetched, said), image=fetched.image)
 
     return store.lease(point, fill, cancelled=signals.cancelled)
 
 
 def ask_version(
-    tool: tuple[str, ...], root: Path, sandbox: Sandbox, signals: Signals, *, words: tuple[str, ...] = ("--version",)
+    tool: tuple[str, ...],
+    root: Path,
+    sandbox: Sandbox,
+    signals: Signals,
+    *,
+    words: tuple[str, ...] = ("--version",),
+    image: str | None = None,
 ) -> str:
     """What the compiler prints of itself. Raises `BrokenToolchainError`."""
-    with sandbox.session(root) as session:
+    with sandbox.session(root, image) as session:
         finished = session.run(Command(argv=(*tool, *words)), signals)
     if finished.status != 0 or finished.limit is not None:
         said = finished.output.strip().splitlines() or ["nothing printed"]

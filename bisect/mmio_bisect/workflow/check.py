@@ -4,27 +4,19 @@ A compiler given by its path is never looked up in history: its file may stay th
 a `git bisect run` whose compiler is a script or was just built.
 """
 
-import re
 from pathlib import Path
 
 from mmio_bisect.classify.judge import judge_image
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import BrokenToolchainError
 from mmio_bisect.workflow.acquire import ask_version
 from mmio_bisect.workflow.compile import cell_of, compile_cell
+from mmio_bisect.workflow.identity import family_of, identified, version_words
 from mmio_bisect.workflow.judge import judge_outcome
-from mmio_bisect.workflow.ports import ObjectReader, Sandbox
-
-_VERSIONS = (
-    (CompilerFamily.CLANG, re.compile(r"clang version (?P<version>\d[^\s(]*)")),
-    (CompilerFamily.RUSTC, re.compile(r"^rustc (?P<version>\d\S*)")),
-    (CompilerFamily.GCC, re.compile(r"^\S*gcc\S* .*?(?P<version>\d+\.\d+\.\d+)")),
-)
-
-_LLVM_OF_RUSTC = re.compile(r"^LLVM version: (\S+)", re.MULTILINE)
+from mmio_bisect.workflow.ports import Fetched, ObjectReader, Sandbox
 
 
 class _Uninterrupted:
@@ -69,23 +61,14 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
         raise BrokenToolchainError(f"There is no compiler at {compiler}: give the path of an executable file.")
     tool = (str(compiler.resolve()),)
     text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted())
-    matches = ((family, pattern.search(text)) for family, pattern in _VERSIONS)
-    family, version = next(((family, found["version"]) for family, found in matches if found), (None, ""))
+    family = family_of(text)
     if family is None:
         first = (text.strip().splitlines() or ["nothing"])[0][:200]
-        raise BrokenToolchainError(f"{compiler} is no clang, gcc or rustc that is known: its --version says “{first}”.")
-    llvm_version = version if family is CompilerFamily.CLANG else None
-    if family is CompilerFamily.RUSTC:
-        words = ("--version", "--verbose")
-        said = _LLVM_OF_RUSTC.search(ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words))
-        llvm_version = said and said[1]
-    return Toolchain(
-        digest=digest_of(compiler.read_bytes()),
-        family=family,
-        tool=tool,
-        version_text=text.strip().splitlines()[0],
-        compiler_version=version,
-        llvm_version=llvm_version,
-        commit=None,
-        released=None,
-    )
+        raise BrokenToolchainError(
+            f"{compiler} is no clang, gcc, llc or rustc that is known: its --version says “{first}”."
+        )
+    words = version_words(family)
+    if words != ("--version",):
+        text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words)
+    fetched = Fetched(digest=digest_of(compiler.read_bytes()), tool=tool, arguments=())
+    return identified(family, fetched, text)

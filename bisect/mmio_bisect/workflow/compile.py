@@ -44,6 +44,8 @@ def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[s
             return (f"--target={triple}", f"-O{opt}", "-fno-ident", *language, "-c")
         case CompilerFamily.GCC:
             return (f"-O{opt}", "-fno-ident", "-c")
+        case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
+            return (f"-mtriple={triple}", f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
         case CompilerFamily.RUSTC:
             edition = (f"--edition={case.edition}",) if case.edition else ()
             return (

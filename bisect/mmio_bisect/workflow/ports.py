@@ -4,7 +4,7 @@ Every port that may take long is handed a `Signals`: it reports progress there a
 after `cancelled` is set.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,11 +29,46 @@ class Signals(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells."""
+    """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells.
+
+    `image` names the docker image that the toolchain runs in, and that is the store's from now on; None: any will do.
+    `version_words` make the compiler say what it is.
+    """
 
     digest: str
     tool: tuple[str, ...]
     arguments: tuple[str, ...]
+    image: str | None = None
+    version_words: tuple[str, ...] = ("--version",)
+
+
+class RunsIn(StrEnum):
+    """Where the compilers of a series can run: anywhere; in images of their own; where they are installed."""
+
+    ANY = "any"
+    DOCKER = "docker"
+    HOST = "host"
+
+
+class Workshop(Protocol):
+    """Containers with network, of Debian's suites, to ask in and to make images in; and images of registries.
+
+    `suite` is one that docker or debootstrap knows. Scripts are a POSIX shell's, run by root, and end with 0; with 3
+    for what does not exist, or with 4 for what could not be fetched, the last line of their errors saying why. All
+    raise `MissingToolchainError`, `DownloadError`, `SandboxError`, `CancelledError`.
+    """
+
+    def ask(self, suite: str, script: str, signals: Signals) -> str:
+        """What the script prints. Nothing is kept."""
+
+    def build(self, suite: str, plan: str, work: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        """Run two scripts in one container and keep its files: the image, and what `plan` printed.
+
+        `name` makes the image's name of that; where it is there already, `work` need not be run.
+        """
+
+    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        """An image like that one, pulled if need be, and a digest of all files in it; `name` makes its name of that."""
 
 
 class SeriesSource(Protocol):
@@ -52,6 +87,9 @@ class SeriesSource(Protocol):
     def listing(self, *, refresh: bool = False) -> Listing:
         """All points, oldest first; from the cache unless it is stale or `refresh`. Raises `DownloadError`."""
 
+    def origin(self, point: Point) -> str:
+        """One line: where a listed point comes from, and what will be fetched for it."""
+
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
 
@@ -65,22 +103,47 @@ class SeriesSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToolchain:
-    """One entry of the store: sizes in bytes, `last_used` in seconds since the epoch."""
+    """One entry of the store: sizes in bytes, its image's included; `last_used` in seconds since the epoch."""
 
     toolchain: Toolchain
     points: tuple[Point, ...]
     size: int
     last_used: float
     in_use: bool
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A toolchain on disk that is kept from pruning while the lease is held."""
+    """A toolchain on disk that is kept from pruning while the lease is held; `image` as in `Fetched`."""
 
     toolchain: Toolchain
     root: Path
     fetched: bool
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What was put into an entry's folder, and the image that came to be with it."""
+
+    toolchain: Toolchain
+    image: str | None = None
+
+
+class ImageKeeper(Protocol):
+    """Images that belong to entries of a store. Raises `SandboxError` where there is no docker."""
+
+    def has(self, image: str) -> bool: ...
+
+    def size(self, image: str) -> int:
+        """Bytes that would be free without it: layers that it shares with its base do not count."""
+
+    def remove(self, image: str) -> None:
+        """One that is gone is fine."""
+
+    def sweep(self, keep: Collection[str]) -> None:
+        """Remove this store's other images, unless a process that lives may still want them."""
 
 
 class ToolchainStore(Protocol):
@@ -90,7 +153,7 @@ class ToolchainStore(Protocol):
         """The toolchain that a point became, if it is in the store."""
 
     def lease(
-        self, point: Point, fill: Callable[[Path], Toolchain], *, cancelled: Callable[[], bool]
+        self, point: Point, fill: Callable[[Path], Filled], *, cancelled: Callable[[], bool]
     ) -> AbstractContextManager[Lease]:
         """Hold the point's toolchain, first having `fill` put it into an empty folder unless it is here.
 
@@ -118,8 +181,8 @@ class LimitHit(StrEnum):
 class Command:
     """One program to run in the sandbox.
 
-    `argv[0]` and the `{toolchain}` in other words refer to the toolchain's root; `inputs` are files laid into the
-    empty work folder, `product` the file wanted back from it.
+    `argv[0]` and the `{toolchain}` in other words refer to the toolchain's root, an absolute path to the image's or
+    the machine's files; `inputs` are files laid into the empty work folder, `product` the file wanted back from it.
     """
 
     argv: tuple[str, ...]
@@ -152,7 +215,8 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str: ...
 
-    def session(self, toolchain_root: Path) -> AbstractContextManager[SandboxSession]: ...
+    def session(self, toolchain_root: Path, image: str | None = None) -> AbstractContextManager[SandboxSession]:
+        """`image` as in `Fetched`. Raises `SandboxError` for one where there are no images."""
 
 
 class ObjectReader(Protocol):

@@ -107,7 +107,7 @@ class Prober:
         with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
             self._spend(fetched=int(lease.fetched))
             tools.history.remember_toolchain(point, lease.toolchain)
-            with tools.sandbox.session(lease.root) as session:
+            with tools.sandbox.session(lease.root, lease.image) as session:
                 for request in requests:
                     cell = cell_of(request, lease.toolchain)
                     # Two points may be one toolchain: what another name of it made need not be made again.

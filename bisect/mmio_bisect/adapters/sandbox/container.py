@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -57,6 +57,27 @@ class Container:
             _end(engine, name, wire)
             raise
         return cls(engine, name, wire)
+
+    @classmethod
+    @contextlib.contextmanager
+    def waiting(cls, engine: Engine, configuration: Mapping[str, object]) -> Iterator[str]:
+        """The name of a started container whose first process waits for the end of its input, which is ours."""
+        with cls.created(engine, configuration) as name, engine.attach(name):
+            engine.start(name)
+            yield name
+
+    @staticmethod
+    @contextlib.contextmanager
+    def created(engine: Engine, configuration: Mapping[str, object]) -> Iterator[str]:
+        """The name of a container that is not started; it is removed at the end, whatever became of it."""
+        name = f"mmio-bisect-{secrets.token_hex(8)}"
+        labels = {"Labels": {OWNER_LABEL: str(Owner.this_process())}}
+        try:
+            engine.create(name, {**configuration, **labels})
+            yield name
+        finally:
+            with contextlib.suppress(SandboxError):
+                engine.remove(name)
 
     def ask(self, argv: tuple[str, ...], command: Command, limits: Limits, cancelled: Callable[[], bool]) -> Reply:
         """As `Wire.ask`. After any error there is nothing to do with the container but to end it."""
@@ -178,7 +199,10 @@ def sweep(engine: Engine) -> None:
 
 
 def _is_left_over(found: Mapping[str, Any]) -> bool:
-    owner = Owner.from_label(found["Labels"][OWNER_LABEL])
+    label = found["Labels"][OWNER_LABEL]
+    if not label:  # a user's own container of an image of ours
+        return False
+    owner = Owner.from_label(label)
     alive = owner.alive() if owner else None
     if alive is None:
         return bool(found["State"] != "running" and found["Created"] < time.time() - _STALE_SECONDS)

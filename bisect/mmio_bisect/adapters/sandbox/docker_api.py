@@ -5,8 +5,10 @@ gone. What the SDK and the sockets below it raise becomes one of two errors, eac
 """
 
 import contextlib
+import hashlib
+import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 import docker  # type: ignore[import-untyped]
@@ -52,10 +54,62 @@ class Engine:
                 if "error" in step:
                     raise SandboxError(f"Docker cannot pull {repository}:{tag}: {step['error']}")
 
+    def pulling(self, repository: str, tag: str) -> Iterator[tuple[int, int]]:
+        """Pull, and give the bytes that are here and those that there will be, as far as is known."""
+        layers: dict[str, tuple[int, int]] = {}
+        with _explained(f"pull {repository}:{tag}"):
+            for step in self._api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in step:
+                    raise SandboxError(f"Docker cannot pull {repository}:{tag}: {step['error']}")
+                detail = step.get("progressDetail") or {}
+                if step.get("status") == "Downloading" and "total" in detail:
+                    layers[step["id"]] = (detail["current"], detail["total"])
+                    yield sum(done for done, _ in layers.values()), sum(total for _, total in layers.values())
+
+    def content(self, image: str) -> str:
+        """A digest of all files of an image: of its layers' digests, which are of what is in them."""
+        with _explained(f"inspect the image {image}"):
+            layers = self._api.inspect_image(image)["RootFS"]["Layers"]
+        return "sha256:" + hashlib.sha256(json.dumps(layers).encode()).hexdigest()
+
+    def own_size(self, image: str) -> int:
+        """Bytes, without those of the image that it was made from if that has a name of its own."""
+        with _explained(f"inspect the image {image}"):
+            found = self._api.inspect_image(image)
+            if found["Parent"]:
+                base = self._api.inspect_image(found["Parent"])
+                if base["RepoTags"]:
+                    return int(found["Size"]) - int(base["Size"])
+            return int(found["Size"])
+
+    def remove_image(self, name: str) -> None:
+        """One that is gone is fine."""
+        with _explained(f"remove the image {name}"), contextlib.suppress(docker.errors.ImageNotFound):
+            self._api.remove_image(name)
+
+    def labelled_images(self, label: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        """Each name of an image with that label, and all its labels."""
+        with _explained("list images"):
+            found = self._api.images(filters={"label": label})
+        return tuple((name, image["Labels"] or {}) for image in found for name in image["RepoTags"] or ())
+
+    def commit(self, container: str, image: str, labels: Mapping[str, str]) -> None:
+        """Keep the container's files as an image."""
+        repository, _, tag = image.rpartition(":")
+        with _explained(f"make the image {image}"):
+            self._api.commit(container, repository, tag, changes=_labels(labels))
+
+    def execute(self, container: str, words: Sequence[str], take: Callable[[bytes, bytes], None]) -> int:
+        """Run a program in a running container as root; its status. `take` gets its output and its errors in parts."""
+        with _explained(f"run a program in the container {container}"):
+            program = self._api.exec_create(container, list(words), user="root")["Id"]
+            for output, errors in self._api.exec_start(program, stream=True, demux=True):
+                take(output or b"", errors or b"")
+            return int(self._api.exec_inspect(program)["ExitCode"])
+
     def import_image(self, tar: IO[bytes], repository: str, tag: str, labels: Mapping[str, str]) -> None:
-        changes = [f'LABEL {key}="{value}"' for key, value in labels.items()]
         with _explained(f"import {repository}:{tag}"):
-            said = self._api.import_image_from_stream(tar, repository=repository, tag=tag, changes=changes)
+            said = self._api.import_image_from_stream(tar, repository=repository, tag=tag, changes=_labels(labels))
             if '"error"' in said:
                 raise SandboxError(f"Docker cannot import {repository}:{tag}: {said.strip()}")
 
@@ -99,6 +153,10 @@ class _PunctualClient(docker.APIClient):  # type: ignore[misc]  # the SDK has no
         """Some calls of the SDK, `attach` among them, would otherwise wait for ever."""
         options["timeout"] = options.get("timeout") or self.timeout
         return super().send(*arguments, **options)
+
+
+def _labels(labels: Mapping[str, str]) -> list[str]:
+    return [f'LABEL {key}="{value}"' for key, value in labels.items()]
 
 
 @contextlib.contextmanager

@@ -64,6 +64,7 @@ class DockerSandbox:
         self._say = say
         self._daemon_seconds = daemon_seconds
         self._lock = threading.Lock()
+        self._swept = False
         self._ready: str | None = None
 
     def reach(self) -> str:
@@ -79,25 +80,35 @@ class DockerSandbox:
             return image_builder.present_image(DEFAULT_SUITE, engine)
 
     def prepare(self) -> str:
-        """Sweep, and have an image: its name. Raises `SandboxError`."""
+        """Sweep, and have an image for what brings none: its name. Raises `SandboxError`."""
+        self._sweep()
         with self._lock:
             if self._ready is None:
                 with contextlib.closing(Engine(seconds=self._daemon_seconds)) as engine:
-                    sweep(engine)
                     self._ready = self._image or image_builder.base_image(DEFAULT_SUITE, engine, say=self._say)
             return self._ready
 
     @contextlib.contextmanager
-    def session(self, toolchain_root: Path) -> Iterator["DockerSession"]:
+    def session(self, toolchain_root: Path, image: str | None = None) -> Iterator["DockerSession"]:
         root = toolchain_root.absolute()
         _check_readable(root)
-        image = self.prepare()
+        if image is None:
+            image = self.prepare()
+        else:
+            self._sweep()
         settings = configuration(image=image, toolchain_root=root, limits=self._limits)
         session = DockerSession(root, settings, self._limits, daemon_seconds=self._daemon_seconds)
         try:
             yield session
         finally:
             session.end()
+
+    def _sweep(self) -> None:
+        with self._lock:
+            if not self._swept:
+                with contextlib.closing(Engine(seconds=self._daemon_seconds)) as engine:
+                    sweep(engine)
+                self._swept = True
 
 
 class DockerSession:

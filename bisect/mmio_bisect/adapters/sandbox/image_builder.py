@@ -112,7 +112,7 @@ def _debootstrap(suite: str, work: Path) -> None:
             [
                 *("setpriv", "--pdeathsig", "KILL", "--"),
                 *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
-                *("debootstrap", "--variant=minbase", suite, str(work / "root")),
+                *("debootstrap", "--variant=minbase", suite, str(work / "root"), *_script(suite)),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -125,6 +125,12 @@ def _debootstrap(suite: str, work: Path) -> None:
             f"debootstrap cannot build Debian {suite} (status {ended.returncode}: {lines[-1]}): look at the network, "
             "or pass --sandbox local."
         )
+
+
+def _script(suite: str) -> tuple[str, ...]:
+    """An older debootstrap does not know a younger suite by name, but makes all since 2009 by one script."""
+    scripts = Path("/usr/share/debootstrap/scripts")
+    return () if (scripts / suite).exists() else ("", str(scripts / "sid"))
 
 
 @contextlib.contextmanager

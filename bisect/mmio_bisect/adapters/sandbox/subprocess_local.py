@@ -55,7 +55,12 @@ class LocalSandbox:
         self._abilities: frozenset[Isolation] | None = None
 
     @contextlib.contextmanager
-    def session(self, toolchain_root: Path) -> Iterator["LocalSession"]:
+    def session(self, toolchain_root: Path, image: str | None = None) -> Iterator["LocalSession"]:
+        if image is not None:
+            raise SandboxError(
+                f"The compiler of the image {image} runs in docker only: leave --sandbox local out, or choose a series "
+                "that needs no docker, such as zig."
+            )
         self._prepare()
         session = LocalSession(toolchain_root.absolute(), self._base, self._limits)
         try:

@@ -1,10 +1,15 @@
-"""Versions of Python packages as texts whose plain order is the versions' order, so that a database can sort by them.
+"""Versions of packages as texts whose plain order is the versions' order, so that a database can sort by them.
 
-The order is PEP 440's, as `packaging.version.Version` has it. Numbers are written with their length before them (`0` is
-`010`, `13` is `0213`); what is shorter, and ends, sorts before what goes on; and for each part that may be missing a
-space or a tilde, the first and the last of the characters used, says on which side that sorts. Plain order is the
-order of code points: in SQL, of a binary collation.
+Of Python's packages the order is PEP 440's, as `packaging.version.Version` has it. Numbers are written with their
+length before them (`0` is `010`, `13` is `0213`); what is shorter, and ends, sorts before what goes on; and for each
+part that may be missing a space or a tilde, the first and the last of the characters used, says on which side that
+sorts. Plain order is the order of code points: in SQL, of a binary collation.
+
+Debian's order is that of deb-version(7): parts that are no digits and parts that are take turns; of the former a tilde
+is before everything, even the end, and letters are before all else.
 """
+
+import re
 
 from packaging.version import Version
 
@@ -28,6 +33,22 @@ def sort_key(version: Version) -> str:
         parts = (f"1{_number(int(part))}" if part.isdigit() else f"0{part}" for part in version.local.split("."))
         text += f"+{'.'.join(parts)}"
     return text
+
+
+def debian_sort_key(version: str) -> str:
+    """Of a version without epoch. Raises ValueError as above."""
+    text = ""
+    for words, digits in re.findall(r"(\D*)(\d*)", version):
+        text += "".join(_letter(letter) for letter in words)
+        if digits:
+            text += f"1{_number(int(digits))}"
+    return f"{text}1"
+
+
+def _letter(letter: str) -> str:
+    if letter == "~":
+        return "0"
+    return f"2{letter}" if letter.isalpha() else f"3{letter}"
 
 
 def _number(value: int) -> str:

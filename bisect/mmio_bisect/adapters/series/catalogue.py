@@ -1,0 +1,189 @@
+"""Series as data: which there are, of what kind, and what makes each different, read from TOML with a strict schema.
+
+What stands at the top of a file holds for all its series, `[series.NAME]` overrides it, and a user's files override
+what ships. A key that no schema knows is an error that names the file and the key. Adding a kind of series is one line
+in `KINDS`; adding a series is none.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mmio_bisect.adapters.series.debian_index import SuiteIndex
+from mmio_bisect.adapters.series.schema import (
+    DebianSchema,
+    ImageSchema,
+    InstalledSchema,
+    SeriesSchema,
+    ZigSchema,
+    index_names,
+)
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import InvalidSeriesFileError
+from mmio_bisect.workflow.ports import RunsIn, SeriesSource, Workshop
+from mmio_bisect.workflow.ranges import nearest
+
+SHIPPED: Final = Path(__file__).with_name("shipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """What sources are made with: `warn` is given sentences for the user, `folder` is where listings are kept."""
+
+    folder: Path
+    workshop: Workshop
+    warn: Callable[[str], None]
+    index: Callable[[], SuiteIndex]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of series: the schema of its data, where it runs, and how its source is made of them."""
+
+    schema: type[SeriesSchema]
+    runs_in: RunsIn
+    make: Callable[[str, Any, Workbench], SeriesSource]
+
+
+def _zig(_name: str, _schema: ZigSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.zig import ZigSeries  # noqa: PLC0415 - only what is asked for is loaded
+
+    return ZigSeries(bench.folder, warn=bench.warn)
+
+
+def _debian(name: str, schema: DebianSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - as above
+
+    return DebianSeries(schema.config(name), bench.index(), bench.workshop, warn=bench.warn)
+
+
+def _image(name: str, schema: ImageSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.image import ImageSeries  # noqa: PLC0415 - as above
+
+    return ImageSeries(schema.config(name), bench.workshop)
+
+
+def _installed(name: str, schema: InstalledSchema, _bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.installed import InstalledSeries  # noqa: PLC0415 - as above
+
+    return InstalledSeries(schema.config(name))
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "zig": Kind(schema=ZigSchema, runs_in=RunsIn.ANY, make=_zig),
+    "debian": Kind(schema=DebianSchema, runs_in=RunsIn.DOCKER, make=_debian),
+    "image": Kind(schema=ImageSchema, runs_in=RunsIn.DOCKER, make=_image),
+    "installed": Kind(schema=InstalledSchema, runs_in=RunsIn.HOST, make=_installed),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One series of the catalogue, its data checked."""
+
+    name: str
+    kind: Kind
+    schema: SeriesSchema
+
+    @property
+    def family(self) -> CompilerFamily:
+        return self.schema.family
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """The series of the shipped files and of `files`, which override them. Raises `InvalidSeriesFileError`."""
+
+    files: Sequence[Path] = ()
+    shipped: Path = field(default=SHIPPED)
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        levels: dict[str, dict[str, Any]] = {}
+        for path in (*sorted(self.shipped.glob("*.toml")), *self.files):
+            for name, values in _read(path):
+                levels[name] = _merged(levels.get(name, {}), values)
+                _entry(path, name, levels[name])
+        return {name: _entry(None, name, values) for name, values in sorted(levels.items())}
+
+    def source(self, name: str, *, folder: Path, workshop: Workshop, warn: Callable[[str], None]) -> SeriesSource:
+        entry = self.entries[name]
+        bench = Workbench(
+            folder=folder, workshop=workshop, warn=warn, index=lambda: self._index(folder, workshop, warn)
+        )
+        return entry.kind.make(name, entry.schema, bench)
+
+    def _index(self, folder: Path, workshop: Workshop, warn: Callable[[str], None]) -> SuiteIndex:
+        """One for all series, so that a suite is asked once."""
+        names, foreign = index_names(
+            entry.schema for entry in self.entries.values() if isinstance(entry.schema, DebianSchema)
+        )
+        return SuiteIndex(workshop, folder, names=names, foreign=foreign, warn=warn)
+
+
+@cache
+def catalogue_of(files: tuple[Path, ...]) -> Catalogue:
+    """The shipped series and those files' in one catalogue, read once."""
+    return Catalogue(files=files)
+
+
+def _read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each series of a file with the file's own level below it."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSeriesFileError(
+            f"The series file {path} cannot be read ({error.strerror}): give another with --series-file."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSeriesFileError(f"{path} is no TOML: {error}.") from error
+    series = document.pop("series", None)
+    if not isinstance(series, dict) or not series:
+        raise InvalidSeriesFileError(f"{path} has no series: write `[series.NAME]` and below it what the series is.")
+    for name, values in series.items():
+        if not isinstance(values, dict):
+            raise InvalidSeriesFileError(f"{path}: series.{name} is no table: write `[series.{name}]`.")
+        yield name, _merged(document, values)
+
+
+def _merged(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """Inner values in place of outer ones; tables key by key."""
+    merged = dict(outer)
+    for key, value in inner.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _entry(path: Path | None, name: str, values: Mapping[str, Any]) -> Entry:
+    where = f"{path}: series.{name}"
+    known = dict(values)
+    word = known.pop("kind", None)
+    kind = KINDS.get(word) if isinstance(word, str) else None
+    if kind is None:
+        raise InvalidSeriesFileError(
+            f"{where} has no kind that is known ({word!r}): write kind = one of {', '.join(KINDS)}."
+        )
+    if ":" in name or "@" in name or not name.isprintable() or " " in name:
+        raise InvalidSeriesFileError(f"{where}: a name has no space, colon or @: ranges are written SERIES:FROM..TO.")
+    try:
+        return Entry(name=name, kind=kind, schema=kind.schema.model_validate(known))
+    except ValidationError as error:
+        raise InvalidSeriesFileError(f"{where}{_first_problem(error, kind.schema)}") from error
+
+
+def _first_problem(error: ValidationError, schema: type[SeriesSchema]) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = nearest(str(problem["loc"][-1]), tuple(schema.model_fields))
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(('kind', *schema.model_fields))}."
+        return f".{key} is no key of this kind of series: {hint}"
+    if problem["type"] == "missing":
+        return f" lacks {key}: add it."
+    return f"{'.' if key else ''}{key}: {problem['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,119 @@
+"""Series of container images: each reference is a point, and the image itself the toolchain.
+
+They are pulled by docker as it is configured here, or are there already. What the store keeps of them are names of its
+own, so that pruning takes no image from anybody else. The digest is of the images' layers, which is what is in them.
+The sandbox needs perl and an `/lib64` in them, as all images have that come from Debian.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from mmio_bisect.adapters.series.version_order import debian_sort_key
+from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.errors import UnknownVersionError
+from mmio_bisect.workflow.identity import identified, version_words
+from mmio_bisect.workflow.ports import Fetched, Signals, Workshop
+
+_NUMBERS: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_MOST: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """`references` are `repository:tag`; `tool` is the compiler's absolute path in each, and words that follow it."""
+
+    name: str
+    family: CompilerFamily
+    summary: str
+    references: tuple[str, ...]
+    tool: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+
+
+class ImageSeries:
+    """The `SeriesSource`. Points are named by their tags, in the order of Debian's versions."""
+
+    def __init__(self, config: ImageConfig, workshop: Workshop) -> None:
+        self._config = config
+        self._workshop = workshop
+        self._references = {reference.rpartition(":")[2]: reference for reference in config.references}
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    @property
+    def family(self) -> CompilerFamily:
+        return self._config.family
+
+    @property
+    def summary(self) -> str:
+        return self._config.summary
+
+    def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - the data say all
+        points = [
+            Point(series=self.name, version=tag, sort_key=f"{debian_sort_key(tag)} {tag}") for tag in self._references
+        ]
+        return Listing(
+            series=self.name,
+            points=tuple(sorted(points, key=lambda point: point.sort_key)),
+            asked_at=datetime.now(UTC),
+        )
+
+    def origin(self, point: Point) -> str:
+        return f"the image {self._reference(point)}, pulled unless it is here"
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:  # noqa: ARG002 - all of it is in the image
+        def digest(content: str) -> str:
+            return digest_of("\n".join([*self._config.tool, content]).encode())
+
+        image, content = self._workshop.obtain(
+            self._reference(point), lambda content: f"{point.series}-{point.version}-{digest(content)[7:19]}", signals
+        )
+        return Fetched(
+            digest=digest(content),
+            tool=self._config.tool,
+            arguments=self._config.arguments,
+            image=image,
+            version_words=version_words(self.family),
+        )
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        return identified(self.family, fetched, version_output)
+
+    def _reference(self, point: Point) -> str:
+        try:
+            return self._references[point.version]
+        except KeyError:
+            raise UnknownVersionError(f"{point} is not in the series' data any more.") from None
+
+
+def expanded(images: Iterable[str]) -> tuple[str, ...]:
+    """`gcc:{9..11}` is gcc:9, gcc:10 and gcc:11. Raises ValueError for what is no reference, or the same tag twice."""
+    found = [reference for image in images for reference in _of_one(image)]
+    for reference in found:
+        if not _REFERENCE.fullmatch(reference):
+            raise ValueError(f"“{reference}” is no image: write repository:tag, with {{a..b}} for numbers")
+    tags = [reference.rpartition(":")[2] for reference in found]
+    for tag in tags:
+        if tags.count(tag) > 1:
+            raise ValueError(f"two images have the tag {tag}: points are named by tags, so put them into two series")
+    return tuple(found)
+
+
+def _of_one(image: str) -> Iterator[str]:
+    match = _NUMBERS.search(image)
+    if match is None:
+        yield image
+        return
+    first, last = int(match[1]), int(match[2])
+    if not first <= last < first + _MOST:
+        raise ValueError(f"“{match[0]}” counts nothing, or more than {_MOST}")
+    for number in range(first, last + 1):
+        yield from _of_one(f"{image[: match.start()]}{number}{image[match.end() :]}")

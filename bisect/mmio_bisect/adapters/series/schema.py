@@ -1,0 +1,190 @@
+"""What a series file may say, kind by kind, checked before anything is asked, fetched or run with it."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mmio_bisect.adapters.series.debian import DebianConfig
+from mmio_bisect.adapters.series.debian_index import SOURCE_LINE, Suite
+from mmio_bisect.adapters.series.image import ImageConfig, expanded
+from mmio_bisect.adapters.series.installed import InstalledConfig
+from mmio_bisect.domain.toolchain import CompilerFamily
+
+# What a pattern of package names needs; it becomes part of a script, so it has nothing that would end a quoted word.
+_PATTERN: Final = re.compile(r"[A-Za-z0-9.+()?|\\<>:*\[\]-]+")
+_PACKAGE: Final = re.compile(r"[a-z0-9.+-]+(:[a-z0-9]+)?")
+_SUITE: Final = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def _families(value: object) -> object:
+    """TOML has no enums."""
+    if isinstance(value, str):
+        if value not in set(CompilerFamily):
+            raise ValueError(f"“{value}” is no family of compilers; there are {', '.join(CompilerFamily)}")
+        return CompilerFamily(value)
+    return value
+
+
+def _tuple(value: object) -> object:
+    """Nor tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"“{value}” is no regular expression ({error})") from error
+    if not _PATTERN.fullmatch(value):
+        raise ValueError(f"“{value}” has letters that no pattern of package names needs")
+    return value
+
+
+def _suite(value: str) -> str:
+    if not _SUITE.fullmatch(value):
+        raise ValueError(f"“{value}” is no suite's name")
+    return value
+
+
+def _source_line(value: str) -> str:
+    if not SOURCE_LINE.fullmatch(value):
+        raise ValueError(f"“{value}” is no line for apt: write deb ADDRESS RELEASE COMPONENT")
+    return value
+
+
+Family = Annotated[CompilerFamily, BeforeValidator(_families)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+SuiteName = Annotated[str, AfterValidator(_suite)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SeriesSchema(_Strict):
+    """What every series says."""
+
+    family: Family
+
+
+class ZigSchema(SeriesSchema):
+    family: Family = CompilerFamily.CLANG
+
+
+class SuiteSchema(_Strict):
+    base: SuiteName | None = None
+    sources: Annotated[tuple[Annotated[str, AfterValidator(_source_line)], ...], BeforeValidator(_tuple)] = ()
+
+    @model_validator(mode="after")
+    def _grounded(self) -> Self:
+        if self.sources and self.base is None:
+            raise ValueError("sources are added to a base: write base = a suite of Debian's")
+        return self
+
+
+class DebianSchema(SeriesSchema):
+    """Fields as in `DebianConfig`; `suite` says more of suites that need it."""
+
+    summary: str
+    suites: Annotated[tuple[SuiteName, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    suite: dict[SuiteName, SuiteSchema] = {}
+    package: Annotated[str, AfterValidator(_pattern)]
+    tool: str
+    install: Words
+    unpack: Words = ()
+    llvm: str | None = None
+    arguments: Words = ()
+
+    @model_validator(mode="after")
+    def _templates(self) -> Self:
+        words = dict.fromkeys((*re.compile(self.package).groupindex, "version", "minor"), "1")
+        for text in (self.tool, *self.install, *self.unpack, *([self.llvm] if self.llvm else [])):
+            try:
+                filled = text.format(**words)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"“{text}” cannot be filled in: it may name {', '.join(words)} in braces") from error
+            if text is not self.tool and not _PACKAGE.fullmatch(filled):
+                raise ValueError(f"“{text}” is no package's name")
+        if not self.tool.startswith("/"):
+            raise ValueError(f"the tool “{self.tool}” is no path in the image: begin it with /")
+        return self
+
+    def config(self, name: str) -> DebianConfig:
+        suites = tuple(
+            Suite(name=suite, base=more.base, sources=more.sources)
+            for suite in self.suites
+            for more in [self.suite.get(suite, SuiteSchema())]
+        )
+        return DebianConfig(
+            name=name,
+            family=self.family,
+            summary=self.summary,
+            suites=suites,
+            package=self.package,
+            tool=self.tool,
+            install=self.install,
+            unpack=self.unpack,
+            llvm=self.llvm,
+            arguments=self.arguments,
+        )
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        return (*self.install, *self.unpack, *([self.llvm] if self.llvm else []))
+
+
+def index_names(schemas: Iterable[DebianSchema]) -> tuple[str, tuple[str, ...]]:
+    """A pattern of all packages that these series look at, and all foreign architectures that they name."""
+    names: set[str] = set()
+    foreign: set[str] = set()
+    for schema in schemas:
+        names.add(schema.package)
+        for template in schema.templates:
+            name, _, architecture = template.partition(":")
+            names.add(re.sub(r"\\?\{\w+\\?\}", "[a-z0-9.+-]*", re.escape(name).replace(r"\-", "-")))
+            foreign |= {architecture} - {""}
+    # Perl has no two groups of one name in one pattern.
+    return "|".join(sorted(re.sub(r"\?P<\w+>", "", name) for name in names)), tuple(sorted(foreign))
+
+
+class ImageSchema(SeriesSchema):
+    """Fields as in `ImageConfig`; `{a..b}` in an image stands for all numbers from a to b."""
+
+    summary: str
+    images: Annotated[tuple[str, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    tool: Words
+    arguments: Words = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, values: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        if isinstance(values, dict) and isinstance(values.get("tool"), str):
+            return values | {"tool": (values["tool"],)}
+        return values
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        expanded(self.images)
+        if not self.tool or not self.tool[0].startswith("/"):
+            raise ValueError("the tool is no path in the image: begin it with /")
+        return self
+
+    def config(self, name: str) -> ImageConfig:
+        return ImageConfig(
+            name=name,
+            family=self.family,
+            summary=self.summary,
+            references=expanded(self.images),
+            tool=self.tool,
+            arguments=self.arguments,
+        )
+
+
+class InstalledSchema(SeriesSchema):
+    summary: str
+    programs: Annotated[tuple[str, ...], BeforeValidator(_tuple), Field(min_length=1)]
+
+    def config(self, name: str) -> InstalledConfig:
+        return InstalledConfig(name=name, family=self.family, summary=self.summary, programs=self.programs)
