@@ -1,0 +1,181 @@
+"""Series as data: what files may say, which level wins, and how a wrong key is refused."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from paper_workshop import PaperWorkshop
+
+from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Catalogue
+from mmio_bisect.adapters.series.image import expanded
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import InvalidSeriesFileError
+from mmio_bisect.workflow.ports import RunsIn, SeriesSource
+
+VENDOR = """
+kind = "debian"
+family = "clang"
+suites = ["trixie"]
+
+[series.vendor]
+summary = "a vendor's clang"
+package = 'vendor-clang-(?P<major>\\d+)'
+install = ["vendor-clang-{major}"]
+tool = "/opt/vendor/{major}/bin/clang"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mine.toml"
+
+
+def refusal(file: Path, text: str) -> str:
+    file.write_text(text)
+    with pytest.raises(InvalidSeriesFileError) as caught:
+        _ = Catalogue(files=[file]).entries
+    return str(caught.value)
+
+
+def source(file: Path, name: str, workshop: PaperWorkshop | None = None) -> SeriesSource:
+    return Catalogue(files=[file]).source(
+        name, folder=file.parent, workshop=workshop or PaperWorkshop(), warn=lambda _sentence: None
+    )
+
+
+def test_every_shipped_file_is_read_and_every_series_in_it_can_be_made(tmp_path: Path) -> None:
+    catalogue = Catalogue()
+    named = {name for path in SHIPPED.glob("*.toml") for name in tomllib.loads(path.read_text())["series"]}
+    assert set(catalogue.entries) == named
+    for name, entry in catalogue.entries.items():
+        made = catalogue.source(name, folder=tmp_path, workshop=PaperWorkshop(), warn=lambda _sentence: None)
+        assert (made.name, made.family) == (name, entry.family)
+        assert made.summary
+
+
+def test_the_shipped_series_are_those_that_users_know() -> None:
+    families = {name: entry.family for name, entry in Catalogue().entries.items()}
+    assert families.items() >= {
+        "zig": CompilerFamily.CLANG, "clang": CompilerFamily.CLANG, "llc": CompilerFamily.LLC,
+        "rustc": CompilerFamily.RUSTC, "gcc": CompilerFamily.GCC, "installed-clang": CompilerFamily.CLANG,
+    }.items()  # fmt: skip
+    assert Catalogue().entries["clang"].kind.runs_in is RunsIn.DOCKER
+    assert Catalogue().entries["installed-gcc"].kind.runs_in is RunsIn.HOST
+
+
+def test_a_vendors_series_needs_no_code(file: Path) -> None:
+    file.write_text(VENDOR)
+    assert source(file, "vendor").summary == "a vendor's clang"
+    assert "zig" in Catalogue(files=[file]).entries
+
+
+def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path, tmp_path: Path) -> None:
+    file.write_text('[series.gcc]\nsuites = ["trixie"]\n')
+    again = tmp_path / "again.toml"
+    again.write_text('summary = "outer"\n[series.gcc]\n[series.clang]\nsummary = "inner"\n')
+    entries = Catalogue(files=[file, again]).entries
+    made = Catalogue(files=[file, again])
+    summaries = {
+        name: made.source(name, folder=tmp_path, workshop=PaperWorkshop(), warn=lambda _sentence: None).summary
+        for name in ("gcc", "clang")
+    }
+    assert summaries == {"gcc": "outer", "clang": "inner"}
+    workshop = PaperWorkshop()
+    made.source("gcc", folder=tmp_path, workshop=workshop, warn=lambda _sentence: None).listing()
+    assert workshop.asked == ["trixie"]
+    assert entries["gcc"].family is CompilerFamily.GCC, "what the user's file does not say stays as it ships"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (VENDOR + 'tol = "/x"\n', "series.vendor.tol is no key of this kind of series: did you mean tool?"),
+        (VENDOR + "unheard = 1\n", "series.vendor.unheard is no key of this kind of series: there are kind, family,"),
+        (VENDOR.replace('tool = "/opt', '# "/opt'), "series.vendor lacks tool: add it."),
+        (VENDOR.replace('"debian"', '"debain"'), "no kind that is known ('debain'): write kind = one of zig,"),
+        (VENDOR.replace('family = "clang"', 'family = "tcc"'), "“tcc” is no family of compilers; there are clang"),
+        (VENDOR.replace('["trixie"]', '"trixie"'), "series.vendor.suites: Input should be a valid tuple."),
+        (VENDOR.replace('["trixie"]', '["trixie; rm"]'), "“trixie; rm” is no suite's name."),
+        (VENDOR.replace("(?P<major>", "(?P<major"), "is no regular expression"),
+        (VENDOR.replace("vendor-clang-(", "vendor'-clang-("), "has letters that no pattern of package names needs."),
+        (VENDOR.replace('"vendor-clang-{major}"', '"vendor-clang-{minr}"'), "may name major, version, minor in braces"),
+        (VENDOR.replace('tool = "/opt', 'tool = "opt'), "is no path in the image: begin it with /."),
+        (VENDOR.replace("[series.vendor]", '[series."a:b"]'), "a name has no space, colon or @"),
+        (VENDOR + '[suite.x]\n', "[suite"),
+        ('[suite.own]\nsources = ["deb http://a b c"]\n' + "[series.clang]\n", "write base = a suite of Debian's."),
+        ('kind = "zig"\n', "has no series: write `[series.NAME]`"),
+        ("series = 1\n", "has no series"),
+        ("[series]\nx = 1\n", "series.x is no table"),
+        ("[series.x\n", "is no TOML"),
+        (
+            '[series.x]\nkind = "image"\nfamily = "gcc"\nsummary = ""\nimages = ["gcc"]\ntool = "/usr/bin/gcc"\n',
+            "“gcc” is no image: write repository:tag",
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_schema_knows_is_refused_with_file_and_key(file: Path, text: str, said: str) -> None:
+    if said == "[suite":
+        said = "series.vendor"
+        text = VENDOR.replace("[series.vendor]", "[suite.x]\nwhat = 1\n[series.vendor]")
+    message = refusal(file, text)
+    assert message.startswith(str(file))
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSeriesFileError, match="cannot be read \\(No such file or directory\\)"):
+        _ = Catalogue(files=[tmp_path / "none.toml"]).entries
+
+
+def test_there_is_a_schema_a_kind() -> None:
+    assert len({kind.schema for kind in KINDS.values()}) == len(KINDS)
+
+
+def test_numbers_in_an_image_are_counted_out() -> None:
+    assert expanded(["gcc:{9..11}", "rust:1.{70..71}-slim"]) == (
+        "gcc:9", "gcc:10", "gcc:11", "rust:1.70-slim", "rust:1.71-slim",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="counts nothing"):
+        expanded(["gcc:{11..9}"])
+    with pytest.raises(ValueError, match="two images have the tag 9"):
+        expanded(["gcc:9", "other/gcc:{8..9}"])
+
+
+def test_images_are_points_in_the_order_of_versions_and_digested_by_content(file: Path, tmp_path: Path) -> None:
+    from signalling import Uncancelled
+
+    file.write_text(
+        '[series.gnu]\nkind = "image"\nfamily = "gcc"\nsummary = "GCC"\n'
+        'images = ["registry.example:5000/gcc:{9..10}"]\ntool = "/usr/local/bin/gcc"\n'
+    )
+    workshop = PaperWorkshop()
+    series = source(file, "gnu", workshop)
+    points = series.listing().points
+    assert [point.version for point in points] == ["9", "10"]
+    assert series.origin(points[0]) == "the image registry.example:5000/gcc:9, pulled unless it is here"
+    fetched = [series.fetch(point, tmp_path, Uncancelled()) for point in points]
+    assert workshop.asked == ["registry.example:5000/gcc:9", "registry.example:5000/gcc:10"]
+    assert fetched[0].digest != fetched[1].digest
+    assert all(one.image is not None and one.tool == ("/usr/local/bin/gcc",) for one in fetched)
+
+
+def test_lines_for_apt_stand_for_a_suite_that_is_not_debians(file: Path, tmp_path: Path) -> None:
+    file.write_text(
+        VENDOR.replace('["trixie"]', '["vendor"]')
+        + '[series.vendor.suite.vendor]\nbase = "trixie"\nsources = ["deb [trusted=yes] http://vendor.example/apt own main"]\n'
+    )
+    scripts: list[str] = []
+
+    class Listening(PaperWorkshop):
+        def ask(self, suite: str, script: str, signals: object) -> str:
+            scripts.append(f"{suite}\n{script}")
+            return "Package: .native\nVersion: 0\nArchitecture: amd64\n\nPackage: vendor-clang-7\nVersion: 7.1-2\nArchitecture: amd64\n"
+
+    series = source(file, "vendor", Listening())
+    assert [str(point) for point in series.listing().points] == ["vendor@7.1+vendor"]
+    (script,) = scripts
+    assert script.startswith("trixie\n")
+    assert "echo 'deb [trusted=yes] http://vendor.example/apt own main' >> /etc/apt/sources.list" in script
+    assert 'case "$release" in own)' in script
+    assert tmp_path.exists()
