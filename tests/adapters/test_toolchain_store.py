@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -18,7 +18,14 @@ import pytest
 
 from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
-from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, DownloadError, StoreError
+from mmio_bisect.errors import (
+    BrokenToolchainError,
+    CancelledError,
+    DiskFullError,
+    DownloadError,
+    SandboxError,
+    StoreError,
+)
 from mmio_bisect.workflow.ports import Filled
 
 
@@ -393,3 +400,103 @@ def test_a_read_only_store_can_be_leased_from(
     monkeypatch.setattr(Path, "mkdir", read_only)
     with FolderToolchainStore(root).lease(point("1"), refuse) as lease:
         assert lease.toolchain == toolchain("one")
+
+
+# --- toolchains in images
+
+
+class Images:
+    """An `ImageKeeper` in memory: names to sizes."""
+
+    def __init__(self, **sizes: int) -> None:
+        self.sizes = sizes
+        self.swept: list[set[str]] = []
+
+    def has(self, image: str) -> bool:
+        return image in self.sizes
+
+    def size(self, image: str) -> int:
+        return self.sizes[image]
+
+    def remove(self, image: str) -> None:
+        self.sizes.pop(image, None)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        self.swept.append(set(keep))
+
+
+def in_image(content: str, image: str) -> Callable[[Path], Filled]:
+    return lambda _folder: Filled(toolchain=replace(toolchain(content), tool=("/usr/bin/cc",)), image=image)
+
+
+@pytest.fixture
+def images() -> Images:
+    return Images(first=100, second=200)
+
+
+@pytest.fixture
+def with_images(root: Path, images: Images) -> FolderToolchainStore:
+    return FolderToolchainStore(root, images)
+
+
+def test_a_toolchain_in_an_image_is_kept_with_its_name_and_counted_with_its_size(
+    with_images: FolderToolchainStore, root: Path, images: Images
+) -> None:
+    with with_images.lease(point("1"), in_image("one", "first")) as lease:
+        assert (lease.image, lease.fetched) == ("first", True)
+    with FolderToolchainStore(root, images).lease(point("1"), refuse) as again:
+        assert (again.image, again.fetched) == ("first", False)
+    (entry,) = with_images.entries()
+    assert (entry.image, entry.size) == ("first", 100)
+
+
+def test_an_entry_whose_image_is_gone_is_absent_and_filled_again(
+    with_images: FolderToolchainStore, root: Path, images: Images
+) -> None:
+    with with_images.lease(point("1"), in_image("one", "first")):
+        pass
+    images.remove("first")
+    assert with_images.known(point("1")) is None
+
+    def fill(folder: Path) -> Filled:
+        images.sizes["first"] = 100
+        return in_image("one", "first")(folder)
+
+    with with_images.lease(point("1"), fill) as lease:
+        assert lease.fetched
+    assert images.has("first"), "the new image has the name of the old one"
+    assert left_over(root) == []
+
+
+def test_pruning_removes_the_image_with_the_entry_and_looks_for_others_left_behind(
+    with_images: FolderToolchainStore, images: Images
+) -> None:
+    for version, image in (("1", "first"), ("2", "second")):
+        with with_images.lease(point(version), in_image(version, image)) as lease:
+            entry = lease.root.parent
+        os.utime(entry / "toolchain.json", (int(version), int(version)))
+    (removed,) = with_images.prune(keep_bytes=250)
+    assert (removed.image, set(images.sizes)) == ("first", {"second"})
+    assert images.swept == [{"second"}]
+
+
+def test_an_image_in_use_stays(with_images: FolderToolchainStore, images: Images) -> None:
+    with with_images.lease(point("1"), in_image("one", "first")):
+        assert with_images.prune(keep_bytes=0) == ()
+    assert images.has("first")
+
+
+def test_without_docker_what_is_in_images_is_listed_but_not_known(
+    with_images: FolderToolchainStore, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with with_images.lease(point("1"), in_image("one", "first")):
+        pass
+
+    def unreachable(_image: str) -> bool:
+        raise SandboxError("Cannot reach the docker daemon")
+
+    monkeypatch.setattr(images, "has", unreachable)
+    assert len(with_images.entries()) == 1
+    assert with_images.known(point("1")) is None
+    with pytest.raises(SandboxError), with_images.lease(point("1"), refuse):
+        pass

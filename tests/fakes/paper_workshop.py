@@ -14,7 +14,7 @@ not read are left out, and so are packages of arm64 but for the libraries that r
 
 @dataclass(slots=True)
 class PaperWorkshop:
-    """`fails` raises instead of answering for a suite; `edit` changes what a suite has; `built` is what was asked for."""
+    """`fails` is raised instead of an answer for a suite; `edit` changes what one has; `built` is what was ordered."""
 
     fails: dict[str, MmioBisectError] = field(default_factory=dict)
     edit: Callable[[str], str] = lambda text: text
@@ -29,11 +29,18 @@ class PaperWorkshop:
             raise self.fails[own]
         return self.edit((INDEXES / f"{own}.txt").read_text())
 
-    def build(self, suite: str, plan: str, work: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:  # noqa: ARG002
+    def build(
+        self,
+        suite: str,
+        plan: str,
+        work: str,
+        name: Callable[[str], str],
+        signals: Signals,  # noqa: ARG002 - as above
+    ) -> tuple[str, str]:
         self.built.append((suite, plan, work))
         return f"paper:{name(self.printed)}", self.printed
 
-    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:  # noqa: ARG002
+    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:  # noqa: ARG002 - as above
         self.asked.append(reference)
         content = f"sha256:{reference}"
         return f"paper:{name(content)}", content

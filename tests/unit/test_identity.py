@@ -11,7 +11,9 @@ from mmio_bisect.workflow.ports import Fetched
 
 FETCHED = Fetched(digest="sha256:" + "0" * 64, tool=("/usr/bin/cc",), arguments=("-x",))
 
-CLANG = "Debian clang version 18.1.8 (18+b1)\nTarget: x86_64-pc-linux-gnu\nThread model: posix\nInstalledDir: /usr/bin\n"
+CLANG = (
+    "Debian clang version 18.1.8 (18+b1)\nTarget: x86_64-pc-linux-gnu\nThread model: posix\nInstalledDir: /usr/bin\n"
+)
 SNAPSHOT = "Debian clang version 24.0.0 (++20261025103442+7e3c57157096-1~exp1)\nTarget: x86_64-pc-linux-gnu\n"
 GCC = "aarch64-linux-gnu-gcc-12 (Debian 12.2.0-14) 12.2.0\nCopyright (C) 2022 Free Software Foundation, Inc.\n"
 LLC = "Debian LLVM version 18.1.8\n  Optimized build.\n  Default target: x86_64-pc-linux-gnu\n  Host CPU: znver3\n"
@@ -46,7 +48,12 @@ def test_compilers_are_known_by_their_words(
     assert family_of(text) is family
     assert version_in(family, text) == version
     found = identified(family, FETCHED, text)
-    assert (found.compiler_version, found.llvm_version, found.commit, found.released) == (version, llvm, commit, released)
+    assert (found.compiler_version, found.llvm_version, found.commit, found.released) == (
+        version,
+        llvm,
+        commit,
+        released,
+    )
     assert (found.digest, found.tool, found.arguments) == (FETCHED.digest, FETCHED.tool, FETCHED.arguments)
     assert found.version_text == text.splitlines()[0]
 

@@ -21,7 +21,6 @@ from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports import RunsIn, Sandbox, SandboxSession
 
-
 _NEEDS_DOCKER = "the compilers of this series come in images, so start docker, or choose a series such as zig."
 
 

@@ -1,7 +1,7 @@
 """What compilers say of themselves: version, LLVM, commit and date, read from what `--version` prints, by family."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
@@ -14,12 +14,11 @@ _VERSIONS: Final = {
     CompilerFamily.LLC: re.compile(r"LLVM version (?P<version>\d\S*)"),
     CompilerFamily.GCC: re.compile(r"^\S*gcc\S* .*?(?P<version>\d+\.\d+\.\d+)"),
 }
-# Debian's snapshots of trunk: `Debian clang version 24.0.0 (++20261025103442+7e3c57157096-1~exp1)`; llc has but
-# `Debian LLVM version 24.0.0` and says the rest elsewhere.
+# Snapshots of trunk, Debian's and apt.llvm.org's: `clang version 24.0.0 (++20261025103442+7e3c57157096-1~exp1)`.
 _SNAPSHOT: Final = re.compile(r"\+\+(?P<date>\d{8})\d*\+(?P<commit>[0-9a-f]{7,40})")
 _LLVM_OF_RUSTC: Final = re.compile(r"^LLVM version: (\S+)", re.MULTILINE)
 _COMMIT_OF_RUSTC: Final = re.compile(r"^commit-hash: ([0-9a-f]{40})$", re.MULTILINE)
-_DATE_OF_RUSTC: Final = re.compile(r"^commit-date: (\d{4}-\d\d-\d\d)$", re.MULTILINE)
+_DATE_OF_RUSTC: Final = re.compile(r"^commit-date: (?P<date>\d{4}-\d\d-\d\d)$", re.MULTILINE)
 
 
 def version_words(family: CompilerFamily) -> tuple[str, ...]:
@@ -44,7 +43,6 @@ def identified(family: CompilerFamily, fetched: Fetched, text: str) -> Toolchain
     if found is None:
         said = text.strip().splitlines()[:1] or ["nothing"]
         raise BrokenToolchainError(f"The compiler does not say which {family} it is, but “{said[0][:200]}”.")
-    snapshot = _SNAPSHOT.search(text)
     return Toolchain(
         digest=fetched.digest,
         family=family,
@@ -53,8 +51,8 @@ def identified(family: CompilerFamily, fetched: Fetched, text: str) -> Toolchain
         version_text=next(line.strip() for line in text.splitlines() if found["version"] in line),
         compiler_version=found["version"],
         llvm_version=_llvm(family, found["version"], text),
-        commit=snapshot["commit"] if snapshot else _commit(text),
-        released=datetime.strptime(snapshot["date"], "%Y%m%d").date() if snapshot else _released(text),  # noqa: DTZ007 - a date
+        commit=fetched.commit or _commit(text),
+        released=fetched.released or _released(text),
     )
 
 
@@ -70,10 +68,13 @@ def _llvm(family: CompilerFamily, version: str, text: str) -> str | None:
 
 
 def _commit(text: str) -> str | None:
+    said = _SNAPSHOT.search(text)
+    if said is not None:
+        return said["commit"]
     said = _COMMIT_OF_RUSTC.search(text)
     return said and said[1]
 
 
 def _released(text: str) -> date | None:
-    said = _DATE_OF_RUSTC.search(text)
-    return date.fromisoformat(said[1]) if said else None
+    said = _SNAPSHOT.search(text) or _DATE_OF_RUSTC.search(text)
+    return date.fromisoformat(said["date"]) if said else None

@@ -7,6 +7,7 @@ after `cancelled` is set.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +33,7 @@ class Fetched:
     """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells.
 
     `image` names the docker image that the toolchain runs in, and that is the store's from now on; None: any will do.
-    `version_words` make the compiler say what it is.
+    `version_words` make the compiler say what it is; `commit` and `released` are what it does not say itself.
     """
 
     digest: str
@@ -40,6 +41,8 @@ class Fetched:
     arguments: tuple[str, ...]
     image: str | None = None
     version_words: tuple[str, ...] = ("--version",)
+    commit: str | None = None
+    released: date | None = None
 
 
 class RunsIn(StrEnum):

@@ -181,9 +181,12 @@ def _first_problem(error: ValidationError, schema: type[SeriesSchema]) -> str:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
+        if len(problem["loc"]) > 1:
+            return f".{key} is no key of a {problem['loc'][0]}: see the README for those that are."
         near = nearest(str(problem["loc"][-1]), tuple(schema.model_fields))
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(('kind', *schema.model_fields))}."
         return f".{key} is no key of this kind of series: {hint}"
     if problem["type"] == "missing":
         return f" lacks {key}: add it."
-    return f"{'.' if key else ''}{key}: {problem['msg'].removeprefix('Value error, ')}."
+    said = problem["msg"].removeprefix("Value error, ").replace("tuple", "list")
+    return f"{'.' if key else ''}{key}: {said}."

@@ -1,8 +1,9 @@
 """Series of Debian's packages: each version that a suite has is a point, and an image of that suite its toolchain.
 
 A point is named by upstream's version and the suite, `18.1.8+trixie`, since suites may hold one version built on two
-LLVMs; where a suite has a package that another has too, it is the older suite's. What a point needs besides its own
-package (for rustc, the target's `core`) must be there in the same version, or it is untestable and says so.
+LLVMs; a snapshot of trunk by its date, `24~20261025+experimental`, and its commit is the toolchain's. Where a suite has
+a package that another has too, it is the older suite's. What a point needs besides its own package (for rustc, the
+target's `core`) must be there in the same version, or it is untestable and says so.
 
 Packages are installed without what they merely recommend, and some are unpacked without what they depend on: a rustc
 that links nothing needs no linker. The digest is of all packages that came to the suite's base: their hashes.
@@ -12,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ _INSTALL: Final = f"{APT} --yes --no-install-recommends"
 # Unpacking is all that an image needs of dpkg: no documentation, and no flushing of what is thrown away if it fails.
 _DPKG: Final = "--force-unsafe-io --path-exclude=/usr/share/doc/* --path-exclude=/usr/share/man/*"
 _REBUILT: Final = re.compile(r"[-+~](?:dfsg|ds|repack)[.\d]*")
-_SNAPSHOT: Final = re.compile(r"~\+\+(?P<day>\d{8})\d*\+(?P<commit>[0-9a-f]+)")
+_SNAPSHOT: Final = re.compile(r"~\+\+(?P<date>\d{8})\d*\+(?P<commit>[0-9a-f]+)")
 _LLVM: Final = re.compile(r"\blibllvm(\d+)\b")
 
 
@@ -135,6 +136,7 @@ class DebianSeries:
             return f"{point.series}-{point.version}-{digest(said)[7:19]}"
 
         plan, work = _scripts(offer)
+        snapshot = _SNAPSHOT.search(offer.package.version)
         image, said = self._workshop.build(offer.suite.image, plan, work, name, signals)
         return Fetched(
             digest=digest(said),
@@ -142,6 +144,8 @@ class DebianSeries:
             arguments=self._config.arguments,
             image=image,
             version_words=version_words(self.family),
+            commit=snapshot["commit"] if snapshot else None,
+            released=date.fromisoformat(snapshot["date"]) if snapshot else None,
         )
 
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
@@ -261,11 +265,11 @@ def upstream(version: str) -> str:
     """Upstream's part of a Debian version, as a user would write it.
 
     >>> upstream("1:19.1.7-3+b1"), upstream("1.85.1+dfsg1-1+deb13u1"), upstream("1:24~++20261025103442+7e3c57157096-1")
-    ('19.1.7', '1.85.1', '24~20261025+7e3c57157096')
+    ('19.1.7', '1.85.1', '24~20261025')
     """
     version = _without_epoch(version)
     version = version.rpartition("-")[0] or version
-    return _SNAPSHOT.sub(r"~\g<day>+\g<commit>", _REBUILT.sub("", version))
+    return _SNAPSHOT.sub(r"~\g<date>", _REBUILT.sub("", version))
 
 
 def _without_epoch(version: str) -> str:
