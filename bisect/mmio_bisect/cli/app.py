@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from mmio_bisect import __version__
-from mmio_bisect.cli import check, doctor, exits, explain, history, output, recipes, run, series, sweep, toolchains
+from mmio_bisect.cli import (
+    attribute,
+    check,
+    doctor,
+    exits,
+    explain,
+    history,
+    output,
+    recipes,
+    run,
+    series,
+    sweep,
+    toolchains,
+)
 from mmio_bisect.cli.wiring import Invocation, RealWiring, Wire
 from mmio_bisect.errors import CancelledError, MmioBisectError
 
@@ -38,6 +51,7 @@ app = typer.Typer(
 app.command(epilog=run.EXAMPLES)(run.run)
 app.command(epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command(epilog=check.EXAMPLES)(check.check)
+app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
 app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
 app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
 app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)

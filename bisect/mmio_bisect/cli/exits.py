@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.attribution import Attribution, Confidence, NothingToAttribute
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError, UsageError
 
@@ -39,6 +40,12 @@ def _of_answer(answer: Answer) -> int:
             return NothingTestableError.exit_code
         case _:
             assert_never(answer)
+
+
+def of_findings(findings: Iterable[Attribution | NothingToAttribute]) -> int:
+    """Suspects only, if a layer could not be named for some level."""
+    unnamed = (isinstance(found, Attribution) and found.conclusion.confidence is Confidence.OPEN for found in findings)
+    return SUSPECTS_ONLY if any(unnamed) else ANSWERED
 
 
 def of_verdict(verdict: Verdict) -> int:

@@ -70,7 +70,11 @@ def command_of(cell: Cell) -> Command:
 
 def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Signals) -> Outcome:
     """Raises `SandboxError` when it was not the compiler that failed, `CancelledError` when told to stop."""
-    finished = session.run(command_of(cell), signals)
+    return outcome_of(session.run(command_of(cell), signals), sandbox)
+
+
+def outcome_of(finished: Finished, sandbox: str) -> Outcome:
+    """What a compiler's ending means, whatever product was wanted of it. Raises `SandboxError` as `compile_cell`."""
     kind = _kind(finished)
     return Outcome(
         kind=kind,

@@ -1,0 +1,136 @@
+"""`mmio-bisect attribute`: which layer and which pass make the difference between two compilers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import exits, options, output
+from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.sandboxes import choose
+from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
+from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.errors import CancelledError, UsageError
+
+if TYPE_CHECKING:
+    from mmio_bisect.domain.toolchain import Point
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect attribute store_then_step zig:0.12.1..0.13.0
+
+  mmio-bisect attribute store_then_step zig@0.12.1..zig@0.17.1 --opt 1,2 --json
+
+The optimised IR of each compiler is handed to the back end of the other (and each front end's IR to the other's middle
+end), and every mix is judged. Then LLVM's passes are switched off one search step after another, and its dumps after
+each pass are compared. It costs some 40 compiles of one small file.
+
+Exits with 0 when a layer is named or the two do not differ, 3 when the mixes that could be made leave it open.
+"""
+
+
+def attribute(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name or file.", autocompletion=options.recipe_names)
+    ],
+    pair: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERIES:FROM..TO",
+            help="Two compilers with LLVM inside; those of two series as SERIES@VERSION..SERIES@VERSION.",
+            autocompletion=options.series_names,
+        ),
+    ],
+    target: options.Targets = None,
+    opt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--opt",
+            metavar="LEVEL",
+            envvar="MMIO_BISECT_OPT",
+            help="Optimisation levels. Default: 2, or the recipe's first where it has no 2.",
+        ),
+    ] = None,
+    defect: options.Defects = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
+    memory: options.Memory = None,
+    time: options.Time = None,
+    refresh: options.Refresh = False,
+    database: options.Database = None,
+    store: options.Store = None,
+    recipes: options.Recipes = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Name the layer and the pass: middle end or back end, shown before and after."""
+    from mmio_bisect.report.attributions import attribution_document, attribution_text  # noqa: PLC0415 - not for --help
+    from mmio_bisect.report.progress import watching  # noqa: PLC0415
+    from mmio_bisect.workflow.attribute import AttributeRequest, AttributeTools, attribute_all  # noqa: PLC0415
+
+    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
+    judged_as = options.profile(profile)
+    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    older, newer = _ends(wiring, pair, refresh=refresh)
+    book = wiring.recipes().find(recipe)
+    cases = [
+        choose_case(book, recipe, wiring.family(point.series), compilers=f"The series {point.series}")
+        for point in (older, newer)
+    ]
+    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet)
+    wanted = levels or _one_level(cases[0])
+    request = AttributeRequest(
+        older=older,
+        newer=newer,
+        asked=tuple(zip(*(requests_of(case, targets, wanted) for case in cases), strict=True)),
+        profile=judged_as,
+        defects=kinds,
+    )
+    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=quiet) as events:
+        tools = AttributeTools(
+            sources=wiring.source,
+            store=wiring.store(),
+            sandbox=chosen,
+            objects=wiring.objects(),
+            history=history,
+        )
+        try:
+            findings = attribute_all(request, tools, events.fetching)
+        except KeyboardInterrupt:
+            raise CancelledError("Interrupted: nothing is lost but the mixes tried so far.") from None
+    if as_json:
+        output.show_document(attribution_document(findings, case=cases[0].file_name, argv=typed(context)))
+    else:
+        output.show(attribution_text(findings, argv=typed(context)))
+    return exits.of_findings(findings)
+
+
+def _one_level(case: Case) -> tuple[OptLevel, ...]:
+    return (OptLevel.O2,) if OptLevel.O2 in case.opt_levels else case.opt_levels[:1]
+
+
+def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
+    """The two points, older first if they are of one series."""
+    from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+
+    if "@" not in pair:
+        text = parse_range(pair)
+        found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
+        return found.first, found.last
+    ends = [end.strip().partition("@") for end in pair.split("..") if "@" in end]
+    if len(ends) != 2 or not all(series and version for series, _, version in ends):
+        raise UsageError(
+            f"“{pair}” are no two compilers: write SERIES:FROM..TO or SERIES@VERSION..SERIES@VERSION, "
+            "as in zig@0.12.1..zig@0.13.0."
+        )
+    (first, _, oldest), (second, _, newest) = ends
+    points = (
+        matching_points(oldest, wiring.source(first).listing(refresh=refresh))[0],
+        matching_points(newest, wiring.source(second).listing(refresh=refresh))[-1],
+    )
+    if points[0] == points[1]:
+        raise UsageError(f"“{pair}” is the one compiler {points[0]}: name two different ones.")
+    if first == second and points[0].sort_key > points[1].sort_key:
+        return points[1], points[0]
+    return points

@@ -1,0 +1,180 @@
+"""Which layer of a compiler makes the difference between two toolchains, and which pass: as values.
+
+A compiler with LLVM inside is three layers in a row: the front end writes IR, the middle end rewrites it, the back end
+makes machine code of it. Where one toolchain's IR can be handed to the other's next layer, layers can be mixed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mmio_bisect.domain.answer import Change
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.toolchain import Point, Toolchain
+
+
+class Layer(StrEnum):
+    """What a compiler consists of, in the order in which a program goes through it."""
+
+    FRONT = "front end"
+    MIDDLE = "middle end"
+    BACK = "back end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two toolchains, and the request as it was put to it (another language where the family differs)."""
+
+    point: Point
+    toolchain: Toolchain
+    request: CellRequest
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Which layers come from the bad toolchain; the others come from the good one."""
+
+    bad_layers: frozenset[Layer]
+
+    def __str__(self) -> str:
+        return "+".join("bad" if layer in self.bad_layers else "good" for layer in Layer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a mix made. Untestable where one layer could not read what another wrote, and `reason` says so."""
+
+    mix: Mix
+    verdict: Verdict
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Sets of layers of which each, taken together from the bad toolchain, is enough to make the access bad.
+
+    `{{back end}}`: the back end alone. `{{middle end, back end}}`: only both together. `{{middle end}, {back end}}`:
+    either.
+    """
+
+    enough: frozenset[frozenset[Layer]]
+
+
+class Confidence(StrEnum):
+    """How far the trials prove a conclusion."""
+
+    PROVEN = "proven"
+    LIKELY = "likely"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerConclusion:
+    """All explanations that agree with the trials, the simplest first; none where the layers act against one another.
+
+    `PROVEN`: it is the only one. `LIKELY`: others are more involved, and only trials that could not be made tell them
+    apart. `OPEN`: nothing favours one.
+    """
+
+    explanations: tuple[Explanation, ...]
+    confidence: Confidence
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassName:
+    """A pass as LLVM's dumps name it, and the argument that selects it where they give that too."""
+
+    title: str
+    argument: str | None = None
+
+    def __str__(self) -> str:
+        return self.argument or self.title
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A function after one pass that changed it; `text` is IR, or MIR where `machine`."""
+
+    after: PassName
+    machine: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassChange:
+    """One pass with the function before it (None: at its first dump) and after it."""
+
+    name: PassName
+    before: Snapshot | None
+    after: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """Where the two toolchains part for good.
+
+    `common` is the last state that both reach (None: they never agree), `good` and `bad` are what each does next.
+    `earlier` says that they differed before, and came together again.
+    """
+
+    common: Snapshot | None
+    good: PassChange | None
+    bad: PassChange | None
+    earlier: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSearch:
+    """A search over LLVM's `-opt-bisect-limit`: with `number` passes the access is bad, with one less it is good.
+
+    `then` says what came after the passes that were left on, where that is not simply the rest. `name` is None where no
+    limit changes the verdict, and `note` says how so. `compiles` is what it took.
+    """
+
+    layer: Layer
+    then: str
+    name: PassName | None
+    number: int | None
+    passes: int
+    compiles: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassFindings:
+    """What is known of the passes within one function."""
+
+    function: str
+    forming: PassChange | None
+    diverging: Divergence | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """The whole answer for one target and level.
+
+    `telling` are the defects that the bad side has and the good one has not, as (function, access, kind). `searches`
+    and `findings` are empty where the trials leave nothing to look into. `notes` say what was tried and did not work.
+    """
+
+    good: Side
+    bad: Side
+    change: Change
+    telling: frozenset[tuple[str, str | None, str]]
+    trials: tuple[Trial, ...]
+    conclusion: LayerConclusion
+    searches: tuple[LimitSearch, ...]
+    findings: tuple[PassFindings, ...]
+    notes: tuple[str, ...]
+    compiles: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToAttribute:
+    """Both toolchains agree, or one of them made nothing that can be judged: `reason` says which."""
+
+    older: Side
+    newer: Side
+    reason: str

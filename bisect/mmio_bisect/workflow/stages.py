@@ -1,0 +1,99 @@
+"""A compiler taken apart: the command line of each layer, by compiler family.
+
+    front     source          → the front end's own IR, before any pass of LLVM's
+    middle    IR              → optimised IR
+    optimise  source          → optimised IR, for a compiler that reads no IR
+    back      optimised IR    → object
+
+clang's driver does all of it on text in its own language or in IR. rustc reads no IR: what it writes is handed to a
+clang. Flags: clang's UsersManual, `-Xclang -disable-llvm-passes`; rustc's book, "Codegen options",
+`-C no-prepopulate-passes` and `-C llvm-args`.
+"""
+
+from collections.abc import Sequence
+
+from mmio_bisect.domain.outcome import Cell
+from mmio_bisect.domain.recipe import Language
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.workflow.ports import Command
+
+IR_FILE = "stage.ll"
+OBJECT_FILE = "stage.o"
+
+NO_LIMIT = 10**9
+"""More passes than there are: `-opt-bisect-limit` then prints each with its number (INT_MAX would switch it off)."""
+
+
+def reads_ir(family: CompilerFamily) -> bool:
+    """Whether a compiler takes IR as its input."""
+    return family is CompilerFamily.CLANG
+
+
+def has_llvm(family: CompilerFamily) -> bool:
+    """Whether a compiler is built on LLVM, so that it has these layers at all."""
+    return family in {CompilerFamily.CLANG, CompilerFamily.RUSTC}
+
+
+def front(cell: Cell) -> Command:
+    match cell.toolchain.family:
+        case CompilerFamily.RUSTC:
+            return _source(cell, ("--emit=llvm-ir",), "-Cno-prepopulate-passes")
+        case _:
+            return _source(cell, ("-Xclang", "-disable-llvm-passes", "-S", "-emit-llvm"))
+
+
+def optimise(cell: Cell, llvm: Sequence[str] = ()) -> Command:
+    """`llvm` are options of LLVM's own, as after `-mllvm`."""
+    match cell.toolchain.family:
+        case CompilerFamily.RUSTC:
+            return _source(cell, ("--emit=llvm-ir",), *_llvm_options(cell, llvm))
+        case _:
+            return _source(cell, ("-S", "-emit-llvm"), *_llvm_options(cell, llvm))
+
+
+def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
+    return _from_ir(cell, ir, IR_FILE, "-S", "-emit-llvm", *_llvm_options(cell, llvm))
+
+
+def back(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
+    return _from_ir(cell, ir, OBJECT_FILE, "-c", "-Xclang", "-disable-llvm-passes", *_llvm_options(cell, llvm))
+
+
+def whole(cell: Cell, llvm: Sequence[str] = ()) -> Command:
+    """All layers in one go."""
+    name = cell.request.case.file_name
+    return Command(
+        argv=(*cell.toolchain.tool, *cell.flags, *_llvm_options(cell, llvm), name, "-o", OBJECT_FILE),
+        inputs=((name, cell.request.case.source),),
+        product=OBJECT_FILE,
+    )
+
+
+def _source(cell: Cell, kind: Sequence[str], *more: str) -> Command:
+    case = cell.request.case
+    flags = [flag for flag in cell.flags if flag not in {"-c", "--emit=obj"}]
+    return Command(
+        argv=(*cell.toolchain.tool, *flags, *kind, *more, case.file_name, "-o", IR_FILE),
+        inputs=((case.file_name, case.source),),
+        product=IR_FILE,
+    )
+
+
+def _from_ir(cell: Cell, ir: bytes, product: str, *words: str) -> Command:
+    """The input is IR whatever the case's language; what is said of headers does not matter to it."""
+    flags = [flag for flag in cell.flags if flag != "-c"]
+    quiet = () if cell.request.case.language is Language.LLVM_IR else ("-Wno-override-module",)
+    name = "handed.ll"
+    return Command(
+        argv=(*cell.toolchain.tool, *flags, *quiet, *words, "-x", "ir", name, "-o", product),
+        inputs=((name, ir),),
+        product=product,
+    )
+
+
+def _llvm_options(cell: Cell, options: Sequence[str]) -> tuple[str, ...]:
+    match cell.toolchain.family:
+        case CompilerFamily.RUSTC:
+            return (f"-Cllvm-args={' '.join(options)}",) if options else ()
+        case _:
+            return tuple(word for option in options for word in ("-mllvm", option))
