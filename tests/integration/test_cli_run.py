@@ -325,3 +325,12 @@ def test_what_is_looked_up_is_told_in_text(terminal: Terminal, command: str, sen
     said = terminal(Script(GOOD_TO_BAD), *command.split())
     assert said.code == 0
     assert sentence in said.out
+
+
+def test_a_culprit_that_does_not_stand_is_a_contradiction_and_history_shows_it_so(terminal: Terminal) -> None:
+    words = ("run", "store_then_step", "zig:..", "--opt", "2", "-q")
+    assert "Checked: both neighbours were compiled again" in terminal(Script(GOOD_TO_BAD), *words).out
+    now = terminal(Script(dict.fromkeys(GOOD_TO_BAD, "good")), *words, "--verify")
+    assert now.code == 4
+    assert "contradiction: zig@0.12.1 and zig@0.13.0, compiled again, make the same object\n" in now.out
+    assert terminal(Script(GOOD_TO_BAD), "history", "show", "2").out.endswith(now.out)

@@ -97,6 +97,7 @@ def run(
         profile=ARM_ISV,
         jobs=jobs,
         back_off=(0.001, 0.002),
+        verify=False,
         render=lambda number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
     )
     return hunt(replace(request, **options), tools, watcher or Watcher())  # type: ignore[arg-type]

@@ -63,6 +63,13 @@ def run(
     changed: Annotated[
         bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
     ] = False,
+    verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Compile both neighbours of a culprit again. Default: if this run compiled either.",
+        ),
+    ] = None,
     jobs: options.Jobs = 2,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
     memory: options.Memory = None,
@@ -114,6 +121,7 @@ def run(
         changed=changed,
         jobs=jobs,
         ask_again=refresh,
+        verify=verify,
         argv=head.argv,
         render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
     )

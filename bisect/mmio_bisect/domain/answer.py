@@ -43,7 +43,7 @@ class NoChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
-    """Verdicts that fit no single boundary: the witnesses, oldest first."""
+    """Verdicts that fit no single boundary, or a culprit refuted by a second look: the witnesses, oldest first."""
 
     witnesses: tuple[tuple[Point, Verdict], ...]
 

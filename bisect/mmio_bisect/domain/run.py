@@ -25,12 +25,25 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """A second look at a culprit: whether it stands, and why in a sentence without its full stop."""
+
+    confirmed: bool
+    why: str
+    compiles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellAnswer:
-    """The answer for one target and optimisation level, with the probes that bear on it."""
+    """The answer for one target and optimisation level, with the probes that bear on it.
+
+    `verification` is None where nobody looked again: no culprit, not wanted, or both neighbours came from history.
+    """
 
     request: CellRequest
     answer: Answer
     probes: tuple[Probe, ...]
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

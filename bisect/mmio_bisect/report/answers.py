@@ -46,6 +46,8 @@ def answer_text(
         text.append("\n")
     for group in groups:
         text.append_text(_proof(group, width, changed=changed))
+        if (verification := group.shown.verification) is not None and verification.confirmed:
+            text.append(f"\nChecked: {verification.why}.\n")
     text.append_text(_reproduction(groups))
     text.append(f"\nTo resume or repeat (nothing is compiled twice): {shlex.join(argv)}\n")
     text.append(_spent(answers, cost), style="dim")
@@ -82,6 +84,10 @@ def _claim(group: _Group, argv: Sequence[str], *, changed: bool) -> Text:
             return text
         case NoChange() as answer:
             return _same_code(answer, probes) if changed else _no_change(answer, probes, argv)
+        case Contradiction(witnesses=witnesses) if _refuted(group) is not None:
+            text = Text(f"contradiction: {_refuted(group)}\n")
+            text.append(_point_lines([point for point, _ in witnesses], probes))
+            return text
         case Contradiction(witnesses=witnesses):
             text = Text(
                 "contradiction: the verdicts fit no single boundary; bisect narrower ranges between the witnesses\n"
@@ -95,6 +101,12 @@ def _claim(group: _Group, argv: Sequence[str], *, changed: bool) -> Text:
             return text
         case _:
             assert_never(group.answer)
+
+
+def _refuted(group: _Group) -> str | None:
+    """Why a culprit did not stand, if that is what the contradiction is."""
+    verification = group.shown.verification
+    return None if verification is None or verification.confirmed else verification.why
 
 
 def _words(change: Change, *, changed: bool) -> tuple[str, str]:

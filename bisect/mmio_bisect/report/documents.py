@@ -59,10 +59,20 @@ def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost
         changed=head.changed,
         run=run,
         answers=[answer_member(answer) for answer in answers],
+        verifications=[_verification(answer) for answer in answers if answer.verification is not None],
         probes=[probe_member(probe) for answer in answers for probe in answer.probes],
         cost={"toolchains_fetched": cost.toolchains_fetched, "cells_compiled": cost.cells_compiled},
         argv=list(head.argv),
     )
+
+
+def _verification(cell: CellAnswer) -> JSON:
+    found = cell.verification
+    return {
+        "target": cell.request.target.name,
+        "opt": cell.request.opt.value,
+        **({} if found is None else {"confirmed": found.confirmed, "why": found.why, "compiles": found.compiles}),
+    }
 
 
 def answer_member(cell: CellAnswer) -> JSON:

@@ -13,7 +13,7 @@ from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, Verification
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CorruptDatabaseError
@@ -51,7 +51,10 @@ def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str
         if told["cell"] in outcomes
     ]
     return Replay(
-        answers=tuple(_cell_answer(told, probes, record, outcomes) for told in members["answers"]),
+        answers=tuple(
+            replace(answer, verification=_verification(members, answer))
+            for answer in (_cell_answer(told, probes, record, outcomes) for told in members["answers"])
+        ),
         cost=Cost(**members["cost"]),
         changed=members["changed"],
         argv=record.argv,
@@ -67,6 +70,15 @@ def _cell_answer(
     language = record.case.rpartition(".")[2]
     request = own[0].request if own else _request(record.recipe, language, text, target, opt)
     return CellAnswer(request=request, answer=_answer(told), probes=own)
+
+
+def _verification(members: Mapping[str, Any], answer: CellAnswer) -> Verification | None:
+    """Runs of before there were verifications have none."""
+    level = (answer.request.target.name, answer.request.opt.value)
+    for told in members.get("verifications", ()):
+        if (told["target"], told["opt"]) == level:
+            return Verification(confirmed=told["confirmed"], why=told["why"], compiles=told["compiles"])
+    return None
 
 
 def _answer(told: Mapping[str, Any]) -> Answer:

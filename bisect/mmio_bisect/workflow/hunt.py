@@ -8,6 +8,7 @@ cancelled.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Event
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
@@ -23,6 +24,7 @@ from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.retry import BACK_OFF, with_back_off
+from mmio_bisect.workflow.verify import Again, compile_again, verified
 
 __all__ = ["HuntEvents", "HuntRequest", "HuntResult", "Toolbox", "hunt"]
 
@@ -32,8 +34,8 @@ class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
 
     `defects` are the kinds that make a verdict bad (None: all). With `changed` a point is bad when its code differs
-    from the oldest point's. `ask_again` as in `Prober`. `render` makes the document that history keeps of
-    the finished run.
+    from the oldest point's. `ask_again` as in `Prober`. `verify`: compile the neighbours of a culprit again (None: if
+    this run compiled either of them). `render` makes the document that history keeps of the finished run.
     """
 
     requests: tuple[CellRequest, ...]
@@ -44,6 +46,7 @@ class HuntRequest:
     jobs: int = 2
     ask_again: bool = False
     back_off: tuple[float, ...] = BACK_OFF
+    verify: bool | None = None
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
@@ -94,7 +97,7 @@ def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult
     probing = _Probing(request, prober, events, searches, run)
     probing.seed()
     probing.drain()
-    answers = tuple(search.answer() for search in searches)
+    answers = tuple(probing.verified(search) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
     tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
@@ -164,6 +167,12 @@ class _Search:
                 )
         return compared(probe.judgement, self._baseline)
 
+    def reread(self, judgement: Judgement) -> Judgement:
+        """A judgement made once more, of a point that was told before."""
+        if self.hunt.changed:
+            return compared(judgement, self._baseline)
+        return restrict(judgement, self.hunt.defects)
+
     def answer(self) -> CellAnswer:
         probes = sorted(self.probes.values(), key=lambda probe: probe.point.sort_key)
         return CellAnswer(request=self.request, answer=self.session.answer(), probes=tuple(probes))
@@ -196,6 +205,22 @@ class _Probing:
             finally:
                 for point in pool.points:
                     self.events.dropped(point)
+
+    def verified(self, search: _Search) -> CellAnswer:
+        """A search's answer, its culprit looked at twice where that is wanted."""
+        answer, wanted = search.answer(), self.request.verify
+        if wanted is False:
+            return answer
+
+        def again(probe: Probe) -> Again:
+            return with_back_off(
+                partial(compile_again, probe, self.prober.tools, self.request.profile),
+                Stoppable(self.events.fetching(probe.point), Event()),
+                self.request.back_off,
+                partial(self.events.retrying, probe.point),
+            )
+
+        return verified(answer, again, search.reread, forced=wanted is True)
 
     def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Fill free workers: first each search's most wanted point, then what several workers may try besides."""

@@ -1,0 +1,101 @@
+"""A culprit is looked at twice: what confirms it, what refutes it, and when nobody looks."""
+
+from pathlib import Path
+
+import pytest
+from memory_history import MemoryHistory
+from scripted_wiring import Script, scripted
+
+from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.domain.answer import Contradiction, Culprit
+from mmio_bisect.domain.outcome import CellRequest, Verdict
+from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.run import CellAnswer
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.report.progress import Watcher
+from mmio_bisect.workflow.hunt import HuntRequest, Toolbox, hunt
+
+
+class Bisection:
+    """The same range again and again, with one history; what the compilers do may change in between."""
+
+    def __init__(self, folder: Path) -> None:
+        self.does = {f"1.{place}": "good" if place < 4 else "bad" for place in range(8)}
+        self.script = Script(self.does)
+        self._wiring = scripted(self.script, Settings(store=folder / "store"))
+        self._history = MemoryHistory()
+
+    def __call__(self, *, verify: bool | None = None, changed: bool = False) -> CellAnswer:
+        source = self._wiring.source("zig")
+        case = self._wiring.recipes().find("store_then_step.c").cases[0]
+        tools = Toolbox(
+            source=source,
+            store=self._wiring.store(),
+            sandbox=self._wiring.local_sandbox(),
+            objects=self._wiring.objects(),
+            history=self._history,
+        )
+        request = HuntRequest(
+            requests=(CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2),),
+            points=source.listing().points,
+            profile=ARM_ISV,
+            jobs=1,
+            verify=verify,
+            changed=changed,
+            render=lambda _number, answers, _cost: str(answers[0].verification),
+        )
+        (answer,) = hunt(request, tools, Watcher()).answers
+        return answer
+
+
+@pytest.fixture
+def bisect(tmp_path: Path) -> Bisection:
+    return Bisection(tmp_path)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_both_neighbours_are_compiled_again_and_confirm_the_culprit(bisect: Bisection, changed: bool) -> None:
+    found = bisect(changed=changed)
+    assert isinstance(found.answer, Culprit)
+    assert found.verification is not None
+    assert (found.verification.confirmed, found.verification.compiles) == (True, 2)
+    assert bisect.script.compiled[-2:] == ["1.3", "1.4"]
+
+
+def test_an_answer_out_of_history_is_not_looked_at_again_unless_asked(bisect: Bisection) -> None:
+    bisect()
+    compiled = len(bisect.script.compiled)
+    assert bisect().verification is None
+    assert len(bisect.script.compiled) == compiled
+    again = bisect(verify=True)
+    assert again.verification is not None
+    assert len(bisect.script.compiled) == compiled + 2
+
+
+def test_nobody_looks_where_it_is_not_wanted(bisect: Bisection) -> None:
+    assert bisect(verify=False).verification is None
+
+
+def test_equal_code_on_both_sides_refutes_the_culprit(bisect: Bisection) -> None:
+    bisect(verify=False)
+    bisect.does["1.4"] = "good"
+    found = bisect(verify=True)
+    assert isinstance(found.answer, Contradiction)
+    assert [(point.version, verdict) for point, verdict in found.answer.witnesses] == [
+        ("1.3", Verdict.GOOD),
+        ("1.4", Verdict.GOOD),
+    ]
+    assert found.verification is not None
+    assert found.verification.why == "zig@1.3 and zig@1.4, compiled again, make the same object"
+
+
+@pytest.mark.parametrize(("now", "says"), [("no such builtin", "is untestable"), ("bad", "is bad")])
+def test_a_neighbour_that_does_otherwise_now_refutes_it_too(bisect: Bisection, now: str, says: str) -> None:
+    bisect(verify=False)
+    bisect.does["1.3"], bisect.does["1.4"] = now, "good" if now == "bad" else "bad"
+    found = bisect(verify=True)
+    assert isinstance(found.answer, Contradiction)
+    assert found.verification is not None
+    assert not found.verification.confirmed
+    assert f"zig@1.3 was good, and {says} when it is compiled again" in found.verification.why
