@@ -35,6 +35,7 @@ format: $(STAMP)
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 	$(BIN)/python tests/benchmarks/answer_from_history.py
+	$(BIN)/python tests/benchmarks/cost_of_search.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -27,6 +27,7 @@ class FakePool:
     workers: int
     chance: Random
     losses: int = 0
+    costs: Sequence[float] | None = None
     probed: list[int] = field(default_factory=list)
     in_flight: list[Point] = field(default_factory=list)
 
@@ -41,12 +42,16 @@ class FakePool:
 
     def _start(self) -> None:
         free = self.workers - len(self.in_flight)
-        proposed = self.session.propose(tuple(self.in_flight), free)
+        proposed = self.session.propose(tuple(self.in_flight), free, self._cost if self.costs else None)
         assert len(proposed) <= free
         assert len(set(proposed)) == len(proposed)
         assert not set(proposed) & set(self.in_flight), "proposed although in flight"
         assert all(map(self.session.useful, proposed)), "proposed although of no use"
         self.in_flight += proposed
+
+    def _cost(self, point: Point) -> float:
+        assert self.costs is not None
+        return self.costs[self.points.index(point)]
 
     def _finish_one(self) -> None:
         point = self.in_flight.pop(self.chance.randrange(len(self.in_flight)))
@@ -68,6 +73,7 @@ class Scene:
     workers: int
     losses: int
     chance: Random
+    costs: tuple[float, ...] | None
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -78,7 +84,7 @@ class Scene:
         session = Session(points)
         for seed in self.seeds:
             session.record(points[seed], self.history[seed])
-        pool = FakePool(session, points, self.history, self.workers, self.chance, self.losses)
+        pool = FakePool(session, points, self.history, self.workers, self.chance, self.losses, self.costs)
         answer = pool.run()
         assert not self.seeds & set(pool.probed), "probed although known from history"
         return answer, pool
@@ -94,14 +100,22 @@ def monotone(draw: st.DrawFn) -> list[Verdict]:
 
 
 @st.composite
-def scenes(draw: st.DrawFn, histories: st.SearchStrategy[list[Verdict]], max_workers: int = 8) -> Scene:
+def scenes(
+    draw: st.DrawFn,
+    histories: st.SearchStrategy[list[Verdict]],
+    max_workers: int = 8,
+    prices: Sequence[float] = (0, 0.5, 20, 1800),
+) -> Scene:
     history = draw(histories)
+    price = st.sampled_from(draw(st.sampled_from([prices, prices[-1:]])))
+    costs = draw(st.one_of(st.none(), st.lists(price, min_size=len(history), max_size=len(history)).map(tuple)))
     return Scene(
         history=tuple(history),
         seeds=frozenset(draw(st.lists(st.integers(0, len(history) - 1), max_size=draw(st.sampled_from([0, 4, 60]))))),
         workers=draw(st.integers(1, max_workers)),
         losses=draw(st.integers(0, 5)) if max_workers > 1 else 0,
         chance=draw(st.randoms(use_true_random=False)),
+        costs=costs,
     )
 
 
@@ -194,7 +208,7 @@ def test_untestable_ends_are_replaced_by_the_outermost_testable_points(scene: Sc
 
 
 @LAWS
-@given(scenes(monotone(), max_workers=1))
+@given(scenes(monotone(), max_workers=1, prices=(7,)))
 def test_one_worker_needs_at_most_two_probes_more_than_halving_takes(scene: Scene) -> None:
     _, pool = scene.play()
     assert len(pool.probed) <= probe_bound(len(scene.history))
@@ -240,3 +254,28 @@ def test_the_order_in_which_verdicts_arrive_has_no_say_in_the_answer(scene: Scen
         again.record(scene.points[position], scene.history[position])
     assert again.done
     assert again.answer() == answer
+
+
+@LAWS
+@given(scenes(with_untestable_inside()), st.sampled_from([0.0, 1.0, 0.1, 1800.0]))
+def test_costs_that_are_all_the_same_change_no_proposal(scene: Scene, price: float) -> None:
+    session, points = Session(scene.points), scene.points
+    for seed in scene.seeds:
+        session.record(points[seed], scene.history[seed])
+    while not session.done:
+        plain = session.propose((), scene.workers)
+        assert session.propose((), scene.workers, lambda _: price) == plain
+        session.record(plain[0], scene.history[points.index(plain[0])])
+
+
+@LAWS
+@given(st.data())
+def test_what_is_free_is_probed_before_what_is_not_and_the_middlemost_first(data: st.DataObject) -> None:
+    points = [Point(series="toy", version=str(n), sort_key=f"{n:06}") for n in range(data.draw(st.integers(3, 200)))]
+    free = data.draw(st.sets(st.integers(1, len(points) - 2), min_size=1))
+    session = Session(points)
+    session.record(points[0], GOOD)
+    session.record(points[-1], BAD)
+    (proposed,) = session.propose((), 1, lambda point: 0 if points.index(point) in free else 60)
+    middle = (len(points) - 1) / 2
+    assert abs(points.index(proposed) - middle) == min(abs(position - middle) for position in free)

@@ -2,16 +2,16 @@
 
 It promises to end whatever the verdicts, however many probes run at once and whichever of them are cancelled; to
 propose no point that is known or in flight; and, probing one at a time with nothing untestable, to need no more than
-⌈log2 n⌉ + 2 probes of n points.
+⌈log2 n⌉ + 2 probes of n points that all cost the same.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.search.line import brackets, count_between, gaps, halvings, spread, testable_positions
+from mmio_bisect.search.line import brackets, count_between, gaps, halvings, spread, testable_positions, worthwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,13 @@ class Session:
             raise ValueError(f"{point} was recorded as {before} and now as {verdict}")
         self._state = self._assess()
 
-    def propose(self, in_flight: Collection[Point], free: int) -> tuple[Point, ...]:
+    def propose(
+        self, in_flight: Collection[Point], free: int, costs: Callable[[Point], float] | None = None
+    ) -> tuple[Point, ...]:
         """At most `free` further points to probe, given those being probed now.
 
+        With `costs` (what a probe of a point takes now, in any unit) each is the one that tells most for its cost; the
+        bound on probes is then one on nothing: many cheap ones may stand for a dear one.
         Empty when the search is done, or when nothing is worth starting before a probe in flight has ended.
         """
         if not isinstance(self._state, _Frontier):
@@ -77,7 +81,11 @@ class Session:
         if self._state.patience is not None:
             pending = sum(self._wanted(position) for position in flying) + len(picks)
             room = min(room, max(0, self._state.patience - pending))
-        picks += spread([gap for stretch in self._state.stretches for gap in gaps(stretch, taken)], room)
+        free_gaps = [gap for stretch in self._state.stretches for gap in gaps(stretch, taken)]
+        if costs is None or self._state.patience is not None:
+            picks += spread(free_gaps, room)
+        else:
+            picks += worthwhile(free_gaps, room, lambda position: costs(self._points[position]))
         return tuple(self._points[position] for position in picks)
 
     def useful(self, point: Point) -> bool:

@@ -19,6 +19,7 @@ from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
 from mmio_bisect.search import Session
+from mmio_bisect.workflow.costs import costs_of
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
@@ -142,11 +143,11 @@ class _Search:
     def _lacks_baseline(self) -> bool:
         return self.hunt.changed and self.hunt.points[0] not in self.probes
 
-    def propose(self, in_flight: set[Point], free: int) -> tuple[Point, ...]:
+    def propose(self, in_flight: set[Point], free: int, costs: Callable[[Point], float]) -> tuple[Point, ...]:
         if self._lacks_baseline:
             oldest = self.hunt.points[0]
             return () if oldest in in_flight else (oldest,)
-        return self.session.propose(in_flight, free)
+        return self.session.propose(in_flight, free, costs)
 
     def tell(self, probe: Probe) -> Probe:
         """Take a probe; it is given back as this search reads it."""
@@ -188,6 +189,10 @@ class _Probing:
     searches: tuple[_Search, ...]
     run: int
     _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
+    _costs: Callable[[Point], float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._costs = costs_of(self.prober.tools.source, self.prober.tools.store)
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
@@ -230,7 +235,7 @@ class _Probing:
                 serving = {point for point in flying if search in self._serving[point]}
                 if pool.free <= 0 or (serving and ahead == 1):
                     continue
-                for point in search.propose(serving, min(pool.free, ahead)):
+                for point in search.propose(serving, min(pool.free, ahead), self._costs):
                     if point not in flying:
                         self._submit(pool, point)
 

@@ -1,0 +1,36 @@
+"""What probing a point takes, in seconds, as far as it can be known beforehand: one rule for every series.
+
+What is in the store costs a compile, what is not also a download; where a series builds its toolchains, it says what a
+build takes. Only the proportions matter: the search weighs what a probe tells against them.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.workflow.ports import SeriesSource, ToolchainStore
+
+COMPILE_SECONDS = 0.2
+"""One recipe on one toolchain at hand, sandbox included."""
+
+DOWNLOAD_SECONDS = 16.0
+"""80 MiB, as a wheel or a distribution's compiler has, at 5 MiB a second."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A series that knows what it takes to make a toolchain runnable."""
+
+    def seconds(self, point: Point) -> float: ...
+
+
+def costs_of(source: SeriesSource, store: ToolchainStore) -> Callable[[Point], float]:
+    """The costs as they are now; what is fetched meanwhile has been probed, and is not asked about again."""
+    here = {point for entry in store.entries() for point in entry.points}
+
+    def cost(point: Point) -> float:
+        if point in here:
+            return COMPILE_SECONDS
+        return COMPILE_SECONDS + (source.seconds(point) if isinstance(source, Priced) else DOWNLOAD_SECONDS)
+
+    return cost
