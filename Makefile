@@ -34,8 +34,7 @@ format: $(STAMP)
 	$(BIN)/ruff format
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
-	$(BIN)/python tests/benchmarks/answer_from_history.py
-	$(BIN)/python tests/benchmarks/cost_of_search.py
+	for each in tests/benchmarks/[a-z]*.py; do PYTHONPATH=tests/fakes $(BIN)/python $$each || exit; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -39,6 +39,8 @@ class Script:
     asked_in_vain: list[str] = field(default_factory=list)
     compiled: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    on_fetch: Callable[[str, Signals], None] = lambda _version, _signals: None
+    on_compile: Callable[[str], None] = lambda _version: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class _Source:
                 self.script.asked_in_vain.append(point.version)
             raise MissingToolchainError(f"{point} was never published", for_good=does == "missing")
         signals.progress(2048, 2048)
+        self.script.on_fetch(point.version, signals)
         tool = folder / _TOOL
         tool.parent.mkdir()
         tool.write_text(point.version)
@@ -150,6 +153,7 @@ class _Session:
         version = (self.root / _TOOL).read_text()
         if "--version" in command.argv:
             return Finished(argv=command.argv, status=0, limit=None, output=version, product=None, seconds=0.0)
+        self.script.on_compile(version)
         with self.script.lock:
             self.script.compiled.append(version)
         does = self.script.does[version]

@@ -10,6 +10,7 @@ from mmio_bisect.cli.sandboxes import choose
 from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.workflow.ports import RunsIn
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -74,16 +75,20 @@ def attribute(
     wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
     older, newer = _ends(wiring, pair, refresh=refresh)
     book = wiring.recipes().find(recipe)
+    families = [wiring.family(point.series) for point in (older, newer)]
     cases = [
-        choose_case(book, recipe, wiring.family(point.series), compilers=f"The series {point.series}")
-        for point in (older, newer)
+        choose_case(book, recipe, family, compilers=f"The series {point.series}")
+        for point, family in zip((older, newer), families, strict=True)
     ]
-    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet)
+    places = {wiring.runs_in(point.series) for point in (older, newer)}
+    runs_in = next(place for place in (RunsIn.DOCKER, RunsIn.HOST, RunsIn.ANY) if place in places)
+    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=runs_in)
     wanted = levels or _one_level(cases[0])
+    asked = [requests_of(case, family, targets, wanted) for case, family in zip(cases, families, strict=True)]
     request = AttributeRequest(
         older=older,
         newer=newer,
-        asked=tuple(zip(*(requests_of(case, targets, wanted) for case in cases), strict=True)),
+        asked=tuple(zip(*asked, strict=True)),
         profile=judged_as,
         defects=kinds,
     )

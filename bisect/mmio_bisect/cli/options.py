@@ -170,6 +170,25 @@ Defects = Annotated[
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", metavar="N", min=1, envvar="MMIO_BISECT_JOBS", help="Probes at the same time.")
 ]
+Prefetch = Annotated[
+    int | None,
+    typer.Option(
+        "--prefetch",
+        metavar="N",
+        min=0,
+        envvar="MMIO_BISECT_PREFETCH",
+        help="Toolchains fetched ahead of their probes, in both halves. Default: 2; with --jobs 1 none.",
+    ),
+]
+DiskBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--disk-budget",
+        metavar="SIZE",
+        envvar="MMIO_BISECT_DISK_BUDGET",
+        help="Fetch nothing ahead that would make the store larger than this, as in 20GiB.",
+    ),
+]
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Ask the series' source again: for its listing, and for what it did not have.")
 ]

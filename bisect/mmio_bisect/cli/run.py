@@ -71,6 +71,8 @@ def run(
         ),
     ] = None,
     jobs: options.Jobs = 2,
+    prefetch: options.Prefetch = None,
+    disk_budget: options.DiskBudget = None,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
     memory: options.Memory = None,
     time: options.Time = None,
@@ -86,6 +88,7 @@ def run(
     """Bisect: find the first compiler whose verdict differs, and show the proof."""
     from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
     from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
+    from mmio_bisect.workflow.prefetch import Ahead  # noqa: PLC0415
     from mmio_bisect.workflow.ranges import parse_range, resolve_range  # noqa: PLC0415
 
     text = parse_range(extent)
@@ -120,6 +123,10 @@ def run(
         defects=kinds,
         changed=changed,
         jobs=jobs,
+        ahead=Ahead(
+            count=(2 if jobs > 1 else 0) if prefetch is None else prefetch,
+            budget=options.size(disk_budget) if disk_budget else None,
+        ),
         ask_again=refresh,
         verify=verify,
         argv=head.argv,

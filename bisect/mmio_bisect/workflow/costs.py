@@ -4,7 +4,7 @@ What is in the store costs a compile, what is not also a download; where a serie
 build takes. Only the proportions matter: the search weighs what a probe tells against them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, runtime_checkable
 
 from mmio_bisect.domain.toolchain import Point
@@ -24,12 +24,14 @@ class Priced(Protocol):
     def seconds(self, point: Point) -> float: ...
 
 
-def costs_of(source: SeriesSource, store: ToolchainStore) -> Callable[[Point], float]:
-    """The costs as they are now; what is fetched meanwhile has been probed, and is not asked about again."""
+def costs_of(
+    source: SeriesSource, store: ToolchainStore, arrived: Callable[[], Collection[Point]]
+) -> Callable[[Point], float]:
+    """The costs, given the store as it is now and what has `arrived` since without having been probed."""
     here = {point for entry in store.entries() for point in entry.points}
 
     def cost(point: Point) -> float:
-        if point in here:
+        if point in here or point in arrived():
             return COMPILE_SECONDS
         return COMPILE_SECONDS + (source.seconds(point) if isinstance(source, Priced) else DOWNLOAD_SECONDS)
 

@@ -23,6 +23,7 @@ from mmio_bisect.workflow.costs import costs_of
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
+from mmio_bisect.workflow.prefetch import Ahead, Prefetcher
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.retry import BACK_OFF, with_back_off
 from mmio_bisect.workflow.verify import Again, compile_again, verified
@@ -47,6 +48,7 @@ class HuntRequest:
     jobs: int = 2
     ask_again: bool = False
     back_off: tuple[float, ...] = BACK_OFF
+    ahead: Ahead = field(default_factory=Ahead)
     verify: bool | None = None
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
@@ -190,9 +192,12 @@ class _Probing:
     run: int
     _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
     _costs: Callable[[Point], float] = field(init=False)
+    _ahead: Prefetcher = field(init=False)
 
     def __post_init__(self) -> None:
-        self._costs = costs_of(self.prober.tools.source, self.prober.tools.store)
+        tools = self.prober.tools
+        self._ahead = Prefetcher(self.request.ahead, tools.store, self.prober.fetch, self.events.fetching)
+        self._costs = costs_of(tools.source, tools.store, lambda: self._ahead.arrived)
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
@@ -202,11 +207,13 @@ class _Probing:
 
     def drain(self) -> None:
         """Probe until every search is done. Whatever ends it, no probe is left running."""
-        with Pool[tuple[Probe, ...]](self.request.jobs) as pool:
+        with Pool[tuple[Probe, ...]](self.request.jobs) as pool, self._ahead:
             try:
                 while not all(search.done for search in self.searches):
                     self._launch(pool)
+                    self._fetch_ahead(pool)
                     self._land(pool)
+                    self._ahead.drop(self._wanted)
             finally:
                 for point in pool.points:
                     self.events.dropped(point)
@@ -238,6 +245,15 @@ class _Probing:
                 for point in search.propose(serving, min(pool.free, ahead), self._costs):
                     if point not in flying:
                         self._submit(pool, point)
+
+    def _fetch_ahead(self, pool: Pool[tuple[Probe, ...]]) -> None:
+        """Begin to fetch what the searches would propose next, were there more workers."""
+        for search in self.searches:
+            begun = pool.points | self._ahead.points
+            self._ahead.begin(search.propose(set(begun), self._ahead.room(self._wanted), self._costs))
+
+    def _wanted(self, point: Point) -> bool:
+        return any(search.wants(point) for search in self.searches)
 
     def _submit(self, pool: Pool[tuple[Probe, ...]], point: Point) -> None:
         searches = tuple(search for search in self.searches if point not in search.probes and search.wants(point))

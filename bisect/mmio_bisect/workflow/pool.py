@@ -95,8 +95,13 @@ class Pool(Generic[Result]):
         """Wait until something has ended. Raises `RuntimeError` when nothing is under way."""
         if not self._flights:
             raise RuntimeError("nothing is under way that could be waited for: a bug of mmio-bisect")
-        finished, _ = wait(self._flights, return_when=FIRST_COMPLETED)
+        wait(self._flights, return_when=FIRST_COMPLETED)
+        return self.finished()
+
+    def finished(self) -> tuple[Landed[Result], ...]:
+        """What has ended by now."""
         landed = []
+        finished = [future for future in self._flights if future.done()]
         for future in finished:
             point, signals = self._flights.pop(future)
             landed.append(Landed(point, signals.stop.is_set(), future))

@@ -102,6 +102,12 @@ class Prober:
                 self.told(probe)
             return (*known, *made)
 
+    def fetch(self, point: Point, signals: Signals) -> None:
+        """Put the point's toolchain into the store. Raises the errors of `acquire`."""
+        tools = self.tools
+        with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
+            self._spend(fetched=int(lease.fetched))
+
     def _make(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> list[Probe]:
         tools, made = self.tools, []
         with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
