@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format benchmark clean
+.PHONY: demo test lint format benchmark ladders clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ format: $(STAMP)
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 	for each in tests/benchmarks/[a-z]*.py; do PYTHONPATH=tests/fakes $(BIN)/python $$each || exit; done
+
+ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour, and 20 GB of images in the store
+	$(BIN)/python tests/benchmarks/ladders.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

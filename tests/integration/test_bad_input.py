@@ -5,6 +5,7 @@ import random
 import sqlite3
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from mmio_bisect.cli.app import main
 from mmio_bisect.errors import (
     CorruptArtefactError,
     CorruptDatabaseError,
+    DaemonError,
     DatabaseError,
     DiskFullError,
     DownloadError,
     InvalidRangeError,
     InvalidRecipeError,
+    InvalidSeriesFileError,
     MalformedObjectError,
     MmioBisectError,
     NewerDatabaseError,
@@ -64,7 +67,7 @@ WORDS: list[tuple[Sequence[str], type[MmioBisectError], Sequence[str]]] = [
     (("store_then_stop", "zig:.."), UnknownRecipeError, ["'store_then_stop'", "store_then_step"]),
     (("store_then_step.rs", "zig:.."), UnknownRecipeError, [".c and .ll", ".rs"]),
     (("nowhere/mine.c", "zig:.."), UnknownRecipeError, ["nowhere/mine.c"]),
-    (("store_then_step", "zag:.."), UnknownSeriesError, ["“zag”", "did you mean zig?"]),
+    (("store_then_step", "zag:.."), UnknownSeriesError, ["“zag”", "did you mean zig"]),
     (("store_then_step", "zig:0.12.2..0.13.0"), UnknownVersionError, ["“0.12.2”", "0.12.1", "0.12.0"]),
     (("store_then_step", "zig:0.12.1..1.0"), UnknownVersionError, ["“1.0”", "0.17.1"]),
     (("store_then_step", "zig:0.13.0..0.13.0"), InvalidRangeError, ["zig@0.13.0", "two different ends"]),
@@ -77,6 +80,11 @@ WORDS: list[tuple[Sequence[str], type[MmioBisectError], Sequence[str]]] = [
     (("store_then_step", "zig:..", "--nonsense"), UsageError, ["--nonsense"]),
     (("store_then_step", "zig:..", "--sandbox", "docker"), SandboxError, ["--sandbox local"]),
     (("store_then_step", "zig:..", "--recipes", "/nowhere"), UnknownRecipeError, ["/nowhere"]),
+    (("store_then_step", "clang:11..19"), DaemonError, ["docker daemon", "need docker, so start it", "zig"]),
+    (("store_then_step", "clang:11..19", "--sandbox", "local"), SandboxError, ["has no images", "need docker"]),
+    (("store_then_step", "installed-clang:..", "--sandbox", "docker"), UsageError, ["this machine's", "local"]),
+    (("fill_loop", "llc:15..18"), UnknownRecipeError, ["llc compiles .ll", ".c and .rs"]),
+    (("store_then_step", "zig:..", "--series-file", "/nowhere.toml"), InvalidSeriesFileError, ["/nowhere.toml"]),
 ]
 
 
@@ -87,6 +95,14 @@ def test_words_that_mean_nothing_are_refused_with_the_nearest_that_do(
     if words == ("store_then_step", "zig"):
         alone.lists("zig", ["0.13.0"])
     assert_refused(alone("run", *words), kind, *sentence)
+
+
+def test_a_series_file_with_an_unknown_key_is_refused_with_file_and_key(alone: Tool) -> None:
+    (alone.folder / "mine.toml").write_text('[series.clang]\nsuits = ["trixie"]\n')
+    said = alone("run", "store_then_step", "zig:..", "--series-file", "mine.toml")
+    assert_refused(said, InvalidSeriesFileError, "mine.toml: series.clang.suits is no key", "did you mean suites?")
+    said = replace(alone, extra={"MMIO_BISECT_SERIES_FILE": "mine.toml"})("series", "list")
+    assert_refused(said, InvalidSeriesFileError, "series.clang.suits")
 
 
 # --- recipes

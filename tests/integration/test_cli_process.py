@@ -161,7 +161,7 @@ def test_what_check_cannot_do_is_a_sentence_and_stops_git_bisect(
 
 def test_recipes_are_listed_shown_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes", "list"]) == 0
-    assert "store_then_step  c rs\n" in capsys.readouterr().out
+    assert "store_then_step  c rs ll\n" in capsys.readouterr().out
     assert main(["recipes", "show", "store_then_step", "--json"]) == 0
     case = json.loads(capsys.readouterr().out)["cases"][0]
     assert case["functions"] == ["store_then_step(mmio) accesses=store32+0,store32+4"]

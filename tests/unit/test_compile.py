@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
 
+from mmio_bisect.cli.requests import requests_of
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
-from mmio_bisect.errors import SandboxError
+from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.compile import cell_of, command_of, compile_cell
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.ports import Command, Finished, LimitHit, Signals
@@ -108,6 +109,20 @@ def test_each_family_is_called_its_own_way(family: CompilerFamily, language: Lan
     cell = cell_of(request(case), of_family(family))
     assert " ".join(command_of(cell).argv) == command
     assert command_of(cell).inputs == ((case.file_name, case.source),)
+
+
+def test_llc_is_the_back_end_alone_and_knows_no_size() -> None:
+    case = replace(a_case(), language=Language.LLVM_IR, opt_levels=(OptLevel.O2, OptLevel.OS))
+    (asked,) = requests_of(case, CompilerFamily.LLC)
+    assert asked.opt is OptLevel.O2
+    cell = cell_of(asked, of_family(CompilerFamily.LLC))
+    assert " ".join(command_of(cell).argv) == (
+        "bin/cc -mtriple=aarch64-unknown-linux-gnu -O2 -relocation-model=pic -filetype=obj store.ll -o case.o"
+    )
+    with pytest.raises(UsageError, match="known to llc: give --opt one of 0, 1, 2, 3"):
+        requests_of(case, CompilerFamily.LLC, opts=[OptLevel.O2, OptLevel.OZ])
+    with pytest.raises(UsageError, match="known to llc"):
+        requests_of(replace(case, opt_levels=(OptLevel.OS,)), CompilerFamily.LLC)
 
 
 def test_a_cells_key_depends_on_source_toolchain_triple_and_flags_alone() -> None:

@@ -37,7 +37,7 @@ def requests_of(
     chosen = targets or [TARGETS[name] for name in case.targets]
     levels = [opt for opt in (opts or case.opt_levels) if opt in family.opt_levels]
     if not levels or (opts and len(levels) < len(opts)):
-        raise UsageError(f"{family} has no such level: give --opt one of {', '.join(family.opt_levels)}.")
+        raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(family.opt_levels)}.")
     return tuple(CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in levels)
 
 

@@ -21,7 +21,7 @@ from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports import RunsIn, Sandbox, SandboxSession
 
-_NEEDS_DOCKER = "the compilers of this series come in images, so start docker, or choose a series such as zig."
+_NEEDS_DOCKER = "compilers that come in images need docker, so start it, or choose a series that does without, as zig."
 
 
 class SandboxChoice(StrEnum):
@@ -123,7 +123,7 @@ def _for_images(docker: ContainerSandbox, wanted: SandboxChoice, say: Callable[[
         try:
             return _docker(docker, docker.reach(), image)
         except SandboxError as error:
-            raise SandboxError(f"{str(error).rstrip('.')}: {_NEEDS_DOCKER}") from error
+            raise type(error)(f"{str(error).rstrip('.')}: {_NEEDS_DOCKER}") from error
 
     if wanted is SandboxChoice.LOCAL:
         raise SandboxError(f"The local sandbox has no images: {_NEEDS_DOCKER}")

@@ -270,6 +270,7 @@ def stored_member(entry: StoredToolchain) -> JSON:
         "points": [str(point) for point in entry.points],
         "toolchain": toolchain_member(entry.toolchain),
         "bytes": entry.size,
+        "image": entry.image,
         "last_used": datetime.fromtimestamp(entry.last_used, UTC).isoformat(timespec="seconds"),
         "in_use": entry.in_use,
     }

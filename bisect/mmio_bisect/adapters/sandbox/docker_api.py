@@ -82,6 +82,12 @@ class Engine:
                     return int(found["Size"]) - int(base["Size"])
             return int(found["Size"])
 
+    def tag(self, image: str, name: str) -> None:
+        """Another name for it."""
+        repository, _, tag = name.rpartition(":")
+        with _explained(f"name the image {image}"):
+            self._api.tag(image, repository, tag)
+
     def remove_image(self, name: str) -> None:
         """One that is gone is fine."""
         with _explained(f"remove the image {name}"), contextlib.suppress(docker.errors.ImageNotFound):

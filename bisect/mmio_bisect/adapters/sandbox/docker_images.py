@@ -16,7 +16,7 @@ from typing import Final
 from mmio_bisect.adapters.sandbox import image_builder
 from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Container, Owner, sweep
 from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.errors import CancelledError, DownloadError, MissingToolchainError, SandboxError
+from mmio_bisect.errors import CancelledError, DaemonError, DownloadError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports import Signals
 
 REPOSITORY: Final = "mmio-bisect-toolchain"
@@ -96,13 +96,13 @@ class DockerImages:
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[Engine]:
-        with contextlib.closing(Engine(seconds=self._seconds)) as engine:
+        with contextlib.closing(_engine(self._seconds)) as engine:
             yield engine
 
     @contextlib.contextmanager
     def _container(self, suite: str, signals: Signals) -> Iterator[tuple[Engine, str]]:
         """A container of the suite, whose first process does nothing but wait for our end."""
-        with contextlib.closing(Engine(seconds=_SILENCE_SECONDS)) as engine:
+        with contextlib.closing(_engine(_SILENCE_SECONDS)) as engine:
             with self._lock:
                 sweep(engine)
                 base = image_builder.base_image(suite, engine, say=self._say)
@@ -110,6 +110,16 @@ class DockerImages:
                 raise CancelledError(f"the container of {suite} was not started")
             with Container.waiting(engine, _configuration(base)) as name:
                 yield engine, name
+
+
+def _engine(seconds: float) -> Engine:
+    try:
+        return Engine(seconds=seconds)
+    except DaemonError as error:
+        raise DaemonError(
+            f"{str(error).rstrip('.')}: compilers that come in images need docker, so start it, or choose a series "
+            "that does without, such as zig."
+        ) from error
 
 
 def _configuration(image: str) -> dict[str, object]:

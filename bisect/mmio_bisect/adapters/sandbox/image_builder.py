@@ -27,6 +27,8 @@ _SUITE: Final = re.compile(r"[a-z][a-z0-9-]*")
 _PULL_SECONDS: Final = 20.0
 # The daemon answers an import when it has unpacked all of it.
 _IMPORT_SECONDS: Final = 600.0
+# Where debootstrap and what it starts are is on root's path, and not on everybody's.
+_PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
 _POLL_SECONDS: Final = 0.2
 # A tree that is to become an image holds no devices, and nothing that only apt would want.
 _LEFT_OUT: Final = ("./dev/*", "./proc/*", "./sys/*", "./var/cache/apt/*", "./var/lib/apt/lists/*")
@@ -87,7 +89,7 @@ def _built(suite: str, engine: Engine, say: Callable[[str], None], folder: Path,
 
 
 def _missing() -> str | None:
-    if shutil.which("debootstrap") is None:
+    if shutil.which("debootstrap", path=_PATH) is None:
         return "debootstrap is needed: install it (`apt-get install debootstrap`)"
     if os.geteuid() != 0:
         return "root is needed: run mmio-bisect once as root, or pull it where a registry answers"
@@ -114,6 +116,7 @@ def _debootstrap(suite: str, work: Path) -> None:
                 *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
                 *("debootstrap", "--variant=minbase", suite, str(work / "root"), *_script(suite)),
             ],
+            env={**os.environ, "PATH": _PATH},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -122,8 +125,8 @@ def _debootstrap(suite: str, work: Path) -> None:
     if ended.returncode != 0:
         lines = said.read_text(errors="replace").strip().splitlines() or ["nothing printed"]
         raise SandboxError(
-            f"debootstrap cannot build Debian {suite} (status {ended.returncode}: {lines[-1]}): look at the network, "
-            "or pass --sandbox local."
+            f"debootstrap cannot build Debian {suite} (status {ended.returncode}: {lines[-1]}): look at the suite's "
+            "name and at the network."
         )
 
 
