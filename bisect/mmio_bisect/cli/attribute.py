@@ -6,11 +6,10 @@ import typer
 
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Settings, Wiring, typed, wiring_of
+from mmio_bisect.cli.sandboxes import choose, common_place
+from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.ports import RunsIn
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -62,6 +61,7 @@ def attribute(
     database: options.Database = None,
     store: options.Store = None,
     recipes: options.Recipes = None,
+    series_file: options.SeriesFiles = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -72,7 +72,8 @@ def attribute(
 
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
-    wiring = wiring_of(context, Settings(database=database, store=store, recipes=recipes))
+    settings = options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+    wiring = wiring_of(context, settings)
     older, newer = _ends(wiring, pair, refresh=refresh)
     book = wiring.recipes().find(recipe)
     families = [wiring.family(point.series) for point in (older, newer)]
@@ -81,14 +82,16 @@ def attribute(
         for point, family in zip((older, newer), families, strict=True)
     ]
     places = {wiring.runs_in(point.series) for point in (older, newer)}
-    runs_in = next(place for place in (RunsIn.DOCKER, RunsIn.HOST, RunsIn.ANY) if place in places)
-    chosen = choose(wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=runs_in)
+    chosen = choose(
+        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=common_place(places)
+    )
     wanted = levels or _one_level(cases[0])
-    asked = [requests_of(case, family, targets, wanted) for case, family in zip(cases, families, strict=True)]
     request = AttributeRequest(
         older=older,
         newer=newer,
-        asked=tuple(zip(*asked, strict=True)),
+        asked=tuple(
+            zip(*(requests_of(*pair, targets, wanted) for pair in zip(cases, families, strict=True)), strict=True)
+        ),
         profile=judged_as,
         defects=kinds,
     )

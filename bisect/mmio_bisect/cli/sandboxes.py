@@ -9,7 +9,7 @@ has: it runs locally. One that comes in an image (Debian's) runs in docker or no
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -107,6 +107,19 @@ def choose(
             return _Late(lambda image: _docker(docker, found, image), say)
         case SandboxChoice.AUTO:
             return _Late(lambda image: _docker_or_local(make, bounds, say, image), say)
+
+
+def common_place(places: Collection[RunsIn]) -> RunsIn:
+    """Where compilers of several series can run together. Raises `UsageError` where there is no such place."""
+    match RunsIn.DOCKER in places, RunsIn.HOST in places:
+        case True, True:
+            raise UsageError("A compiler of this machine and one that comes in an image cannot run in one sandbox.")
+        case True, False:
+            return RunsIn.DOCKER
+        case False, True:
+            return RunsIn.HOST
+        case _:
+            return RunsIn.ANY
 
 
 def choose_for_host_compiler(

@@ -156,7 +156,7 @@ def _open(tools: AttributeTools, side: Side, signals: Callable[[Point], Signals]
         lease = stack.enter_context(
             acquire(side.point, tools.sources(side.point.series), tools.store, tools.sandbox, watched)
         )
-        session = stack.enter_context(tools.sandbox.session(lease.root))
+        session = stack.enter_context(tools.sandbox.session(lease.root, lease.image))
         yield Workplace(
             point=side.point,
             cell=cell_of(side.request, lease.toolchain),

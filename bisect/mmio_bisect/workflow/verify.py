@@ -31,7 +31,7 @@ def compile_again(probe: Probe, tools: Toolbox, profile: Profile, signals: Signa
     """Raises the errors of `acquire` and `compile_cell`."""
     with acquire(probe.point, tools.source, tools.store, tools.sandbox, signals) as lease:
         cell = cell_of(probe.request, lease.toolchain)
-        with tools.sandbox.session(lease.root) as session:
+        with tools.sandbox.session(lease.root, lease.image) as session:
             outcome = compile_cell(cell, session, tools.sandbox.name, signals)
     return Again(outcome=outcome, judgement=judge_outcome(cell, outcome, profile, tools.objects))
 
