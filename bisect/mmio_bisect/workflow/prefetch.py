@@ -16,6 +16,10 @@ from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals, StoredToolchain, ToolchainStore
 
 
+# Of a toolchain, in bytes, while the store has none to go by: about what a compiler with its libraries takes.
+_UNKNOWN_SIZE = 256 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
     """How far to look: so many toolchains beyond those being probed, while the store holds at most `budget` bytes."""
@@ -92,5 +96,5 @@ class Prefetcher:
             return True
         stored: tuple[StoredToolchain, ...] = self.store.entries()
         sizes = [entry.size for entry in stored]
-        usual = sum(sizes) // len(sizes) if sizes else 0
+        usual = sum(sizes) // len(sizes) if sizes else _UNKNOWN_SIZE
         return sum(sizes) + usual * (len(self._pool.points) + 1) <= self.ahead.budget
