@@ -15,7 +15,6 @@ from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.workflow.pool import Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals, StoredToolchain, ToolchainStore
 
-
 # Of a toolchain, in bytes, while the store has none to go by: about what a compiler with its libraries takes.
 _UNKNOWN_SIZE = 256 << 20
 
