@@ -1,6 +1,8 @@
 """Series of Debian's packages, against what the suites had on one day; the containers are on paper."""
 
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
@@ -12,6 +14,7 @@ from signalling import Uncancelled
 
 from mmio_bisect.adapters.series.catalogue import Catalogue
 from mmio_bisect.adapters.series.debian import DebianSeries, upstream
+from mmio_bisect.adapters.series.debian_index import Suite
 from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError, UnknownVersionError
@@ -204,6 +207,40 @@ def test_a_suite_that_cannot_stand_alone_is_added_to_its_base(
     assert "experimental" in plan
     assert (fetched.commit, fetched.released) == ("7e3c57157096", date(2026, 10, 25))
     assert "'clang-24=1:24~++20261025103442+7e3c57157096-1~exp1'" in plan
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("sources.list", "deb http://a.example/debian sid main\n",
+         "deb http://a.example/debian sid main\ndeb http://a.example/debian experimental main\n"),
+        ("sources.list", "deb [a=b] http://a.example/sid sid main x\n",
+         "deb [a=b] http://a.example/sid sid main x\ndeb [a=b] http://a.example/sid experimental main x\n"),
+        ("sources.list.d/debian.sources", "Types: deb\nURIs: http://a.example/debian\nSuites: sid\nComponents: main\n",
+         "Types: deb\nURIs: http://a.example/debian\nSuites: sid experimental\nComponents: main\n"),
+        ("sources.list", "deb http://a.example/debian trixie main\n", "deb http://a.example/debian trixie main\n"),
+    ],
+)  # fmt: skip
+def test_a_suite_is_added_to_its_bases_sources_in_either_form(
+    tmp_path: Path, file: str, before: str, after: str
+) -> None:
+    sources = tmp_path / file
+    sources.parent.mkdir(exist_ok=True)
+    sources.write_text(before)
+    script = Suite(name="experimental", base="sid").prepared(["arm64"]).replace("/etc/apt", str(tmp_path))
+    for name in ("dpkg", "apt-get"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*"\n')
+        (tmp_path / name).chmod(0o755)
+    said = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}:{os.defpath}"},
+    )
+    assert sources.read_text() == after
+    assert said.stdout == "dpkg --add-architecture arm64\n"
+    assert said.stderr.endswith(" update\n")
 
 
 def test_the_digest_is_of_the_packages_and_the_tool_whatever_their_order(

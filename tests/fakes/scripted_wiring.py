@@ -16,7 +16,7 @@ from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.cli.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
-from mmio_bisect.errors import CancelledError, MissingToolchainError, SandboxError
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports import Command, Fetched, Finished, Sandbox, SeriesSource, Signals
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
@@ -27,7 +27,7 @@ _TOOL = "bin/clang"
 
 @dataclass(slots=True)
 class Script:
-    """What each version does: `good` or `bad` code, `missing` or `late` for no toolchain, else an error it prints.
+    """What each version does: `good` or `bad` code, `missing` or `late` for none, `dead`, or an error it prints.
 
     `failure` is raised by every fetch; `docker`: a daemon answers; `fetched` and `compiled` count what was done.
     """
@@ -89,6 +89,8 @@ class _Source:
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         if self.script.failure is not None:
             raise self.script.failure
+        if self.script.does[point.version] == "dead":
+            raise BrokenToolchainError(f"{point} does not start")
         if (does := self.script.does[point.version]) in {"missing", "late"}:
             with self.script.lock:
                 self.script.asked_in_vain.append(point.version)

@@ -66,8 +66,8 @@ def case(tmp_path: Path) -> Case:
 
 
 def script(text: str) -> Script:
-    """`g` good, `b` bad, `x` rejected, `m` missing for good, `l` late; one version a letter."""
-    words = {"g": "good", "b": "bad", "x": "no such builtin", "m": "missing", "l": "late"}
+    """`g` good, `b` bad, `x` rejected, `m` missing for good, `l` late, `d` dead; one version a letter."""
+    words = {"g": "good", "b": "bad", "x": "no such builtin", "m": "missing", "l": "late", "d": "dead"}
     return Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
 
 
@@ -177,6 +177,17 @@ def test_a_toolchain_that_is_not_to_be_had_is_an_untestable_point_with_its_reaso
     assert [point.version for point in answer.answer.suspects] == ["1.2", "1.3", "1.4"]
     reasons = [probe.judgement.reason for probe in answer.probes if probe.judgement.verdict == "untestable"]
     assert reasons == ["no toolchain: zig@1.2 was never published", "no toolchain: zig@1.3 was never published"]
+
+
+def test_a_compiler_that_does_not_start_is_an_untestable_point_and_is_asked_again(case: Case, tmp_path: Path) -> None:
+    compilers, history = script("ggdbb"), MemoryHistory()
+    answer = the_answer(run(compilers, case, tmp_path, history=history))
+    assert isinstance(answer.answer, Suspects)
+    assert [point.version for point in answer.answer.suspects] == ["1.2", "1.3"]
+    (reason,) = {probe.judgement.reason for probe in answer.probes if probe.judgement.verdict == "untestable"}
+    assert reason == "no toolchain: zig@1.2 does not start"
+    compilers.does = {**compilers.does, "1.2": "bad"}
+    assert isinstance(the_answer(run(compilers, case, tmp_path, history=history)).answer, Culprit)
 
 
 def test_only_what_is_missing_for_good_is_believed_without_asking_again(case: Case, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -82,7 +83,7 @@ def choose(
     if runs_in is RunsIn.HOST:
         return _for_installed(make, wanted, bounds, cases, "The series' compilers are this machine's own")
     if runs_in is RunsIn.DOCKER:
-        return _for_images(make.docker_sandbox(bounds, say=say), _parsed(wanted), say)
+        return _for_images(partial(make.docker_sandbox, bounds, say=say), _parsed(wanted), say)
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.LOCAL:
@@ -129,10 +130,11 @@ def choose_for_host_compiler(
     return _for_installed(make, wanted, bounds, cases, "--compiler does not go with --sandbox docker")
 
 
-def _for_images(docker: ContainerSandbox, wanted: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     """Docker or nothing; whether it is there is asked when it is needed, since history may know all answers."""
 
     def decide(image: str | None) -> _Chosen:
+        docker = make()
         try:
             return _docker(docker, docker.reach(), image)
         except SandboxError as error:

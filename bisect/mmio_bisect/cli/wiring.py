@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,12 +21,12 @@ from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.workflow.ports import (
     History,
-    ImageKeeper,
     ObjectReader,
     RecipeBook,
     RunsIn,
     Sandbox,
     SeriesSource,
+    Signals,
     ToolchainStore,
 )
 
@@ -156,7 +157,7 @@ class RealWiring:
         return self._catalogue().source(
             series,
             folder=cache_folder() / "listings",
-            workshop=self._images(),
+            workshop=_LateImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
         )
 
@@ -261,10 +262,19 @@ def _limits(bounds: Bounds | None) -> "Limits":
 
 
 class _LateImages:
-    """Loads the docker SDK with the first image: a store without one needs none."""
+    """Loads the docker SDK with the first image: most series and stores need none."""
 
-    def __init__(self, make: Callable[[], ImageKeeper]) -> None:
-        self._make = make
+    def __init__(self, make: "Callable[[], DockerImages]") -> None:
+        self._make = cache(make)
+
+    def ask(self, suite: str, script: str, signals: Signals) -> str:
+        return self._make().ask(suite, script, signals)
+
+    def build(self, suite: str, plan: str, work: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        return self._make().build(suite, plan, work, name, signals)
+
+    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        return self._make().obtain(reference, name, signals)
 
     def has(self, image: str) -> bool:
         return self._make().has(image)

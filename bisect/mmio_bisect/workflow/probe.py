@@ -8,7 +8,7 @@ from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.outcome import CellRequest, Outcome
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
-from mmio_bisect.errors import MissingToolchainError
+from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError
 from mmio_bisect.workflow.acquire import acquire
 from mmio_bisect.workflow.compile import cell_of, compile_cell, outcome_without
 from mmio_bisect.workflow.judge import judge_once
@@ -83,8 +83,8 @@ class Prober:
         """Answer all requests, fetching and compiling what history lacks: one sandbox start for all of it.
 
         Every outcome is kept as soon as it is there, so a killed run loses one compile at most. A toolchain that is not
-        to be had makes all its cells untestable. Raises the other errors of `acquire`, and those of `compile_cell`,
-        which are never verdicts.
+        to be had, or whose compiler does not start, makes all its cells untestable: that is its own doing. Raises the
+        other errors of `acquire`, and those of `compile_cell`, which are never verdicts.
         """
         known = self.known(point, requests)
         for probe in known:
@@ -95,7 +95,7 @@ class Prober:
             return known
         try:
             return (*known, *self._make(point, missing, signals))
-        except MissingToolchainError as error:
+        except (MissingToolchainError, BrokenToolchainError) as error:
             toolchain = self._missing(point, error)
             made = self._without(point, missing, toolchain, from_history=False)
             for probe in made:
@@ -127,11 +127,12 @@ class Prober:
                     self.told(made[-1])
         return made
 
-    def _missing(self, point: Point, error: MissingToolchainError) -> Toolchain:
+    def _missing(self, point: Point, error: MissingToolchainError | BrokenToolchainError) -> Toolchain:
         """Only what is missing for good is believed without asking again; a toolchain that was there stays known."""
         history = self.tools.history
         toolchain, before = missing_toolchain(point, self.tools.source.family, str(error)), history.toolchain_of(point)
-        if error.for_good and (before is None or before.is_missing):
+        for_good = isinstance(error, MissingToolchainError) and error.for_good
+        if for_good and (before is None or before.is_missing):
             history.remember_toolchain(point, toolchain)
         return toolchain
 

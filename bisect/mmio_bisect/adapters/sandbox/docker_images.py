@@ -172,7 +172,10 @@ def _run(engine: Engine, container: str, script: str, signals: Signals) -> str:
         case 4:
             raise DownloadError(f"{why}: look at the network, then try again")
         case _:
-            raise SandboxError(f"A package manager gave up in its container (status {status}: {why}).")
+            raise SandboxError(
+                f"A package manager gave up in its container (status {status}: {why}): look at what docker's disk has "
+                "free, then try again."
+            )
 
 
 class _Counter:
