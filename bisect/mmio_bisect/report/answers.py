@@ -16,7 +16,7 @@ from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.assembly import Column, listing, side_by_side
-from mmio_bisect.report.documents import compiler_name, untestable_reason
+from mmio_bisect.report.documents import compiler_text, untestable_reason
 from mmio_bisect.report.tables import counted
 
 VERDICT_STYLES = {Verdict.GOOD: "green", Verdict.BAD: "bold red", Verdict.UNTESTABLE: "yellow"}
@@ -122,7 +122,7 @@ def _words(change: Change, *, changed: bool) -> tuple[str, str]:
 
 def _named(point: Point, probes: Mapping[Point, Probe]) -> str:
     probe = probes.get(point)
-    return str(point) if probe is None else f"{point} ({compiler_name(probe.toolchain)})"
+    return str(point) if probe is None else f"{point} ({compiler_text(probe.toolchain)})"
 
 
 def _point_lines(points: Sequence[Point], probes: Mapping[Point, Probe]) -> str:
@@ -235,7 +235,7 @@ def _code(function: FunctionJudgement) -> list[bytes]:
 
 def _column(probe: Probe, function: FunctionJudgement) -> Column:
     return Column(
-        title=f"{function.verdict}: {probe.point} ({compiler_name(probe.toolchain)})",
+        title=f"{function.verdict}: {probe.point} ({compiler_text(probe.toolchain)})",
         function=function,
     )
 

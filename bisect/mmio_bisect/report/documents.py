@@ -215,6 +215,13 @@ def compiler_name(toolchain: Toolchain) -> str:
     return f"{toolchain.family} {toolchain.compiler_version}"
 
 
+def compiler_text(toolchain: Toolchain) -> str:
+    """As above, and the LLVM inside where that is another's: `rustc 1.78.0, LLVM 16.0.6`."""
+    name = compiler_name(toolchain)
+    apart = toolchain.llvm_version not in {None, toolchain.compiler_version}
+    return f"{name}, LLVM {toolchain.llvm_version}" if apart else name
+
+
 def toolchain_member(toolchain: Toolchain) -> JSON:
     return {
         "digest": toolchain.digest,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from mmio_bisect.report.documents import compiler_name
+from mmio_bisect.report.documents import compiler_text
 from mmio_bisect.report.tables import age_text, columns, counted, size_text
 from mmio_bisect.workflow.ports import StoredToolchain
 
@@ -14,7 +14,7 @@ def stored_text(entries: Sequence[StoredToolchain], *, now: float | None = None)
     rows = [
         (
             ", ".join(map(str, entry.points)),
-            compiler_name(entry.toolchain),
+            compiler_text(entry.toolchain),
             size_text(entry.size),
             "in use" if entry.in_use else age_text(moment - entry.last_used),
         )
