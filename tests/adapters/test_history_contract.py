@@ -50,6 +50,13 @@ class TestToolchains:
         assert history.toolchain_of(a_point()) == a_toolchain()
         assert history.toolchain_of(a_point("0.14.0")) is None
 
+    def test_the_points_with_a_toolchain_are_known_by_series(self, history: History) -> None:
+        assert history.remembered("zig") == frozenset()
+        for point in (a_point("0.14.0"), a_point("0.13.0"), a_point("18.1", series="clang")):
+            history.remember_toolchain(point, a_toolchain())
+        history.remember_toolchain(a_point("0.14.0"), a_toolchain("another"))
+        assert history.remembered("zig") == {"0.13.0", "0.14.0"}
+
     def test_a_point_that_became_another_toolchain_is_the_later_one(self, history: History) -> None:
         for name in ("for x86", "for arm", "for x86"):
             history.remember_toolchain(a_point(), a_toolchain(name))

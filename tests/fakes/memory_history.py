@@ -55,6 +55,10 @@ class MemoryHistory:
             was = self._points.get((point.series, point.version), {})
             return self._toolchains[next(reversed(was))] if was else None
 
+    def remembered(self, series: str) -> frozenset[str]:
+        with self._lock:
+            return frozenset(version for known, version in self._points if known == series)
+
     def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None:
         with self._lock:
             self._toolchains.setdefault(toolchain.digest, toolchain)

@@ -86,6 +86,9 @@ class _Source:
         )
         return Listing(series="zig", points=points, asked_at=datetime(2026, 11, 1, tzinfo=UTC))
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
+        return ()
+
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         if self.script.failure is not None:
             raise self.script.failure

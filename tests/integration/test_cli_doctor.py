@@ -47,6 +47,8 @@ def test_everything_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "series installed-gcc",
         "series installed-llc",
         "series installed-rustc",
+        "series rust",
+        "series rust-nightly",
     }
     assert found["series zig"] == ("ok", "2 points, zig@1 to zig@2; asked 2026-11-01 00:00 UTC")
     assert found["history"][1].endswith("history.db, revision 0001, no runs yet")

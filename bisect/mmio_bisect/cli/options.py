@@ -84,6 +84,16 @@ SeriesFiles = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+RustRepo = Annotated[
+    Path | None,
+    typer.Option(
+        "--rust-repo",
+        metavar="DIR",
+        envvar="MMIO_BISECT_RUST_REPO",
+        help="A clone of Rust's repository for the series rust-ci. Default: one of our own beside the store.",
+        rich_help_panel=_WHERE,
+    ),
+]
 Keep = Annotated[
     Path | None,
     typer.Option(
@@ -211,11 +221,14 @@ def settings(
     store: Path | None = None,
     recipes: Path | None = None,
     series_files: Iterable[Path] | None = None,
+    rust_repo: Path | None = None,
 ) -> "Settings":
     """Where things are, as these options say."""
     from mmio_bisect.cli.wiring import Settings  # noqa: PLC0415 - which needs our names
 
-    return Settings(database=database, store=store, recipes=recipes, series_files=tuple(series_files or ()))
+    return Settings(
+        database=database, store=store, recipes=recipes, series_files=tuple(series_files or ()), rust_repo=rust_repo
+    )
 
 
 def opt_levels(words: Iterable[str] | None) -> tuple[OptLevel, ...]:

@@ -26,9 +26,12 @@ Examples:
 
   mmio-bisect run fill_loop zig:0.9..0.17 --defect writeback-post,writeback-pre --json
 
+  mmio-bisect run store_then_step rust-nightly:1.77.0..2024-05-01 --opt 2
+
   mmio-bisect run my_driver.c zig:.. --sandbox local --keep probes
 
-FROM and TO are versions or prefixes: FROM its oldest match, TO its newest; an empty end is the series' own.
+FROM and TO are versions, dates, commits or prefixes of them: FROM its oldest match, TO its newest; `latest` is the
+newest point, and an empty end the series' own.
 
 Exits with 0 when answered, 3 when only suspects can be named, 4 when verdicts contradict one another: the most severe
 of several levels. `mmio-bisect --help` lists the codes of errors.
@@ -82,6 +85,7 @@ def run(
     store: options.Store = None,
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
+    rust_repo: options.RustRepo = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -95,14 +99,18 @@ def run(
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
     wiring = wiring_of(
-        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+        context,
+        options.settings(
+            database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
+        ),
     )
     family = wiring.family(text.series)
     case = choose_case(wiring.recipes().find(recipe), recipe, family, compilers=f"The series {text.series}")
     chosen = choose(
         wiring, sandbox, options.bounds(memory, time), cases=[case], quiet=quiet, runs_in=wiring.runs_in(text.series)
     )
-    found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
+    source = wiring.source(text.series)
+    found = resolve_range(text, source.listing(refresh=refresh), source.interpret)
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
     head = RunHead(

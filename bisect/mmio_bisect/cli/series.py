@@ -43,6 +43,7 @@ def show(
     refresh: options.Refresh = False,
     store: options.Store = None,
     series_file: options.SeriesFiles = None,
+    rust_repo: options.RustRepo = None,
     as_json: options.AsJson = False,
 ) -> int:
     """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
@@ -54,7 +55,7 @@ def show(
     )
     from mmio_bisect.report.tables import columns  # noqa: PLC0415
 
-    wiring = wiring_of(context, options.settings(store=store, series_files=series_file))
+    wiring = wiring_of(context, options.settings(store=store, series_files=series_file, rust_repo=rust_repo))
     source = wiring.source(series)
     listing = source.listing(refresh=refresh)
     known = {point: entry.toolchain for entry in wiring.store().entries() for point in entry.points}

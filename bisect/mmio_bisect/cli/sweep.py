@@ -76,6 +76,7 @@ def sweep(
     store: options.Store = None,
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
+    rust_repo: options.RustRepo = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -89,14 +90,18 @@ def sweep(
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
     wiring = wiring_of(
-        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+        context,
+        options.settings(
+            database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
+        ),
     )
     family = wiring.family(text.series)
     cases = _cases(names, wiring, family, series=text.series)
     chosen = choose(
         wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=wiring.runs_in(text.series)
     )
-    found = swept_range(text, wiring.source(text.series).listing(refresh=refresh))
+    source = wiring.source(text.series)
+    found = swept_range(text, source.listing(refresh=refresh), source.interpret)
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
     head = SweepHead(

@@ -49,6 +49,7 @@ def fetch(
     refresh: options.Refresh = False,
     store: options.Store = None,
     series_file: options.SeriesFiles = None,
+    rust_repo: options.RustRepo = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -57,7 +58,7 @@ def fetch(
     from mmio_bisect.report.progress import watching  # noqa: PLC0415
     from mmio_bisect.workflow.acquire import acquire  # noqa: PLC0415
 
-    wiring = wiring_of(context, options.settings(store=store, series_files=series_file))
+    wiring = wiring_of(context, options.settings(store=store, series_files=series_file, rust_repo=rust_repo))
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
     sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
     sandboxes = {
@@ -106,6 +107,8 @@ def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]"
 
     if "@" in words:
         series, _, version = words.partition("@")
-        return matching_points(version, wiring.source(series).listing(refresh=refresh))
+        source = wiring.source(series)
+        return matching_points(version, source.listing(refresh=refresh), source.interpret)
     text = parse_range(words)
-    return resolve_range(text, wiring.source(text.series).listing(refresh=refresh)).points
+    source = wiring.source(text.series)
+    return resolve_range(text, source.listing(refresh=refresh), source.interpret).points

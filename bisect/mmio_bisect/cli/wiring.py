@@ -15,6 +15,7 @@ import typer
 
 from mmio_bisect.classify.machine import Architecture, CodeImage
 from mmio_bisect.cli import output
+from mmio_bisect.cli.rust_places import rust_places
 from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
@@ -47,6 +48,7 @@ class Settings:
     store: Path | None = None
     recipes: Path | None = None
     series_files: tuple[Path, ...] = ()
+    rust_repo: Path | None = None
 
 
 class Wiring(Protocol):
@@ -60,6 +62,9 @@ class Wiring(Protocol):
 
     def runs_in(self, series: str) -> RunsIn:
         """Where its compilers can run. Raises as `family` does."""
+
+    def costs_to_list(self, series: str) -> bool:
+        """Whether the first listing is too much for whoever only looks around. Raises as `family` does."""
 
     def source(self, series: str) -> SeriesSource:
         """Raises as `family` does."""
@@ -152,6 +157,9 @@ class RealWiring:
     def runs_in(self, series: str) -> RunsIn:
         return self._entry(series).kind.runs_in
 
+    def costs_to_list(self, series: str) -> bool:
+        return self._entry(series).kind.costs_to_list
+
     def source(self, series: str) -> SeriesSource:
         self._entry(series)
         return self._catalogue().source(
@@ -159,6 +167,7 @@ class RealWiring:
             folder=cache_folder() / "listings",
             workshop=_LateImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
+            rust=rust_places(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
         )
 
     def _entry(self, series: str) -> "Entry":

@@ -201,7 +201,7 @@ class _Probing:
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
-        for point in self.request.points:
+        for point in self.prober.remembered(self.request.points):
             for probe in self.prober.known(point, self.request.requests):
                 self._tell(probe)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
@@ -93,6 +94,12 @@ class SeriesSource(Protocol):
     def origin(self, point: Point) -> str:
         """One line: where a listed point comes from, and what will be fetched for it."""
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        """The points that a word of a range means beyond versions and prefixes of them, oldest first; or none.
+
+        Raises `UnknownVersionError` for a word that it can tell is wrong, and `DownloadError`.
+        """
+
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
 
@@ -102,6 +109,13 @@ class SeriesSource(Protocol):
 
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
         """Read what the compiler says of itself. Raises `BrokenToolchainError`."""
+
+
+class MergedSeries(SeriesSource, Protocol):
+    """A series whose points are merges of a repository: a culprit among them is a merge that can be looked into."""
+
+    def built_from(self, point: Point) -> Merge:
+        """Raises `UnknownVersionError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +294,9 @@ class History(Protocol):
     """
 
     def toolchain_of(self, point: Point) -> Toolchain | None: ...
+
+    def remembered(self, series: str) -> frozenset[str]:
+        """The versions of all points of the series for which `toolchain_of` gives a toolchain."""
 
     def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None: ...
 

@@ -74,6 +74,11 @@ class Prober:
                 probes.append(self._judged(point, toolchain, request, outcome, from_history=True))
         return tuple(probes)
 
+    def remembered(self, points: Sequence[Point]) -> tuple[Point, ...]:
+        """Those of one series' points of which history knows the toolchain: a series may have thousands of others."""
+        known = self.tools.history.remembered(points[0].series) if points else frozenset()
+        return tuple(point for point in points if point.version in known)
+
     def toolchain_of(self, point: Point) -> Toolchain | None:
         """What history says the point is, if it is to be believed."""
         toolchain = self.tools.history.toolchain_of(point)

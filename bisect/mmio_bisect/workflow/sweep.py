@@ -23,7 +23,14 @@ from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.pool import Landed, Pool, Stoppable
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox, unanswered
-from mmio_bisect.workflow.ranges import PointRange, RangeText, matching_points, resolve_range
+from mmio_bisect.workflow.ranges import (
+    Interpret,
+    PointRange,
+    RangeText,
+    matching_points,
+    nothing_more,
+    resolve_range,
+)
 from mmio_bisect.workflow.retry import BACK_OFF, PASSING, with_back_off
 
 _OF_ONE_TOOLCHAIN = (*PASSING, BrokenToolchainError)
@@ -114,13 +121,13 @@ class SweepResult:
     cost: Cost
 
 
-def swept_range(text: RangeText, listing: Listing) -> PointRange:
+def swept_range(text: RangeText, listing: Listing, interpret: Interpret = nothing_more) -> PointRange:
     """As `resolve_range`; but one point is a range too: named twice, or all there is. Raises `UnknownVersionError`."""
     if text.first and text.first == text.last:
-        return PointRange(points=matching_points(text.first, listing), reversed=False)
+        return PointRange(points=matching_points(text.first, listing, interpret), reversed=False)
     if len(listing.points) == 1 and not text.first and not text.last:
         return PointRange(points=listing.points, reversed=False)
-    return resolve_range(text, listing)
+    return resolve_range(text, listing, interpret)
 
 
 def sweep(request: SweepRequest, tools: Toolbox, events: SweepEvents) -> SweepResult:
@@ -161,7 +168,7 @@ class _Sweeping:
 
     def seed(self) -> None:
         """Take the points that history answers whole, on the grid or off it; the oldest first."""
-        for point in self.request.points:
+        for point in self._prober.remembered(self.request.points):
             toolchain = self._prober.toolchain_of(point)
             if toolchain is not None and not unanswered(self.request.requests, toolchain, self.tools.history):
                 probes = self._prober.known(point, self.request.requests)

@@ -43,6 +43,10 @@ class SqlHistory:
         with self._database.reading() as connection:
             return toolchains.of_point(connection, point)
 
+    def remembered(self, series: str) -> frozenset[str]:
+        with self._database.reading() as connection:
+            return toolchains.versions_of(connection, series)
+
     def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None:
         with self._database.writing() as connection:
             toolchains.remember(connection, point, toolchain)

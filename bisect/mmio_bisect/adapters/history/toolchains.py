@@ -43,6 +43,10 @@ def of_point(connection: Connection, point: Point) -> Toolchain | None:
     return None if row is None else _toolchain(row)
 
 
+def versions_of(connection: Connection, series: str) -> frozenset[str]:
+    return frozenset(connection.scalars(select(_points.c.version).where(_points.c.series == series).distinct()))
+
+
 def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None:
     """From now on the point is this toolchain; which others it was before stays known."""
     keep(connection, toolchain)

@@ -8,6 +8,7 @@ in `KINDS`; adding a series is none.
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +16,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mmio_bisect.adapters.series.debian_index import SuiteIndex
+from mmio_bisect.adapters.series.rust_places import ELSEWHERE, RustPlaces
 from mmio_bisect.adapters.series.schema import (
     DebianSchema,
     ImageSchema,
     InstalledSchema,
+    RustCiSchema,
+    RustNightlySchema,
+    RustSchema,
     SeriesSchema,
     ZigSchema,
     index_names,
@@ -39,15 +44,20 @@ class Workbench:
     workshop: Workshop
     warn: Callable[[str], None]
     index: Callable[[], SuiteIndex]
+    rust: RustPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of series: the schema of its data, where it runs, and how its source is made of them."""
+    """A kind of series: the schema of its data, where it runs, and how its source is made of them.
+
+    `costs_to_list`: the first listing takes half a minute and more, or clones a repository.
+    """
 
     schema: type[SeriesSchema]
     runs_in: RunsIn
     make: Callable[[str, Any, Workbench], SeriesSource]
+    costs_to_list: bool = False
 
 
 def _zig(_name: str, _schema: ZigSchema, bench: Workbench) -> SeriesSource:
@@ -74,11 +84,36 @@ def _installed(name: str, schema: InstalledSchema, _bench: Workbench) -> SeriesS
     return InstalledSeries(schema.config(name))
 
 
+def _rust_releases(name: str, schema: RustSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.rust_dist import RustReleaseSeries  # noqa: PLC0415 - as above
+
+    return RustReleaseSeries(name, schema.summary, schema.dist(bench.rust), bench.folder, warn=bench.warn)
+
+
+def _rust_nightly(name: str, schema: RustNightlySchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.rust_dist import RustNightlySeries  # noqa: PLC0415 - as above
+
+    def day_of_commit(word: str) -> date | None:
+        merges = bench.rust.log(schema.repository).merges()
+        return next((merge.merged.date() for merge in merges if merge.commit.startswith(word)), None)
+
+    return RustNightlySeries(name, schema.summary, schema.dist(bench.rust), day_of_commit=day_of_commit)
+
+
+def _rust_ci(name: str, schema: RustCiSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - as above
+
+    return RustCiSeries(name, schema.summary, schema.ci(bench.rust), bench.rust.log(schema.repository))
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "zig": Kind(schema=ZigSchema, runs_in=RunsIn.ANY, make=_zig),
-    "debian": Kind(schema=DebianSchema, runs_in=RunsIn.DOCKER, make=_debian),
-    "image": Kind(schema=ImageSchema, runs_in=RunsIn.DOCKER, make=_image),
+    "debian": Kind(schema=DebianSchema, runs_in=RunsIn.DOCKER, make=_debian, costs_to_list=True),
+    "image": Kind(schema=ImageSchema, runs_in=RunsIn.DOCKER, make=_image, costs_to_list=True),
     "installed": Kind(schema=InstalledSchema, runs_in=RunsIn.HOST, make=_installed),
+    "rust-releases": Kind(schema=RustSchema, runs_in=RunsIn.ANY, make=_rust_releases),
+    "rust-nightly": Kind(schema=RustNightlySchema, runs_in=RunsIn.ANY, make=_rust_nightly),
+    "rust-ci": Kind(schema=RustCiSchema, runs_in=RunsIn.ANY, make=_rust_ci, costs_to_list=True),
 }
 
 
@@ -111,10 +146,18 @@ class Catalogue:
                 _entry(path, name, levels[name])
         return {name: _entry(None, name, values) for name, values in sorted(levels.items())}
 
-    def source(self, name: str, *, folder: Path, workshop: Workshop, warn: Callable[[str], None]) -> SeriesSource:
+    def source(
+        self,
+        name: str,
+        *,
+        folder: Path,
+        workshop: Workshop,
+        warn: Callable[[str], None],
+        rust: RustPlaces = ELSEWHERE,
+    ) -> SeriesSource:
         entry = self.entries[name]
         bench = Workbench(
-            folder=folder, workshop=workshop, warn=warn, index=lambda: self._index(folder, workshop, warn)
+            folder=folder, workshop=workshop, warn=warn, index=lambda: self._index(folder, workshop, warn), rust=rust
         )
         return entry.kind.make(name, entry.schema, bench)
 

@@ -117,6 +117,9 @@ class DebianSeries:
         self._offers = _offers(self._config, packages)
         return Listing(series=self.name, points=tuple(offer.point for offer in self._offers), asked_at=min(asked))
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
+        return ()
+
     def origin(self, point: Point) -> str:
         offer = self._offer(point)
         llvm = f", LLVM {offer.llvm}" if offer.llvm else ""

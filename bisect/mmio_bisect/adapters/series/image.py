@@ -66,6 +66,9 @@ class ImageSeries:
             asked_at=datetime.now(UTC),
         )
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
+        return ()
+
     def origin(self, point: Point) -> str:
         return f"the image {self._reference(point)}, pulled unless it is here"
 

@@ -72,6 +72,9 @@ class InstalledSeries:
         points = tuple(one.point for one in self._found)
         return Listing(series=self.name, points=points, asked_at=datetime.now(UTC))
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
+        return ()
+
     def origin(self, point: Point) -> str:
         return f"{self._one(point).program}, on this machine: nothing is fetched"
 

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from mmio_bisect.adapters.download import Downloads
 from mmio_bisect.adapters.series.debian import DebianConfig
 from mmio_bisect.adapters.series.debian_index import SOURCE_LINE, Suite
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
+from mmio_bisect.adapters.series.rust_places import RustBuilds, RustPlaces, RustServer
 from mmio_bisect.domain.toolchain import CompilerFamily
 
 # What a pattern of package names needs; it becomes part of a script, so it has nothing that would end a quoted word.
@@ -54,6 +56,13 @@ def _source_line(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"“{value}” is no address: begin it with https:// or http://")
+    return value.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
 Family = Annotated[CompilerFamily, BeforeValidator(_families)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 SuiteName = Annotated[str, AfterValidator(_suite)]
@@ -188,3 +197,39 @@ class InstalledSchema(SeriesSchema):
 
     def config(self, name: str) -> InstalledConfig:
         return InstalledConfig(name=name, family=self.family, summary=self.summary, programs=self.programs)
+
+
+class RustSchema(SeriesSchema):
+    """`server` is an address without `dist`; `target` the triple whose library is fetched."""
+
+    family: Family = CompilerFamily.RUSTC
+    summary: str
+    server: Address
+    target: Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
+
+    def dist(self, places: RustPlaces) -> RustServer:
+        return RustServer(
+            url=places.releases or self.server,
+            triple=self.target,
+            downloads=Downloads(silence_seconds=places.silence_seconds),
+        )
+
+
+class RustNightlySchema(RustSchema):
+    """`repository` is cloned where a word of a range is a commit."""
+
+    repository: str
+
+
+class RustCiSchema(RustNightlySchema):
+    """With `alt`, the builds with LLVM's assertions."""
+
+    alt: bool = False
+
+    def ci(self, places: RustPlaces) -> RustBuilds:
+        return RustBuilds(
+            url=places.builds or self.server,
+            triple=self.target,
+            alt=self.alt,
+            downloads=Downloads(silence_seconds=places.silence_seconds),
+        )

@@ -73,6 +73,9 @@ class ZigSeries:
             f"the package index, by pip: the wheel {_PACKAGE} {point.version}, of which clang and its headers are kept"
         )
 
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
+        return ()
+
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Raises also `DiskFullError`, `CancelledError`."""
 

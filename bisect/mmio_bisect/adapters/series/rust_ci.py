@@ -1,0 +1,140 @@
+"""Series `rust-ci`: what Rust's merge queue built, one toolchain a merge into the main branch.
+
+    rustc-builds/<commit>/rustc-nightly-<host>.tar.xz         and rust-std-nightly-<target>.tar.xz
+    rustc-builds-alt/<commit>/…                               the same with LLVM's assertions on
+
+They are kept for 168 days. There is no manifest and no hash: that an archive is whole is known from its xz stream,
+whose checks are all made, and what it was is in the toolchain's digest; nothing says that it is what CI had built, but
+the connection it came by. What is older, failed to build, or has no such target is missing.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from mmio_bisect.adapters.download import NotThereError
+from mmio_bisect.adapters.series.rust_archives import (
+    digest_of_archives,
+    fetch_archives,
+    identify_rustc,
+    rustc_from,
+)
+from mmio_bisect.adapters.series.rust_places import Merges, RustBuilds
+from mmio_bisect.adapters.series.rust_release import Archive
+from mmio_bisect.domain.merge import Merge
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
+from mmio_bisect.workflow.ports import Fetched, Signals
+
+KEPT: Final = timedelta(days=168)
+"""rust-lang/simpleinfra, the expiration rule of the bucket."""
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RustCiSeries:
+    """The `SeriesSource`, and a `MergedSeries`."""
+
+    family = CompilerFamily.RUSTC
+
+    def __init__(
+        self, name: str, summary: str, builds: RustBuilds, log: Merges, *, now: Callable[[], datetime] = _now
+    ) -> None:
+        self.name = name
+        self.summary = summary
+        self._builds = builds
+        self._log = log
+        self._now = now
+
+    def listing(self, *, refresh: bool = False) -> Listing:
+        merges = self._log.merges(refresh=refresh)
+        return Listing(series=self.name, points=tuple(self._points(merges)), asked_at=self._log.asked_at)
+
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        """A date, an abbreviated commit, or a release, which means the merge that its branch began at."""
+        if _DATE.fullmatch(word):
+            return self._of_day(word, listing)
+        if _VERSION.fullmatch(word):
+            branching = self._log.branching_of(word)
+            return tuple(point for point in listing.points if point.version == branching)
+        if _COMMIT.fullmatch(word):
+            return self._of_commit(word, listing)
+        return ()
+
+    def built_from(self, point: Point) -> Merge:
+        """Raises `UnknownVersionError`."""
+        for merge in self._log.merges():
+            if merge.commit == point.version:
+                return merge
+        raise UnknownVersionError(f"{point} is no merge into the main branch of the repository that is at hand.")
+
+    def origin(self, point: Point) -> str:
+        return self._folder(point)
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        merged = self.built_from(point).merged
+        archives = tuple(
+            Archive(component=component, url=f"{self._folder(point)}/{component}-nightly-{triple}.tar.xz", sha256=None)
+            for component, triple in (("rustc", self._builds.host), ("rust-std", self._builds.triple))
+        )
+        try:
+            hashes = fetch_archives(archives, folder, signals, self._builds.downloads)
+        except NotThereError as missing:
+            expired = self._now() - merged > KEPT
+            why = f"CI keeps them for {KEPT.days} days" if expired else "CI has not built it, or not yet"
+            raise MissingToolchainError(
+                f"{missing} is not there: the merge is of {merged:%Y-%m-%d}, and {why}", for_good=expired
+            ) from None
+        return rustc_from(
+            digest_of_archives(archives, hashes), folder, point, commit=point.version, released=merged.date()
+        )
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        return identify_rustc(fetched, version_output)
+
+    def _folder(self, point: Point) -> str:
+        return f"{self._builds.url}/rustc-builds{'-alt' if self._builds.alt else ''}/{point.version}"
+
+    def _points(self, merges: tuple[Merge, ...]) -> "list[Point]":
+        """In the order of the branch, whatever the clocks said: a key is never less than the one before."""
+        points, seconds = [], 0
+        for merge in merges:
+            seconds = max(seconds + 1, int(merge.merged.timestamp()))
+            points.append(Point(series=self.name, version=merge.commit, sort_key=f"{seconds:012}"))
+        return points
+
+    def _of_day(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        """The merges of that day, in UTC; on a day without any, the last before it."""
+        try:
+            day = date.fromisoformat(word)
+        except ValueError:
+            raise UnknownVersionError(f"“{word}” is no date: there is no such day; write YYYY-MM-DD.") from None
+        merges = self._log.merges()
+        if not merges or day < merges[0].merged.date():
+            raise UnknownVersionError(f"No merge of {word} or before is in the repository that is at hand.")
+        if day > self._now().date():
+            raise UnknownVersionError(f"The merges of {word} are still to come; `latest` means the newest.")
+        of_day = {merge.commit for merge in merges if merge.merged.date() == day}
+        before = [merge.commit for merge in merges if merge.merged.date() < day][-1:]
+        return tuple(point for point in listing.points if point.version in (of_day or before))
+
+    def _of_commit(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        found = tuple(point for point in listing.points if point.version.startswith(word))
+        if len(found) == 1:
+            return found
+        if found:
+            raise UnknownVersionError(f"“{word}” begins the names of {len(found)} merges: write more of it.")
+        if self._log.commit_of(word) is not None:
+            raise UnknownVersionError(
+                f"“{word}” is a commit, but no merge by bors into the main branch, and CI keeps the builds of those "
+                "alone: name the merge that brought it in."
+            )
+        return ()
