@@ -54,7 +54,7 @@ def series(log: MergeLog, server: DistServer | None = None, *, alt: bool = False
     url = server.url if server else "http://127.0.0.1:9"
     downloads = Downloads(waits=(0.01,), silence_seconds=20)
     builds = RustBuilds(url=url, triple=TRIPLE, alt=alt, downloads=downloads)
-    return RustCiSeries("rust-ci", "it", builds, log, now=lambda: NOW)
+    return RustCiSeries("rust-ci", "it", builds, lambda: log, now=lambda: NOW)
 
 
 @pytest.fixture

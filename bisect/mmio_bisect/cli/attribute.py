@@ -62,6 +62,7 @@ def attribute(
     store: options.Store = None,
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
+    rust_repo: options.RustRepo = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -72,7 +73,9 @@ def attribute(
 
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
-    settings = options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+    settings = options.settings(
+        database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
+    )
     wiring = wiring_of(context, settings)
     older, newer = _ends(wiring, pair, refresh=refresh)
     book = wiring.recipes().find(recipe)
@@ -124,7 +127,8 @@ def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
 
     if "@" not in pair:
         text = parse_range(pair)
-        found = resolve_range(text, wiring.source(text.series).listing(refresh=refresh))
+        source = wiring.source(text.series)
+        found = resolve_range(text, source.listing(refresh=refresh), source.interpret)
         return found.first, found.last
     ends = [end.strip().partition("@") for end in pair.split("..") if "@" in end]
     if len(ends) != 2 or not all(series and version for series, _, version in ends):
@@ -133,9 +137,10 @@ def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
             "as in zig@0.12.1..zig@0.13.0."
         )
     (first, _, oldest), (second, _, newest) = ends
+    sources = wiring.source(first), wiring.source(second)
     points = (
-        matching_points(oldest, wiring.source(first).listing(refresh=refresh))[0],
-        matching_points(newest, wiring.source(second).listing(refresh=refresh))[-1],
+        matching_points(oldest, sources[0].listing(refresh=refresh), sources[0].interpret)[0],
+        matching_points(newest, sources[1].listing(refresh=refresh), sources[1].interpret)[-1],
     )
     if points[0] == points[1]:
         raise UsageError(f"“{pair}” is the one compiler {points[0]}: name two different ones.")

@@ -103,7 +103,7 @@ def _rust_nightly(name: str, schema: RustNightlySchema, bench: Workbench) -> Ser
 def _rust_ci(name: str, schema: RustCiSchema, bench: Workbench) -> SeriesSource:
     from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - as above
 
-    return RustCiSeries(name, schema.summary, schema.ci(bench.rust), bench.rust.log(schema.repository))
+    return RustCiSeries(name, schema.summary, schema.ci(bench.rust), lambda: bench.rust.log(schema.repository))
 
 
 KINDS: Final[Mapping[str, Kind]] = {

@@ -41,12 +41,18 @@ def _now() -> datetime:
 
 
 class RustCiSeries:
-    """The `SeriesSource`, and a `MergedSeries`."""
+    """The `SeriesSource`, and a `MergedSeries`. `log` is called for when the repository is needed, and no sooner."""
 
     family = CompilerFamily.RUSTC
 
     def __init__(
-        self, name: str, summary: str, builds: RustBuilds, log: Merges, *, now: Callable[[], datetime] = _now
+        self,
+        name: str,
+        summary: str,
+        builds: RustBuilds,
+        log: Callable[[], Merges],
+        *,
+        now: Callable[[], datetime] = _now,
     ) -> None:
         self.name = name
         self.summary = summary
@@ -55,15 +61,15 @@ class RustCiSeries:
         self._now = now
 
     def listing(self, *, refresh: bool = False) -> Listing:
-        merges = self._log.merges(refresh=refresh)
-        return Listing(series=self.name, points=tuple(self._points(merges)), asked_at=self._log.asked_at)
+        merges = self._log().merges(refresh=refresh)
+        return Listing(series=self.name, points=tuple(self._points(merges)), asked_at=self._log().asked_at)
 
     def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
         """A date, an abbreviated commit, or a release, which means the merge that its branch began at."""
         if _DATE.fullmatch(word):
             return self._of_day(word, listing)
         if _VERSION.fullmatch(word):
-            branching = self._log.branching_of(word)
+            branching = self._log().branching_of(word)
             return tuple(point for point in listing.points if point.version == branching)
         if _COMMIT.fullmatch(word):
             return self._of_commit(word, listing)
@@ -71,7 +77,7 @@ class RustCiSeries:
 
     def built_from(self, point: Point) -> Merge:
         """Raises `UnknownVersionError`."""
-        for merge in self._log.merges():
+        for merge in self._log().merges():
             if merge.commit == point.version:
                 return merge
         raise UnknownVersionError(f"{point} is no merge into the main branch of the repository that is at hand.")
@@ -117,7 +123,7 @@ class RustCiSeries:
             day = date.fromisoformat(word)
         except ValueError:
             raise UnknownVersionError(f"“{word}” is no date: there is no such day; write YYYY-MM-DD.") from None
-        merges = self._log.merges()
+        merges = self._log().merges()
         if not merges or day < merges[0].merged.date():
             raise UnknownVersionError(f"No merge of {word} or before is in the repository that is at hand.")
         if day > self._now().date():
@@ -132,7 +138,7 @@ class RustCiSeries:
             return found
         if found:
             raise UnknownVersionError(f"“{word}” begins the names of {len(found)} merges: write more of it.")
-        if self._log.commit_of(word) is not None:
+        if self._log().commit_of(word) is not None:
             raise UnknownVersionError(
                 f"“{word}” is a commit, but no merge by bors into the main branch, and CI keeps the builds of those "
                 "alone: name the merge that brought it in."
