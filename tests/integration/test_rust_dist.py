@@ -86,7 +86,7 @@ def test_a_wrong_hash_ends_the_run_and_leaves_no_toolchain(tool: Tool, server: D
 def test_a_server_that_stays_broken_is_an_error_that_says_so(tool: Tool, server: DistServer) -> None:
     publish_week(server)
     server.retry_after = "600"
-    server.befall("/dist/2024-02-01/channel-rust-nightly.toml", Fault.BUSY)
+    server.befall("/dist/2024-02-01/channel-rust-nightly.toml", *[Fault.BUSY] * 3)  # a probe is tried three times
     said = tool(*RUN)
     assert said.status == 17
     assert "asks to be left alone for 600 s (429 Too Many Requests)" in said.err
