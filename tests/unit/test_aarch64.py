@@ -69,13 +69,13 @@ fc008400 | str d0, [x0], #8            | single    | store      | 64   | post-in
 0d009000 | st1 {v0.s}[1], [x0]         | structure | store      | None | offset          | simd-fp  | 0
 885f7c01 | ldxr w1, [x0]               | exclusive | load       | 32   | offset          | general  | 0
 88037c01 | stxr w3, w1, [x0]           | exclusive | store      | 32   | offset          | general  | 0
-c87f8801 | ldaxp x1, x2, [x0]          | exclusive | load       | None | offset          | general  | 0
-c8238801 | stlxp w3, x1, x2, [x0]      | exclusive | store      | None | offset          | general  | 0
+c87f8801 | ldaxp x1, x2, [x0]          | exclusive | load       | 128  | offset          | general  | 0
+c8238801 | stlxp w3, x1, x2, [x0]      | exclusive | store      | 128  | offset          | general  | 0
 88a17c02 | cas w1, w2, [x0]            | atomic    | load+store | 32   | offset          | general  | 0
-4862fc04 | caspal x2, x3, x4, x5, [x0] | atomic    | load+store | None | offset          | general  | 0
+4862fc04 | caspal x2, x3, x4, x5, [x0] | atomic    | load+store | 128  | offset          | general  | 0
 b8210002 | ldadd w1, w2, [x0]          | atomic    | load+store | 32   | offset          | general  | 0
 f8e18002 | swpal x1, x2, [x0]          | atomic    | load+store | 64   | offset          | general  | 0
-19228001 | swpp x1, x2, [x0]           | atomic    | load+store | None | offset          | general  | 0
+19228001 | swpp x1, x2, [x0]           | atomic    | load+store | 128  | offset          | general  | 0
 19010440 | cpyfp [x0]!, [x1]!, x2!     | block     | load+store | None | offset          | none     | 0
 19c20420 | setp [x0]!, x1!, x2         | block     | store      | None | offset          | none     | 0
 d50b7420 | dc zva, x0                  | block     | store      | None | offset          | none     | 0

@@ -102,6 +102,15 @@ PAGES: dict[DefectKind, DefectPage] = {
             source="Arm ARM, ESR_EL2, ISS encoding for a Data Abort, field LST",
         ),
         DefectPage(
+            kind=DefectKind.GUARDED_STACK,
+            title="store to a guarded control stack (GCSSTR, GCSSTTR)",
+            text=(
+                "FEAT_GCS: only memory that the translation tables mark as a guarded control stack takes such a store; "
+                "device memory never is. The syndrome does not describe it: ISV is 0."
+            ),
+            source="Arm ARM, D11 “The Guarded Control Stack”; ESR_EL2, ISS2 field GCS",
+        ),
+        DefectPage(
             kind=DefectKind.LIBCALL,
             title="library call on device memory",
             text=(

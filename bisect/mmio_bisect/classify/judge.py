@@ -30,7 +30,7 @@ from mmio_bisect.domain.recipe import (
     FunctionExpectation,
 )
 
-RULES = 1
+RULES = 2
 """The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
 differently, so that history knows which judgements to make again."""
 
@@ -43,6 +43,7 @@ _FORM_DEFECTS = {
     Form.CACHE: DefectKind.CACHE,
     Form.TAG: DefectKind.TAG,
     Form.LS64: DefectKind.LS64,
+    Form.GUARDED_STACK: DefectKind.GUARDED_STACK,
     Form.LIBCALL: DefectKind.LIBCALL,
 }
 

@@ -1,14 +1,19 @@
-"""`mmio-bisect explain`: what a defect means, or what an A64 encoding does to memory."""
+"""`mmio-bisect explain`: what a defect means, or what A64 encodings do to memory."""
 
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmio_bisect.cli import options, output
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.errors import UnknownTopicError
+from mmio_bisect.errors import UnknownTopicError, UsageError
 
 if TYPE_CHECKING:
+    from mmio_bisect.classify.aarch64_words import Word
     from mmio_bisect.report.documents import JSON
 
 EXAMPLES = """
@@ -18,8 +23,13 @@ Examples:
 
   mmio-bisect explain 0xb8004409
 
-An encoding is the instruction's word, as a disassembler prints it.
+  mmio-bisect explain --words words.txt --json
+
+An encoding is the instruction's word, as a disassembler prints it. With --words and --json each word gets one line of
+JSON: word, text, form and isv: true, false, or null where it is no memory access or no instruction.
 """
+
+_CHUNK = 4096
 
 
 def explain(
@@ -31,24 +41,83 @@ def explain(
             autocompletion=options.topic_names,
         ),
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            "--words", metavar="FILE", help="Classify A64 words, one hexadecimal word a line; - is standard input."
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Explain a defect kind or an A64 encoding."""
+    """Explain a defect kind or A64 encodings."""
     from mmio_bisect.report import topics  # noqa: PLC0415 - `--help` needs none of this
     from mmio_bisect.report.documents import document  # noqa: PLC0415
 
+    if words is not None:
+        if topic is not None:
+            raise UsageError("explain takes a topic or --words, not both.")
+        return _explain_words(words, as_json=as_json)
     members: JSON
     if topic is None:
         text, members = topics.all_defects()
     elif topic in set(DefectKind):
         text, members = topics.defect(DefectKind(topic))
     else:
-        text, members = topics.encoding(_word(topic))
+        word = _word(topic)
+        text, members = topics.encoding(word, next(iter(_texts([word]))))
     if as_json:
         output.show_document(document("explain", **members))
     else:
         output.show(text)
     return 0
+
+
+def _texts(words: Iterable[int]) -> Iterator[str | None]:
+    from mmio_bisect.adapters.a64_text import a64_texts  # noqa: PLC0415 - capstone is not needed for a defect
+
+    return a64_texts(words)
+
+
+def _explain_words(path: Path, *, as_json: bool) -> int:
+    import json  # noqa: PLC0415 - as above
+
+    from mmio_bisect.classify.aarch64_words import read_word  # noqa: PLC0415 - as above
+    from mmio_bisect.report.topics import word_line  # noqa: PLC0415 - as above
+
+    def line(written: str, found: "Word") -> str:
+        if as_json:
+            return json.dumps(word_line(written, found))
+        isv = "-" if found.valid is None else str(int(found.valid))
+        return f"{found.word:08x}  {isv}  {found.form:<29} {found.text}"
+
+    every = _words_of(path)
+    while some := list(islice(every, _CHUNK)):
+        texts = _texts(word for _, word in some)
+        lines = (line(written, read_word(word, text)) for (written, word), text in zip(some, texts, strict=True))
+        output.show("".join(f"{text}\n" for text in lines))
+    return 0
+
+
+def _words_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Each word as it is written, and its value. Blank lines are passed over; else an error says where."""
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        with sys.stdin if str(path) == "-" else path.open(encoding="ascii", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                if written := line.strip():
+                    yield written, _hexadecimal(written, f"{name}:{number}")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read ({error.strerror}): give a file of hexadecimal words.") from error
+
+
+def _hexadecimal(digits: str, where: str) -> int:
+    try:
+        word = int(digits, 16)
+    except ValueError:
+        word = -1
+    if not 0 <= word < 1 << 32:
+        raise UsageError(f"{where}: “{digits[:40]}” is no A64 word; write 32 bits in hexadecimal, such as b8004409.")
+    return word
 
 
 def _word(topic: str) -> int:

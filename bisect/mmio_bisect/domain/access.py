@@ -1,6 +1,6 @@
 """Accesses and defects: what the machine code does to the MMIO window, and what is wrong with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mmio_bisect.domain.recipe import Direction
@@ -32,6 +32,7 @@ class Form(StrEnum):
     CACHE = "cache"
     TAG = "tag"
     LS64 = "ls64"
+    GUARDED_STACK = "guarded-stack"
     LIBCALL = "libcall"
 
 
@@ -64,6 +65,7 @@ class Transfer:
     sign_extends: bool = False
     ordered: bool = False
     why: str
+    operation: str = field(default="", compare=False)
 
     @property
     def width(self) -> int | None:
@@ -104,6 +106,7 @@ class DefectKind(StrEnum):
     CACHE = "cache"
     TAG = "tag"
     LS64 = "ls64"
+    GUARDED_STACK = "guarded-stack"
     LIBCALL = "libcall"
     TORN = "torn"
     MERGED = "merged"

@@ -1,10 +1,15 @@
 """The pages of `explain`: a defect kind, or one encoding as the profiles see it."""
 
+from typing import TYPE_CHECKING
+
 from mmio_bisect.classify.defects import PAGES
 from mmio_bisect.classify.profiles import PROFILES
 from mmio_bisect.domain.access import DefectKind, Transfer
 from mmio_bisect.report.documents import JSON
 from mmio_bisect.report.tables import columns
+
+if TYPE_CHECKING:
+    from mmio_bisect.classify.aarch64_words import Word
 
 
 def all_defects() -> tuple[str, JSON]:
@@ -19,39 +24,76 @@ def defect(kind: DefectKind) -> tuple[str, JSON]:
     return f"{kind}: {page.title}\n\n{page.text}\n\nSource: {page.source}.\n", members
 
 
-def encoding(word: int) -> tuple[str, JSON]:
-    from mmio_bisect.classify.aarch64 import decode  # noqa: PLC0415 - a large table, not needed for a defect
+def encoding(word: int, text: str | None) -> tuple[str, JSON]:
+    """One A64 word; `text` is the disassembler's assembly, None where it refuses the word."""
+    from mmio_bisect.classify.aarch64_words import read_word  # noqa: PLC0415 - large tables, not needed for a defect
 
-    transfer = decode(word)
-    if transfer is None:
-        return f"{word:#010x}: no memory access.\n", {"encoding": f"{word:#010x}", "transfer": None, "profiles": {}}
-    emulated = {name: profile.emulates(transfer) for name, profile in PROFILES.items()}
-    rows = [
-        ("encoding", f"{word:#010x}"),
-        ("form", transfer.form.value),
+    found = read_word(word, text)
+    rows = [("encoding", f"{word:#010x}"), ("assembly", found.text), ("form", found.form)]
+    if found.transfer is not None:
+        rows += _transfer_rows(found.transfer)
+    rows += [("ISV", _ISV[found.valid]), ("why", found.why)]
+    if found.section is not None:
+        rows.append(("source", f"Arm ARM (DDI 0487), C4.1, “{found.section}”; {_ISV_SOURCE}"))
+    if found.transfer is not None:
+        rows += _profile_rows(found.transfer)
+    return columns(rows) + "\n", _members(found)
+
+
+_ISV = {True: "1", False: "0", None: "no abort to carry one"}
+_ISV_SOURCE = "ESR_EL2, ISS encoding for an exception from a Data Abort, field ISV"
+
+
+def word_line(written: str, found: "Word") -> JSON:
+    """A word, `written` as in the file, as one line of `explain --words --json` has it."""
+    return {"word": written, "text": found.text, "form": found.form, "isv": found.valid}
+
+
+def _transfer_rows(transfer: Transfer) -> list[tuple[str, str]]:
+    return [
         ("direction", " and ".join(direction.value for direction in transfer.directions) or "none"),
         ("width", _width(transfer)),
         ("addressing", transfer.addressing.value),
+        ("writeback", "yes" if transfer.addressing.writes_back else "no"),
         ("registers", f"{', '.join(transfer.registers) or 'none'} ({transfer.register_class})"),
-        ("syndrome", transfer.why),
-        *((name, "emulated" if can else f"not emulated: {PROFILES[name].otherwise}") for name, can in emulated.items()),
     ]
+
+
+def _profile_rows(transfer: Transfer) -> list[tuple[str, str]]:
+    return [
+        (profile.name, "emulated" if profile.emulates(transfer) else f"not emulated: {profile.otherwise}")
+        for profile in PROFILES.values()
+    ]
+
+
+def _members(found: "Word") -> JSON:
+    transfer = found.transfer
     members: JSON = {
-        "encoding": f"{word:#010x}",
-        "transfer": {
-            "form": transfer.form.value,
-            "directions": [direction.value for direction in transfer.directions],
-            "width": transfer.width,
-            "elements": transfer.elements,
-            "addressing": transfer.addressing.value,
-            "register_class": transfer.register_class.value,
-            "registers": list(transfer.registers),
-            "syndrome_valid": transfer.syndrome_valid,
-            "why": transfer.why,
-        },
-        "profiles": emulated,
+        "encoding": f"{found.word:#010x}",
+        "text": found.text,
+        "form": found.form,
+        "isv": found.valid,
+        "why": found.why,
+        "section": found.section,
+        "transfer": None,
+        "profiles": {},
     }
-    return columns(rows) + "\n", members
+    if transfer is None:
+        return members
+    members["transfer"] = {
+        "form": transfer.form.value,
+        "directions": [direction.value for direction in transfer.directions],
+        "width": transfer.width,
+        "elements": transfer.elements,
+        "addressing": transfer.addressing.value,
+        "writeback": transfer.addressing.writes_back,
+        "register_class": transfer.register_class.value,
+        "registers": list(transfer.registers),
+        "syndrome_valid": found.valid,
+        "why": transfer.why,
+    }
+    members["profiles"] = {name: profile.emulates(transfer) for name, profile in PROFILES.items()}
+    return members
 
 
 def _width(transfer: Transfer) -> str:
