@@ -83,9 +83,9 @@ def test_an_encoding_is_explained_as_each_profile_sees_it() -> None:
     assert "post-index" in text
     assert "Load/store register (immediate post-indexed)" in text
     assert "not emulated" in text
-    assert members["profiles"] == {"arm-isv": False}
+    assert members["profiles"] == {"arm-isv": False, "xen-arm": True}
     _, plain = topics.encoding(0xB9000009, "str w9, [x0]")
-    assert plain["profiles"] == {"arm-isv": True}
+    assert plain["profiles"] == {"arm-isv": True, "xen-arm": True}
 
 
 def test_an_encoding_that_touches_no_memory_is_said_to() -> None:

@@ -98,6 +98,7 @@ def transfer_of(
     elements: int = 1,
     signs: bool = False,
     ordered: bool = False,
+    writeback: tuple[str, Sum] | None = None,
 ) -> Transfer:
     """The transfer of that form, with the ISV rule applied."""
     valid = form is Form.SINGLE and registers_are is RegisterClass.GENERAL and not mode.writes_back
@@ -114,6 +115,7 @@ def transfer_of(
         sign_extends=signs,
         ordered=ordered,
         why=why,
+        base=writeback[0] if writeback else None,
     )
 
 
@@ -153,7 +155,9 @@ def single(mode: AddressingMode, *, scaled: bool = False, ordered: bool = False)
         displacement = fields["i"] << fields["s"] if scaled else signed(fields["i"], 9)
         address, writeback = address_of(fields, mode, displacement)
         data = (general(fields["t"]),)
-        transfer = transfer_of(Form.SINGLE, directions, width, data, mode, signs=signs, ordered=ordered)
+        transfer = transfer_of(
+            Form.SINGLE, directions, width, data, mode, signs=signs, ordered=ordered, writeback=writeback
+        )
         return moving(transfer, address, whole=width == 64, writeback=writeback)
 
     return read

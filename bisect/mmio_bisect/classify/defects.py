@@ -111,6 +111,15 @@ PAGES: dict[DefectKind, DefectPage] = {
             source="Arm ARM, D11 “The Guarded Control Stack”; ESR_EL2, ISS2 field GCS",
         ),
         DefectPage(
+            kind=DefectKind.UNEMULATED,
+            title="a plain access by an instruction that the hypervisor's emulator does not know",
+            text=(
+                "Where hypervisors decode instructions, each knows its own selection; this one is a single load or "
+                "store of a general-purpose register and is not in it. `explain --table` shows which profile has what."
+            ),
+            source="the profile's own, see `explain --table`",
+        ),
+        DefectPage(
             kind=DefectKind.LIBCALL,
             title="library call on device memory",
             text=(

@@ -103,7 +103,13 @@ def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]
         kinds.append(_FORM_DEFECTS[transfer.form])
     if transfer.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
         kinds.append(DefectKind.SIMD_FP)
-    return tuple(kinds)
+    return tuple(kinds) or (DefectKind.UNEMULATED,)
+
+
+def _why(transfer: Transfer, kind: DefectKind, profile: Profile) -> str:
+    if kind is DefectKind.UNEMULATED:
+        return f"{transfer.operation or 'it'} is not among what {profile.name} emulates"
+    return transfer.why
 
 
 def _vanished(expectation: FunctionExpectation) -> FunctionJudgement:
@@ -262,7 +268,7 @@ def _form_defects(function: str, accesses: Sequence[Access], profile: Profile) -
                     code=access.code,
                     position=access.position,
                     instruction=access.instruction,
-                    why=access.transfer.why,
+                    why=_why(access.transfer, kind, profile),
                 )
 
 

@@ -25,6 +25,8 @@ Examples:
 
   mmio-bisect explain --words words.txt --json
 
+  mmio-bisect explain --table
+
 An encoding is the instruction's word, as a disassembler prints it. With --words and --json each word gets one line of
 JSON: word, text, form and isv: true, false, or null where it is no memory access or no instruction.
 """
@@ -47,18 +49,23 @@ def explain(
             "--words", metavar="FILE", help="Classify A64 words, one hexadecimal word a line; - is standard input."
         ),
     ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Which hypervisor emulates which form, for every architecture.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Explain a defect kind or A64 encodings."""
+    """Explain a defect kind or A64 encodings, or print the table of profiles."""
     from mmio_bisect.report import topics  # noqa: PLC0415 - `--help` needs none of this
     from mmio_bisect.report.documents import document  # noqa: PLC0415
 
+    if sum((topic is not None, words is not None, table)) > 1:
+        raise UsageError("explain takes one of a topic, --words and --table, not several.")
     if words is not None:
-        if topic is not None:
-            raise UsageError("explain takes a topic or --words, not both.")
         return _explain_words(words, as_json=as_json)
     members: JSON
-    if topic is None:
+    if table:
+        text, members = topics.profile_table()
+    elif topic is None:
         text, members = topics.all_defects()
     elif topic in set(DefectKind):
         text, members = topics.defect(DefectKind(topic))

@@ -51,7 +51,9 @@ class Transfer:
 
     `element_width` in bits; `width` is the whole (a pair of words is 2 elements of 32), or None where the encoding
     does not say (block copies, scalable vectors). `syndrome_valid` is the architecture's own word on ISV (AArch64) or
-    its like, and `why` the rule behind it in a phrase.
+    its like, and `why` the rule behind it in a phrase. `operation` is the manual's mnemonic, prefixes before it, where
+    profiles ask for it, and `base` the register that writeback changes; neither is kept by history: the encoding
+    implies them.
     """
 
     form: Form
@@ -66,6 +68,7 @@ class Transfer:
     ordered: bool = False
     why: str
     operation: str = field(default="", compare=False)
+    base: str | None = field(default=None, compare=False)
 
     @property
     def width(self) -> int | None:
@@ -107,6 +110,7 @@ class DefectKind(StrEnum):
     TAG = "tag"
     LS64 = "ls64"
     GUARDED_STACK = "guarded-stack"
+    UNEMULATED = "unemulated"
     LIBCALL = "libcall"
     TORN = "torn"
     MERGED = "merged"

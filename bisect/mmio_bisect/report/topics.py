@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mmio_bisect.classify.defects import PAGES
-from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.classify.profiles import PROFILES, profiles_of
 from mmio_bisect.domain.access import DefectKind, Transfer
 from mmio_bisect.report.documents import JSON
 from mmio_bisect.report.tables import columns
@@ -62,8 +62,38 @@ def _transfer_rows(transfer: Transfer) -> list[tuple[str, str]]:
 def _profile_rows(transfer: Transfer) -> list[tuple[str, str]]:
     return [
         (profile.name, "emulated" if profile.emulates(transfer) else f"not emulated: {profile.otherwise}")
-        for profile in PROFILES.values()
+        for profile in profiles_of("aarch64")
     ]
+
+
+def profile_table() -> tuple[str, JSON]:
+    """Architectures × forms × profiles, as the rules have it."""
+    from mmio_bisect.classify.form_table import table  # noqa: PLC0415 - as above
+
+    rows = table()
+    parts = []
+    for architecture in dict.fromkeys(row.architecture for row in rows):
+        of_it = [row for row in rows if row.architecture == architecture]
+        heads = [(architecture, *of_it[0].emulated)]
+        marks = [(row.form, *("yes" if can else "-" for can in row.emulated.values())) for row in of_it]
+        parts.append(columns([*heads, *marks]))
+    members: JSON = {
+        "rows": [{"architecture": row.architecture, "form": row.form, "emulated": row.emulated} for row in rows],
+        "profiles": [
+            {
+                "name": profile.name,
+                "architectures": list(profile.architectures),
+                "summary": profile.summary,
+                "source": profile.source,
+                "otherwise": profile.otherwise,
+            }
+            for profile in PROFILES.values()
+        ],
+    }
+    sources = columns(
+        [(profile.name, f"{profile.summary}. Source: {profile.source}.") for profile in PROFILES.values()]
+    )
+    return "\n\n".join([*parts, sources]) + "\n", members
 
 
 def _members(found: "Word") -> JSON:
@@ -92,7 +122,7 @@ def _members(found: "Word") -> JSON:
         "syndrome_valid": found.valid,
         "why": transfer.why,
     }
-    members["profiles"] = {name: profile.emulates(transfer) for name, profile in PROFILES.items()}
+    members["profiles"] = {profile.name: profile.emulates(transfer) for profile in profiles_of("aarch64")}
     return members
 
 
