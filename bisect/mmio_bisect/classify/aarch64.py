@@ -71,17 +71,14 @@ def is_load_or_store(word: int) -> bool:
 _MEMORY_ONLY = frozenset((0b1000010, 0b1010010, 0b1100010, 0b1110010, 0b1110000))
 
 
-def _indexed() -> tuple[tuple[Row, ...], ...]:
-    """The rows that a word may match, by its highest byte."""
-    rows = [
-        Row(pattern(text), group, name, read)
-        for group, lines in (*BASE_GROUPS, *VECTOR_GROUPS, *SYSTEM_GROUPS)
-        for text, name, read in lines
-    ]
-    return tuple(
-        tuple(row for row in rows if (byte << 24 ^ row.pattern.value) & row.pattern.mask >> 24 << 24 == 0)
-        for byte in range(256)
-    )
+ROWS = tuple(
+    Row(pattern(text), group, name, read)
+    for group, lines in (*BASE_GROUPS, *VECTOR_GROUPS, *SYSTEM_GROUPS)
+    for text, name, read in lines
+)
 
-
-_ROWS = _indexed()
+# The rows that a word may match, by its highest byte.
+_ROWS = tuple(
+    tuple(row for row in ROWS if (byte << 24 ^ row.pattern.value) & row.pattern.mask >> 24 << 24 == 0)
+    for byte in range(256)
+)
