@@ -1,8 +1,8 @@
 """The tables of A64 loads and stores against LLVM's decoder, as it answered for each of the 2³² words.
 
-`fixtures/aarch64/llvm-24.trie.xz` holds the answers of LLVM 24 with all features; `decoder.cpp` beside it made them. The
-words tried here are drawn anew from each row of the tables, and from around it: the tables were compared with the
-answers once for every word of these spaces, 1,241,513,984 in all, without a difference.
+`fixtures/aarch64/llvm-24.trie.xz` holds the answers of LLVM 24 with all features; `decoder.cpp` made them. The words
+tried here are drawn from each row of the tables and from around it. All 1,241,513,984 words of these spaces were
+compared once, without a difference.
 """
 
 import random

@@ -28,7 +28,7 @@ class WordTrie:
 def read_trie(packed: bytes) -> WordTrie:
     """Raises `ValueError` if the bytes are no such file."""
     data = lzma.decompress(packed)
-    levels: "list[array[int]]" = []
+    levels: list[array[int]] = []
     at = 0
     for level in range(_LEVELS):
         count = int.from_bytes(data[at : at + 2], "little")

@@ -17,6 +17,7 @@ from mmio_bisect.cli import (
     exits,
     explain,
     history,
+    history_rejudge,
     output,
     recipes,
     run,
@@ -53,6 +54,7 @@ app.command(epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command(epilog=check.EXAMPLES)(check.check)
 app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
 app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
+history.app.command(epilog=history_rejudge.EXAMPLES)(history_rejudge.rejudge)
 app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
 app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)
 app.add_typer(series.app, name="series", rich_help_panel=_LOOK)

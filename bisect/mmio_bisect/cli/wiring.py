@@ -5,7 +5,7 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mmio_bisect.adapters.sandbox.docker_images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
     from mmio_bisect.adapters.series.catalogue import Catalogue, Entry
+    from mmio_bisect.workflow.rejudge import StoredJudgements
 
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -85,6 +86,9 @@ class Wiring(Protocol):
     def objects(self) -> ObjectReader: ...
 
     def history(self) -> AbstractContextManager[History]: ...
+
+    def stored_judgements(self) -> AbstractContextManager["StoredJudgements"]:
+        """The history as judging again sees it."""
 
     def recipes(self) -> RecipeBook: ...
 
@@ -225,6 +229,14 @@ class RealWiring:
 
         with SqlHistory.open(self.settings.database or default_database()) as history:
             yield history
+
+    @contextmanager
+    def stored_judgements(self) -> Iterator["StoredJudgements"]:
+        from mmio_bisect.adapters.history.database import open_database  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - as above
+
+        with closing(open_database(self.settings.database or default_database())) as database:
+            yield SqlStoredJudgements(database)
 
     def recipes(self) -> RecipeBook:
         return self._recipe_folder()

@@ -6,6 +6,7 @@ from mmio_bisect.classify.judge import RULES, judge_image, untestable
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
+from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.ports import History, ObjectReader
 
@@ -14,9 +15,13 @@ def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, objects: Objec
     """A pure function of its arguments: history can be judged again without a compiler."""
     if outcome.kind is not OutcomeKind.OBJECT or outcome.object_code is None:
         return untestable(outcome.reason or outcome.kind.value, profile)
-    case = cell.request.case
+    return judge_object(cell.request.case, outcome.object_code, profile, objects)
+
+
+def judge_object(case: Case, object_code: bytes, profile: Profile, objects: ObjectReader) -> Judgement:
+    """An object that cannot be read makes its cell untestable."""
     try:
-        image = objects.read(outcome.object_code)
+        image = objects.read(object_code)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile)
     return judge_image(image, case.functions, case.constant_window, profile)

@@ -1,0 +1,63 @@
+"""`mmio-bisect history rejudge`: stored objects under the rules of today, or another hypervisor's."""
+
+import os
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect history rejudge
+
+  mmio-bisect history rejudge --profile xen-arm --json
+
+What was judged before is kept; the new judgement stands beside it, under the version of the rules.
+"""
+
+
+def rejudge(
+    context: typer.Context,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    since_rules: Annotated[
+        int,
+        typer.Option("--since-rules", metavar="N", min=0, help="Only what was judged by rules of version N or later."),
+    ] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="N", min=1, envvar="MMIO_BISECT_JOBS", help="Processes. Default: one a processor."
+        ),
+    ] = None,
+    database: options.Database = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Judge stored objects again with the current rules; say which verdicts flipped."""
+    from mmio_bisect.cli.rejudge_processes import judge_here, judge_in_processes  # noqa: PLC0415 - not for --help
+    from mmio_bisect.report.rejudged import rejudged_document, rejudged_text  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.rejudge import rejudge as judge_again  # noqa: PLC0415 - as above
+
+    chosen = options.profile(profile)
+    processes = jobs or len(os.sched_getaffinity(0))
+    judge_all = (
+        partial(judge_here, profile=chosen.name)
+        if processes == 1
+        else partial(judge_in_processes, profile=chosen.name, processes=processes)
+    )
+
+    def progress(done: int, total: int) -> None:
+        if not quiet:
+            output.note(f"{done} of {total} judged")
+
+    with wiring_of(context, Settings(database=database)).stored_judgements() as stored:
+        done = judge_again(stored, judge_all, profile=chosen.name, since=since_rules, progress=progress)
+    if as_json:
+        output.show_document(rejudged_document(done))
+    else:
+        output.show(rejudged_text(done))
+    return 0
