@@ -57,11 +57,24 @@ def test_a_word_is_classified_by_its_bits(row: list[str]) -> None:
     assert (found.form, str(found.valid), found.text) == (form, valid, text)
 
 
-def test_outside_loads_and_stores_the_disassembler_tells_instructions_from_holes() -> None:
-    assert read_word(0x91001000, "add x0, x0, #4").form == "no memory access"
-    assert read_word(0x7FFFFFFF, None).form == "not an instruction"
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [
+        (0x91001000, "no memory access"),  # add x0, x0, #4
+        (0xD503201F, "no memory access"),  # nop
+        (0x00000000, "no memory access"),  # udf #0: permanently undefined, but an instruction with a name
+        (0xC1B6E000, "no memory access"),  # zip {z0.s-z3.s}, {z0.s-z3.s}: SME2, later than capstone
+        (0x80800000, "no memory access"),  # an outer product of SME
+        (0x7FFFFFFF, "not an instruction"),
+        (0x00010000, "not an instruction"),
+        (0xFFFFFFFF, "not an instruction"),
+    ],
+)
+def test_what_neither_loads_nor_stores_is_told_from_what_is_not_there(word: int, form: str) -> None:
+    assert read_word(word, None).form == form
 
 
-def test_inside_them_the_disassembler_has_no_say() -> None:
+def test_the_disassembler_has_no_say_in_what_a_word_is() -> None:
     assert read_word(0xD92F0000, "stzgm x0, [x0]").form == "not an instruction"
     assert read_word(0xB8404400, None).form == "single"
+    assert read_word(0xFFFFFFFF, "something").text == ".word 0xffffffff"

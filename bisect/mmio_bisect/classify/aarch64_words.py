@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mmio_bisect.classify.aarch64 import is_load_or_store, reading
 from mmio_bisect.classify.aarch64_forms import Aside
+from mmio_bisect.classify.aarch64_other import is_other_instruction
 from mmio_bisect.classify.aarch64_text import assembly, mnemonic
 from mmio_bisect.classify.operations import Touch
 from mmio_bisect.domain.access import Transfer
@@ -31,12 +32,10 @@ class Word:
 
 
 def read_word(word: int, text: str | None) -> Word:
-    """`text` is what a disassembler prints for the word, None if it refuses it.
-
-    Where the tables are complete they decide what is allocated; elsewhere the disassembler does.
-    """
+    """`text` is what a disassembler prints for the word, None if it refuses it. It has no say in what the word is."""
     found = reading(word)
-    if found is None and text is not None and not is_load_or_store(word):
+    if found is None and not is_load_or_store(word) and is_other_instruction(word):
+        text = text or f".inst {word:#010x}"
         return Word(word=word, text=text, form=NO_ACCESS, valid=None, why="it neither loads nor stores")
     if found is None or found.what is None:
         why = "no instruction has this encoding"
