@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format benchmark ladders clean
+.PHONY: demo test lint format benchmark ladders fuzz clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 
 ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour, and 20 GB of images in the store
 	$(BIN)/python tests/benchmarks/ladders.py
+
+SECONDS ?= 60
+fuzz: $(STAMP)  ## malformed objects, instructions and recipes for SECONDS; what crashes is kept in tests/fixtures/corpus
+	PYTHONPATH=tests/fakes $(BIN)/python tests/fuzzing/fuzz.py --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

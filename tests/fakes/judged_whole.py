@@ -1,0 +1,51 @@
+"""Whatever comes in, judged as the tool would judge it: what may be raised is what the tool declares."""
+
+from mmio_bisect.adapters.disassembler import disassemble_aarch64
+from mmio_bisect.adapters.object_file import read_object
+from mmio_bisect.adapters.recipe_directives import parse_case, parse_function
+from mmio_bisect.classify.judge import judge_image
+from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.domain.outcome import Judgement
+from mmio_bisect.domain.recipe import Case, ConstantWindow, Language
+from mmio_bisect.errors import InvalidRecipeError, MalformedObjectError
+from mmio_bisect.workflow.objects import Objects, RawObject
+
+_DISASSEMBLERS = {Architecture.AARCH64: disassemble_aarch64}
+_WAYS = (
+    "{}(mmio)",
+    "{}(_,mmio-slice) each=store32",
+    "{}(b:holds(8),a:mmio) accesses=a.store32+0,b.load32+4",
+    "{}(mmio) covers=store+0..16",
+)
+_WINDOW = ConstantWindow(low=0x9000000, high=0x9001000)
+
+
+def judge_file(data: bytes) -> list[Judgement]:
+    """Every function of the object, in every way; nothing if it is refused."""
+    try:
+        image = Objects(read_object, _DISASSEMBLERS).read(data)
+    except MalformedObjectError:
+        return []
+    return judge_functions(image)
+
+
+def judge_stream(raw: RawObject) -> list[Judgement]:
+    return judge_functions(Objects(lambda _: raw, _DISASSEMBLERS).read(b""))
+
+
+def judge_functions(image: CodeImage) -> list[Judgement]:
+    judgements = []
+    names = [code.name for code in image.functions[:8] if code.name.isidentifier() and code.name.isascii()]
+    for name in [*names, "none"]:
+        for way, profile in zip(_WAYS, PROFILES.values(), strict=False):
+            function = parse_function(way.format(name))
+            judgements.append(judge_image(image, [function], _WINDOW, profile))
+    return judgements
+
+
+def read_recipe(text: bytes, language: Language) -> Case | None:
+    try:
+        return parse_case(text, path="any", recipe="any", language=language, shipped=False)
+    except InvalidRecipeError:
+        return None
