@@ -29,7 +29,7 @@ from mmio_bisect.errors import DatabaseError, DiskFullError, NewerDatabaseError
 BUSY_TIMEOUT = 30.0
 _WRITES = "mmio_bisect_writes"
 # Any number that others are unlikely to use: PostgreSQL's advisory locks are named by numbers.
-_MIGRATION_LOCK = 131894
+_WRITE_LOCK = 131894
 
 
 class Database:
@@ -50,6 +50,9 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it is kept, or nothing."""
         with translated(self.place), self._writers.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # Writers take turns, as in SQLite: what follows from a row's neighbours is then never out of date.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
             yield connection
 
     @contextmanager
@@ -188,8 +191,6 @@ def _bring_up_to_date(database: Database, seen: str | None) -> None:
             f"after {HEAD}: upgrade mmio-bisect, or {ELSEWHERE}."
         )
     with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         revision = _revision(connection)
         if revision == HEAD:
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.history import schema, standings
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.domain.access import Access, AddressingMode, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
@@ -38,6 +38,7 @@ def keep(connection: Connection, object_digest: str, expectation_digest: str, ju
     )
     if inserted is not None:
         _keep_functions(connection, inserted[0], judgement.functions)
+        standings.after_judgement(connection, object_digest, expectation_digest, judgement.profile)
 
 
 def load(

@@ -5,12 +5,18 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from mmio_bisect.adapters.history.rebuild import rebuild
+
 
 def upgrade(connection: Connection) -> None:
-    """Apply all revisions that are missing, and record them, within the caller's transaction: all or none."""
+    """Apply all revisions that are missing, and record them, within the caller's transaction: all or none.
+
+    What follows from other tables is then made anew, so that no migration has to know how.
+    """
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    rebuild(connection)
 
 
 def newest_revision() -> str | None:

@@ -1,8 +1,10 @@
 """What compiling a cell gave, once a cell; and whole records of it, with all that it came from."""
 
+import shlex
+
 from sqlalchemy import Connection, Row, func, select
 
-from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
+from mmio_bisect.adapters.history import cases, judgements, objects, schema, standings, toolchains
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.domain.outcome import Cell, Outcome, OutcomeKind
 from mmio_bisect.workflow.ports import OutcomeRecord
@@ -16,7 +18,7 @@ def keep(connection: Connection, cell: Cell, outcome: Outcome) -> None:
     toolchains.keep(connection, cell.toolchain)
     cases.keep(connection, request.case)
     object_digest = None if outcome.object_code is None else objects.keep(connection, outcome.object_code)
-    insert_if_new(
+    inserted = insert_if_new(
         connection,
         _outcomes,
         key={"cell_key": cell.key},
@@ -28,6 +30,7 @@ def keep(connection: Connection, cell: Cell, outcome: Outcome) -> None:
             "triple": cell.triple,
             "opt": request.opt.value,
             "flags": list(cell.flags),
+            "extra": shlex.join(request.extra_flags),
             "kind": outcome.kind.value,
             "object_digest": object_digest,
             "argv": list(outcome.argv),
@@ -38,6 +41,8 @@ def keep(connection: Connection, cell: Cell, outcome: Outcome) -> None:
             "recorded": now(),
         },
     )
+    if inserted is not None:
+        standings.after_outcome(connection, cell.key)
 
 
 def load(connection: Connection, cell_key: str) -> Outcome | None:

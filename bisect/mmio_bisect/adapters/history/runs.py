@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, assert_never
+from uuid import uuid4
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -23,6 +24,7 @@ def begin(
     cases.keep(connection, case)
     inserted = connection.execute(
         insert(_runs).values(
+            uid=uuid4().hex,
             command="run",
             recipe=case.recipe,
             case_digest=case.digest,

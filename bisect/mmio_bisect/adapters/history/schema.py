@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # Revisions this version knows, oldest first. Kept here so that opening an up-to-date database imports no alembic.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 REVISION_TABLE = "alembic_version"
 
@@ -42,8 +42,11 @@ NAMING = {
 }
 metadata = MetaData(naming_convention=NAMING)
 
+# PostgreSQL orders text as some language does, unless one says otherwise; sort keys are made for their plain order.
+PLAIN = String().with_variant(String(collation="C"), "postgresql")
 
-def _required(name: str, kind: type[TypeEngine[Any]], *rest: ForeignKey) -> Column[Any]:
+
+def required(name: str, kind: type[TypeEngine[Any]] | TypeEngine[Any], *rest: ForeignKey) -> Column[Any]:
     return Column(name, kind, *rest, nullable=False)
 
 
@@ -51,11 +54,11 @@ toolchains = Table(
     "toolchains",
     metadata,
     Column("digest", String, primary_key=True),
-    _required("family", String),
-    _required("tool", JSON),
-    _required("arguments", JSON),
-    _required("version_text", Text),
-    _required("compiler_version", String),
+    required("family", String),
+    required("tool", JSON),
+    required("arguments", JSON),
+    required("version_text", Text),
+    required("compiler_version", String),
     Column("llvm_version", String),
     Column("commit", String),
     Column("released", Date),
@@ -69,19 +72,20 @@ points = Table(
     Column("series", String, primary_key=True),
     Column("version", String, primary_key=True),
     Column("toolchain_digest", String, ForeignKey("toolchains.digest"), primary_key=True, index=True),
-    _required("sort_key", String),
-    _required("remembered", String),
+    required("sort_key", PLAIN),
+    required("remembered", String),
+    Index("ix_points_series", "series", "sort_key"),
 )
 
 cases = Table(
     "cases",
     metadata,
     Column("digest", String, primary_key=True),
-    _required("source_digest", String),
-    _required("expectation_digest", String),
-    _required("recipe", String),
-    _required("language", String),
-    _required("text", LargeBinary),
+    required("source_digest", String),
+    required("expectation_digest", String),
+    required("recipe", String),
+    required("language", String),
+    required("text", LargeBinary),
     Index("ix_cases_source_digest", "source_digest", "expectation_digest"),
     Index("ix_cases_recipe", "recipe"),
 )
@@ -90,48 +94,50 @@ objects = Table(
     "objects",
     metadata,
     Column("digest", String, primary_key=True),
-    _required("size", Integer),
-    _required("data", LargeBinary),  # deflated by zlib; `size` is before that
+    required("size", Integer),
+    required("data", LargeBinary),  # deflated by zlib; `size` is before that
 )
 
 outcomes = Table(
     "outcomes",
     metadata,
     Column("cell_key", String, primary_key=True),
-    _required("source_digest", String),
-    _required("case_digest", String, ForeignKey("cases.digest")),  # the text it was first compiled from
-    _required("toolchain_digest", String, ForeignKey("toolchains.digest")),
-    _required("target", String),
-    _required("triple", String),
-    _required("opt", String),
-    _required("flags", JSON),
-    _required("kind", String),
+    required("source_digest", String),
+    required("case_digest", String, ForeignKey("cases.digest")),  # the text it was first compiled from
+    required("toolchain_digest", String, ForeignKey("toolchains.digest")),
+    required("target", String),
+    required("triple", String),
+    required("opt", String),
+    required("flags", JSON),
+    required("extra", String),  # flags beyond the case's own, as a shell would read them
+    required("kind", String),
     Column("object_digest", String, ForeignKey("objects.digest")),
-    _required("argv", JSON),
-    _required("sandbox", String),
-    _required("status", Integer),
-    _required("output", Text),
-    _required("seconds", Float),
-    _required("recorded", String),
+    required("argv", JSON),
+    required("sandbox", String),
+    required("status", Integer),
+    required("output", Text),
+    required("seconds", Float),
+    required("recorded", String),
     Index("ix_outcomes_source_digest", "source_digest"),
     Index("ix_outcomes_case_digest", "case_digest"),
-    Index("ix_outcomes_toolchain_digest", "toolchain_digest"),
+    Index("ix_outcomes_toolchain_digest", "toolchain_digest", "source_digest"),
     Index("ix_outcomes_object_digest", "object_digest"),
     Index("ix_outcomes_recorded", "recorded"),
+    Index("ix_outcomes_kind", "kind"),
 )
 
 judgements = Table(
     "judgements",
     metadata,
     Column("id", Integer, primary_key=True),
-    _required("object_digest", String, ForeignKey("objects.digest")),
-    _required("expectation_digest", String),
-    _required("profile", String),
-    _required("rules", Integer),
-    _required("verdict", String),
+    required("object_digest", String, ForeignKey("objects.digest")),
+    required("expectation_digest", String),
+    required("profile", String),
+    required("rules", Integer),
+    required("verdict", String),
     Column("fingerprint", String),
     Column("reason", Text),
-    _required("recorded", String),
+    required("recorded", String),
     UniqueConstraint("object_digest", "expectation_digest", "profile", "rules", name="uq_judgements_object_digest"),
 )
 
@@ -140,8 +146,8 @@ judged_functions = Table(
     metadata,
     Column("judgement_id", Integer, ForeignKey("judgements.id"), primary_key=True),
     Column("function_ordinal", Integer, primary_key=True),
-    _required("function", String),
-    _required("listing", JSON),  # [code, position, encoding in hexadecimal, text] a line: for people, not for queries
+    required("function", String),
+    required("listing", JSON),  # [code, position, encoding in hexadecimal, text] a line: for people, not for queries
 )
 
 
@@ -163,59 +169,61 @@ defects = Table(
     "defects",
     metadata,
     *_of_function("defects"),
-    _required("function", String),
+    required("function", String),
     Column("access", String),
-    _required("kind", String),
+    required("kind", String),
     Column("code", String),
     Column("position", Integer),
     Column("instruction", Text),
-    _required("why", Text),
+    required("why", Text),
 )
 
 accesses = Table(
     "accesses",
     metadata,
     *_of_function("accesses"),
-    _required("function", String),
-    _required("code", String),
-    _required("position", Integer),
-    _required("encoding", String),  # hexadecimal, as the bytes lie in memory
-    _required("instruction", Text),
-    _required("form", String),
-    _required("directions", JSON),
+    required("function", String),
+    required("code", String),
+    required("position", Integer),
+    required("encoding", String),  # hexadecimal, as the bytes lie in memory
+    required("instruction", Text),
+    required("form", String),
+    required("directions", JSON),
     Column("element_width", Integer),
-    _required("elements", Integer),
+    required("elements", Integer),
     Column("width", Integer),  # follows from the two before; kept for queries
-    _required("addressing", String),
-    _required("register_class", String),
-    _required("registers", JSON),
-    _required("syndrome_valid", Boolean),
-    _required("sign_extends", Boolean),
-    _required("ordered", Boolean),
-    _required("why", Text),
+    required("addressing", String),
+    required("register_class", String),
+    required("registers", JSON),
+    required("syndrome_valid", Boolean),
+    required("sign_extends", Boolean),
+    required("ordered", Boolean),
+    required("why", Text),
     Column("label", String),
     Column("window_offset", String),  # decimal: an address of 64 bits unsigned fits in no database's integer
-    _required("fulfils", JSON),
+    required("fulfils", JSON),
 )
 
 runs = Table(
     "runs",
     metadata,
     Column("id", Integer, primary_key=True),
-    _required("command", String),
-    _required("recipe", String),
-    _required("case_digest", String, ForeignKey("cases.digest")),
-    _required("language", String),
-    _required("series", String),
-    _required("first", String),
-    _required("last", String),
-    _required("profile", String),
-    _required("argv", JSON),
-    _required("started", String),
+    required("uid", String),  # the same on every machine that a history is merged into
+    required("command", String),
+    required("recipe", String),
+    required("case_digest", String, ForeignKey("cases.digest")),
+    required("language", String),
+    required("series", String),
+    required("first", String),
+    required("last", String),
+    required("profile", String),
+    required("argv", JSON),
+    required("started", String),
     Column("finished", String),
     Column("toolchains_fetched", Integer),
     Column("cells_compiled", Integer),
     Column("document", Text),
+    Index("ix_runs_uid", "uid", unique=True),
 )
 
 run_probes = Table(
@@ -223,12 +231,12 @@ run_probes = Table(
     metadata,
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    _required("series", String),
-    _required("version", String),
-    _required("cell_key", String, ForeignKey("outcomes.cell_key")),
-    _required("verdict", String),
-    _required("from_history", Boolean),
-    _required("seconds", Float),
+    required("series", String),
+    required("version", String),
+    required("cell_key", String, ForeignKey("outcomes.cell_key")),
+    required("verdict", String),
+    required("from_history", Boolean),
+    required("seconds", Float),
     Index("ix_run_probes_cell_key", "cell_key"),
 )
 
@@ -239,14 +247,33 @@ answers = Table(
     metadata,
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    _required("target", String),
-    _required("opt", String),
-    _required("kind", String),
+    required("target", String),
+    required("opt", String),
+    required("kind", String),
     Column("change", String),
     Column("last", String),
     Column("first", String),
-    _required("suspects", JSON),
+    required("suspects", JSON),
     Column("verdict", String),
     Column("unprobed", Integer),
-    _required("witnesses", JSON),
+    required("witnesses", JSON),
+)
+
+# What people say of a regression. Empty columns match everything: a note on a recipe and defect is of all its series.
+notes = Table(
+    "notes",
+    metadata,
+    Column("uid", String, primary_key=True),
+    required("recipe", String),
+    required("series", String),
+    required("target", String),
+    required("function", String),
+    required("access", String),
+    required("defect", String),
+    required("state", String),
+    required("link", String),
+    required("text", Text),
+    required("author", String),
+    required("recorded", String),
+    Index("ix_notes_recipe", "recipe"),
 )

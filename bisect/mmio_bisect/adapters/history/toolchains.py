@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Row, select, update
 
-from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.history import schema, standings
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 
@@ -50,11 +50,26 @@ def versions_of(connection: Connection, series: str) -> frozenset[str]:
 def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None:
     """From now on the point is this toolchain; which others it was before stays known."""
     keep(connection, toolchain)
+    if _is_remembered(connection, point, toolchain.digest):
+        return
     key = {"series": point.series, "version": point.version, "toolchain_digest": toolchain.digest}
     insert_if_new(connection, _points, key=key, values={"sort_key": point.sort_key, "remembered": now()})
     of_the_point = update(_points).where(_points.c.series == point.series, _points.c.version == point.version)
     connection.execute(of_the_point.values(sort_key=point.sort_key))
     connection.execute(of_the_point.where(_points.c.toolchain_digest == toolchain.digest).values(remembered=now()))
+    standings.after_remembered(connection, point.series, point.version)
+
+
+def _is_remembered(connection: Connection, point: Point, digest: str) -> bool:
+    """Whether the point was this toolchain the last time, at the same place of its series."""
+    newest = (
+        select(_points.c.toolchain_digest, _points.c.sort_key)
+        .where(_points.c.series == point.series, _points.c.version == point.version)
+        .order_by(_points.c.remembered.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one_or_none()
+    return row is not None and tuple(row) == (digest, point.sort_key)
 
 
 def points_of(connection: Connection, digest: str) -> tuple[Point, ...]:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from mmio_bisect.adapters.history import derived  # noqa: F401 - its tables are in the metadata then
 from mmio_bisect.adapters.history.schema import REVISION_TABLE, metadata
 
 context.configure(
