@@ -27,8 +27,9 @@ CONTENTS = {
     "tallies": """SELECT l.recipe, l.source_digest, l.opt, l.series, l.profile, v.digest, t.standings
         FROM tallies t JOIN lines l ON l.id = t.line_id JOIN vectors v ON v.id = t.vector_id""",
     "transitions": """SELECT l.recipe, l.source_digest, l.opt, l.series, l.profile,
-        t.function, t.access, t.kind, t.change, t.last_version, t.first_version, t.first_sort_key, t.last_sort_key, t.first_cell, t.last_cell, t.first_llvm,
-        t.last_llvm, t.untestable, t.noticed FROM transitions t JOIN lines l ON l.id = t.line_id""",
+        t.function, t.access, t.kind, t.change, t.last_version, t.first_version, t.first_sort_key, t.last_sort_key,
+        t.first_cell, t.last_cell, t.first_llvm, t.last_llvm, t.untestable, t.noticed
+        FROM transitions t JOIN lines l ON l.id = t.line_id""",
     "code_changes": """SELECT l.recipe, l.source_digest, l.opt, l.series, l.profile, c.same_verdict, c.last_version,
         c.first_version, c.first_sort_key, c.untestable, c.noticed
         FROM code_changes c JOIN lines l ON l.id = c.line_id""",

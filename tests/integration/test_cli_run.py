@@ -266,7 +266,9 @@ def test_history_shows_everything_of_a_cell(terminal: Terminal) -> None:
 def test_history_lists_outcomes(terminal: Terminal) -> None:
     terminal(Script(GOOD_TO_BAD), "run", "store_then_step", "zig:0.12.1..0.13.0", "--opt", "2")
     lines = terminal(Script({}), "history", "list", "--outcomes").out.splitlines()
-    assert sorted(line.split()[-1] for line in lines[1:]) == ["bad", "good"]
+    verdicts = [re.split(r"\s{2,}", line)[6] for line in lines[1:-1]]
+    assert sorted(verdicts) == ["bad", "good"]
+    assert lines[-1] == "2 outcomes."
 
 
 def test_toolchains_are_fetched_listed_and_pruned(terminal: Terminal) -> None:

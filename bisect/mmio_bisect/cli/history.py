@@ -5,74 +5,137 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.workflow.questions import CellOrder
 
 if TYPE_CHECKING:
-    from mmio_bisect.workflow.ports import History
+    from collections.abc import Sequence
+
+    from mmio_bisect.workflow.ports import History, RunRecord
+    from mmio_bisect.workflow.questions import Filters, Page
 
 EXAMPLES = """
 Examples:
 
   mmio-bisect history list
 
-  mmio-bisect history list --outcomes --recipe store_then_step
+  mmio-bisect history list --recipe store_then_step --verdict bad --since 2026-11-01
 
   mmio-bisect history show 7
 
   mmio-bisect history show 3fa94c0d
+
+  mmio-bisect history show --recipe fill_loop --series zig --opt 2
 
 A number is a run; eight or more hexadecimal digits are the beginning of an outcome's key.
 """
 
 _RUN_DIGITS = 7
 
-app = typer.Typer(help="List and show runs and outcomes.", no_args_is_help=True, epilog=EXAMPLES)
+app = typer.Typer(help="Ask the history of everything that was measured.", no_args_is_help=True, epilog=EXAMPLES)
 
 
 @app.command("list")
 def list_history(
     context: typer.Context,
-    outcomes: Annotated[bool, typer.Option("--outcomes", help="List outcomes, one a compiled cell.")] = False,
-    recipe: Annotated[
-        str | None,
-        typer.Option("--recipe", metavar="NAME", help="Of one recipe.", autocompletion=options.recipe_names),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 50,
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="List outcomes, one a compiled cell and point of a series.")
+    ] = False,
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    verdict: asked.Verdicts = None,
+    defect: asked.Defects = None,
+    function: asked.Functions = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    sort: Annotated[
+        CellOrder, typer.Option("--sort", help="What outcomes are sorted by.", rich_help_panel="In which form")
+    ] = CellOrder.RECORDED,
+    reverse: asked.Reverse = False,
+    limit: asked.Limit = 50,
+    page: asked.PageNumber = 1,
     database: options.Database = None,
     as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
 ) -> int:
-    """List runs, newest first, or outcomes."""
-    with wiring_of(context, Settings(database=database)).history() as history:
-        if outcomes:
-            _list_outcomes(history, recipe, limit, as_json=as_json)
-        else:
-            _list_runs(history, recipe, limit, as_json=as_json)
+    """List runs, newest first; or outcomes, which is what any but the first three filters are about."""
+    form = asked.Form(as_json, as_csv)
+    filters = asked.filters_of(
+        recipe=recipe,
+        series=series,
+        target=target,
+        opt=opt,
+        verdict=verdict,
+        defect=defect,
+        function=function,
+        since=since,
+        profile=profile,
+    )
+    paging = asked.page_of(limit, page, reverse=reverse)
+    wiring = wiring_of(context, Settings(database=database))
+    if outcomes or any((filters.targets, filters.opts, filters.verdicts, filters.defects, filters.functions)):
+        _list_outcomes(wiring, filters, sort, paging, form)
+    else:
+        with wiring.history() as history:
+            _list_runs(history.runs(limit=limit), form, filters)
     return 0
 
 
 @app.command()
 def show(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="RUN|CELL", help="A run's number, or the beginning of a cell's key.")],
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RUN|CELL]", help="A run's number, or the beginning of a cell's key.")
+    ] = None,
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    verdict: asked.Verdicts = None,
+    defect: asked.Defects = None,
+    function: asked.Functions = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    limit: asked.Limit = 1,
+    page: asked.PageNumber = 1,
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Show a run's answer again in full, or everything that is kept of one cell."""
-    with wiring_of(context, Settings(database=database)).history() as history:
-        if what.isdecimal() and len(what) <= _RUN_DIGITS:
+    """Show a run's answer again in full, or everything that is kept of one cell, or of those that fit."""
+    filters = asked.filters_of(
+        recipe=recipe,
+        series=series,
+        target=target,
+        opt=opt,
+        verdict=verdict,
+        defect=defect,
+        function=function,
+        since=since,
+        profile=profile,
+    )
+    wiring = wiring_of(context, Settings(database=database))
+    with wiring.history() as history:
+        if what is None:
+            with wiring.archive() as archive:
+                found = archive.cells(filters, CellOrder.RECORDED, asked.page_of(limit, page))
+            _show_outcomes(history, [row.cell_key for row in found.rows], as_json=as_json)
+        elif what.isdecimal() and len(what) <= _RUN_DIGITS:
             _show_run(history, int(what), as_json=as_json)
         else:
             _show_outcome(history, what, as_json=as_json)
     return 0
 
 
-def _list_runs(history: "History", recipe: str | None, limit: int, *, as_json: bool) -> None:
+def _list_runs(records: "Sequence[RunRecord]", form: asked.Form, filters: "Filters") -> None:
     from mmio_bisect.report.documents import document, run_record_member  # noqa: PLC0415 - `--help` needs none of this
     from mmio_bisect.report.tables import columns, moment_text  # noqa: PLC0415
 
-    runs = [run for run in history.runs(limit=limit) if recipe in {None, run.recipe}]
-    if as_json:
+    runs = [run for run in records if _fits(run, filters)]
+    if form.as_json:
         output.show_document(document("history list", runs=[run_record_member(run) for run in runs]))
         return
     rows = [
@@ -80,7 +143,18 @@ def _list_runs(history: "History", recipe: str | None, limit: int, *, as_json: b
         for run in runs
     ]
     head = ("run", "started", "case", "range", "answer")
-    output.show(columns(rows, head=head, right=frozenset({0})) + "\n" if rows else "No runs yet.\n")
+    if form.as_csv:
+        asked.show_csv(head, rows)
+    else:
+        output.show(columns(rows, head=head, right=frozenset({0})) + "\n" if rows else "No runs yet.\n")
+
+
+def _fits(run: "RunRecord", filters: "Filters") -> bool:
+    return (
+        (not filters.recipes or bool({run.recipe, run.case} & set(filters.recipes)))
+        and (not filters.series or run.series in filters.series)
+        and (filters.since is None or run.started >= filters.since)
+    )
 
 
 def _state(document: str | None) -> str:
@@ -95,30 +169,25 @@ def _state(document: str | None) -> str:
     )
 
 
-def _list_outcomes(history: "History", recipe: str | None, limit: int, *, as_json: bool) -> None:
-    from itertools import islice  # noqa: PLC0415 - as above
+def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: "Page", form: asked.Form) -> None:
+    from mmio_bisect.report.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.history_rows import cell_row_member  # noqa: PLC0415
 
-    from mmio_bisect.report.documents import compiler_name, document, outcome_record_member  # noqa: PLC0415
-    from mmio_bisect.report.tables import columns  # noqa: PLC0415
+    with wiring.archive() as archive:
+        found = archive.cells(filters, sort, paging)
+    if form.as_json:
+        with wiring.history() as history:
+            members = [
+                outcome_record_member(history.outcome(row.cell_key)) | cell_row_member(row) for row in found.rows
+            ]
+        output.show_document(document("history list", total=found.total, more=found.more, outcomes=members))
+    elif form.as_csv:
+        asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
+    else:
+        from mmio_bisect.report.history_text import cells_text  # noqa: PLC0415 - as above
 
-    found = list(islice(history.outcomes(recipe=recipe), limit))
-    if as_json:
-        output.show_document(document("history list", outcomes=[outcome_record_member(record) for record in found]))
-        return
-    rows = [
-        (
-            record.cell_key.removeprefix("sha256:")[:12],
-            f"{record.recipe}.{record.language}",
-            compiler_name(record.toolchain),
-            record.triple,
-            f"-O{record.opt}",
-            record.outcome.kind.value,
-            ", ".join(sorted({judgement.verdict.value for judgement in record.judgements})),
-        )
-        for record in found
-    ]
-    head = ("cell", "case", "compiler", "target", "level", "outcome", "verdict")
-    output.show(columns(rows, head=head) + "\n" if rows else "No outcomes yet.\n")
+        nothing_asked = filters == asked.filters_of(profile=filters.profile)
+        output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))
 
 
 def _show_run(history: "History", number: int, *, as_json: bool) -> None:
@@ -142,3 +211,18 @@ def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
         output.show_document(document("history show", **outcome_record_member(record)))
     else:
         output.show(record_text(record))
+
+
+def _show_outcomes(history: "History", keys: "Sequence[str]", *, as_json: bool) -> None:
+    from mmio_bisect.report.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.judgements import record_text  # noqa: PLC0415
+
+    records = [history.outcome(key) for key in keys]
+    if as_json:
+        output.show_document(document("history show", outcomes=[outcome_record_member(found) for found in records]))
+        return
+    for place, record in enumerate(records):
+        output.show("\n" if place else "")
+        output.show(record_text(record))
+    if not records:
+        output.show("No outcomes fit.\n")

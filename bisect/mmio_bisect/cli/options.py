@@ -231,18 +231,18 @@ def settings(
     )
 
 
-def opt_levels(words: Iterable[str] | None) -> tuple[OptLevel, ...]:
-    return _members(OptLevel, words, "optimisation level")
+def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
+    return members(OptLevel, typed, "optimisation level")
 
 
-def defect_kinds(words: Iterable[str] | None) -> frozenset[DefectKind] | None:
+def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
     """None: all."""
-    return frozenset(_members(DefectKind, words, "defect kind")) or None
+    return frozenset(members(DefectKind, typed, "defect kind")) or None
 
 
-def targets(words: Iterable[str] | None) -> tuple[Target, ...]:
+def targets(typed: Iterable[str] | None) -> tuple[Target, ...]:
     found = []
-    for word in _split(words):
+    for word in words(typed):
         if word not in TARGETS:
             raise UsageError(f"“{word}” is no target; there are {', '.join(TARGETS)}.")
         found.append(TARGETS[word])
@@ -271,15 +271,17 @@ def size(text: str) -> int:
     return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])
 
 
-def _members(kind: type[Member], words: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
+def members(kind: type[Member], typed: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
+    """Raises `UsageError` for a word that is none of them."""
     allowed = {member.value: member for member in kind}
     found = []
-    for word in _split(words):
+    for word in words(typed):
         if word not in allowed:
             raise UsageError(f"“{word}” is no {noun}; there are {', '.join(allowed)}.")
         found.append(allowed[word])
     return tuple(dict.fromkeys(found))
 
 
-def _split(words: Iterable[str] | None) -> list[str]:
-    return [part.strip() for word in words or () for part in word.split(",") if part.strip()]
+def words(typed: Iterable[str] | None) -> tuple[str, ...]:
+    """What was repeated or given with commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for word in typed or () for part in word.split(",") if part.strip()))

@@ -30,6 +30,7 @@ from mmio_bisect.workflow.ports import (
     Signals,
     ToolchainStore,
 )
+from mmio_bisect.workflow.questions import Archive
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
@@ -89,6 +90,8 @@ class Wiring(Protocol):
 
     def stored_judgements(self) -> AbstractContextManager["StoredJudgements"]:
         """The history as judging again sees it."""
+    def archive(self) -> AbstractContextManager[Archive]:
+        """The same database, to be asked."""
 
     def recipes(self) -> RecipeBook: ...
 
@@ -237,6 +240,11 @@ class RealWiring:
 
         with closing(open_database(self.settings.database or default_database())) as database:
             yield SqlStoredJudgements(database)
+    def archive(self) -> Iterator[Archive]:
+        from mmio_bisect.adapters.history.archive import SqlArchive  # noqa: PLC0415 - as above
+
+        with SqlArchive.open(self.settings.database or default_database()) as archive:
+            yield archive
 
     def recipes(self) -> RecipeBook:
         return self._recipe_folder()

@@ -1,0 +1,68 @@
+"""The `Archive` of the workflow over a database: each question in one consistent view of it."""
+
+from types import TracebackType
+from typing import Self
+
+from mmio_bisect.adapters.history.database import Database, open_database
+from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, totals
+from mmio_bisect.workflow.questions import (
+    CellOrder,
+    CellRow,
+    ChangeOrder,
+    CodeChangeRow,
+    Filters,
+    Matrix,
+    Page,
+    Paged,
+    Statistics,
+    TransitionRow,
+)
+
+
+class SqlArchive:
+    """Close it, or use it in a `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """See `open_database`."""
+        return cls(open_database(url))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def cells(self, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
+        with self._database.reading() as connection:
+            return cells.cells(connection, filters, order, page)
+
+    def matrix(self, filters: Filters, page: Page, *, columns: int, skip: int = 0) -> Paged[Matrix]:
+        with self._database.reading() as connection:
+            return matrix.matrix(connection, filters, page, columns=columns, skip=skip)
+
+    def transitions(self, filters: Filters, order: ChangeOrder, page: Page) -> Paged[TransitionRow]:
+        with self._database.reading() as connection:
+            return changes.transitions(connection, filters, order, page)
+
+    def code_changes(
+        self, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
+    ) -> Paged[CodeChangeRow]:
+        with self._database.reading() as connection:
+            return changes.code_changes(connection, filters, order, page, same_verdict=same_verdict)
+
+    def statistics(self, profile: str) -> Statistics:
+        with self._database.reading() as connection:
+            return totals.statistics(connection, profile, self._database.place.file)
+
+    def sql(self, statement: str, limit: int | None) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
+        with self._database.reading() as connection:
+            return free_sql.run(connection, statement, limit)

@@ -1,0 +1,147 @@
+"""Cells, newest first or along their lines.
+
+CROSS JOIN is how SQLite is told in which order to go through tables; to others it is a join like any.
+
+Newest first there are two ways. Where little is asked for, the standings of the chosen lines and vectors are looked up
+and sorted; where much is, all standings are read from the newest on until the page is full. The tallies tell which.
+"""
+
+from sqlalchemy import Connection
+
+from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors, statement
+from mmio_bisect.workflow.questions import CellOrder, CellRow, Filters, Page, Paged
+
+_MUCH = 0.25
+"""The share of all standings from which on they are read in order of time."""
+
+_ROWS = """
+SELECT s.cell_key, l.recipe, l.language, l.series, s.version, c.family, c.compiler_version, c.llvm_version,
+       l.target, l.opt, o.kind, v.verdict, v.marks, o.seconds, s.recorded
+FROM ({top}) top
+CROSS JOIN standings s CROSS JOIN lines l CROSS JOIN vectors v CROSS JOIN outcomes o CROSS JOIN toolchains c
+WHERE s.line_id = top.line_id AND s.sort_key = top.sort_key AND s.version = top.version
+  AND l.id = s.line_id AND v.id = s.vector_id AND o.cell_key = s.cell_key AND c.digest = o.toolchain_digest
+ORDER BY {order}
+"""
+_LINE_ORDERS = {
+    CellOrder.RECIPE: ("recipe", "language", "target", "opt", "series"),
+    CellOrder.SERIES: ("series", "recipe", "language", "target", "opt"),
+    CellOrder.TARGET: ("target", "recipe", "language", "opt", "series"),
+    CellOrder.OPT: ("opt", "recipe", "language", "target", "series"),
+}
+
+
+def cells(connection: Connection, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
+    lines, vectors = of_lines(filters), of_vectors(filters)
+    if order is not CellOrder.RECORDED:
+        return _along_lines(connection, filters, order, page, lines, vectors)
+    total, share = _extent(connection, lines, vectors)
+    top = _in_time if share >= _MUCH else _looked_up
+    sql, parameters = top(lines, vectors, filters.since, page)
+    ordered = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
+    return _page(connection, _ROWS.format(top=sql, order=ordered), parameters, page, None if filters.since else total)
+
+
+def _extent(connection: Connection, lines: Conditions, vectors: Conditions) -> tuple[int, float]:
+    """How many standings fit but for their time, and which share of all that is."""
+    sql = f"""
+        SELECT coalesce(sum(CASE WHEN {lines} AND {vectors} THEN t.standings ELSE 0 END), 0), sum(t.standings)
+        FROM tallies t CROSS JOIN lines l CROSS JOIN vectors v
+        WHERE l.id = t.line_id AND v.id = t.vector_id
+    """
+    fitting, every = connection.execute(statement(sql), lines.parameters | vectors.parameters).one()
+    return int(fitting), int(fitting) / every if every else 0.0
+
+
+def _looked_up(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
+    """The index on line, vector and time has all that is needed."""
+    recent = "AND s.recorded >= :since" if since else ""
+    order = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
+    sql = f"""
+        SELECT s.line_id, s.sort_key, s.version
+        FROM lines l CROSS JOIN tallies t CROSS JOIN vectors v CROSS JOIN standings s
+        WHERE t.line_id = l.id AND v.id = t.vector_id AND s.line_id = t.line_id AND s.vector_id = t.vector_id
+          AND {lines} AND {vectors} {recent}
+        ORDER BY {order} LIMIT :limit OFFSET :offset
+    """
+    return sql, lines.parameters | vectors.parameters | _paging(page, since)
+
+
+def _in_time(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
+    """The plus signs keep SQLite from looking up every line instead of reading in order."""
+    recent = "s.recorded >= :since" if since else "1 = 1"
+    fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
+    order = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
+    sql = f"""
+        SELECT s.line_id, s.sort_key, s.version
+        FROM standings s
+        WHERE {recent} AND +s.line_id IN (SELECT l.id FROM lines l WHERE {lines}) {fitting}
+        ORDER BY {order} LIMIT :limit OFFSET :offset
+    """
+    return sql, lines.parameters | vectors.parameters | _paging(page, since)
+
+
+def _along_lines(
+    connection: Connection,
+    filters: Filters,
+    order: CellOrder,
+    page: Page,
+    lines: Conditions,
+    vectors: Conditions,
+) -> Paged[CellRow]:
+    """Line after line: the tallies tell which lines the page lies in."""
+    columns = _LINE_ORDERS[order]
+    by_line = _ordered([f"l.{name}" for name in (*columns, "id")], reverse=page.reverse)
+    sql = f"""
+        SELECT l.id, sum(t.standings)
+        FROM lines l CROSS JOIN tallies t CROSS JOIN vectors v
+        WHERE t.line_id = l.id AND v.id = t.vector_id AND {lines} AND {vectors} GROUP BY l.id ORDER BY {by_line}
+    """
+    counted = [
+        (line, int(count)) for line, count in connection.execute(statement(sql), lines.parameters | vectors.parameters)
+    ]
+    total = sum(count for _, count in counted)
+    chosen, skipped = _lines_of_page(counted, page) if filters.since is None else ([line for line, _ in counted], 0)
+    within = Conditions()
+    within.one_of("s.line_id", chosen)
+    if not within:
+        within.add("1 = 0")
+    recent = "AND s.recorded >= :since" if filters.since else ""
+    fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
+    places = _ordered([*(f"l.{name}" for name in (*columns, "id")), "s.sort_key", "s.version"], reverse=page.reverse)
+    top = f"""
+        SELECT s.line_id, s.sort_key, s.version FROM standings s CROSS JOIN lines l
+        WHERE l.id = s.line_id AND {within} {recent} {fitting} ORDER BY {places} LIMIT :limit OFFSET :offset
+    """
+    parameters = within.parameters | vectors.parameters | _paging(page, filters.since)
+    parameters["offset"] = page.offset - skipped
+    return _page(connection, _ROWS.format(top=top, order=places), parameters, page, None if filters.since else total)
+
+
+def _lines_of_page(counted: list[tuple[int, int]], page: Page) -> tuple[list[int], int]:
+    """The lines that the page lies in, and how many standings come before the first of them."""
+    chosen: list[int] = []
+    before = skipped = 0
+    for line, count in counted:
+        if before + count > page.offset and before <= page.offset + page.limit:
+            if not chosen:
+                skipped = before
+            chosen.append(line)
+        before += count
+    return chosen, skipped
+
+
+def _page(
+    connection: Connection, sql: str, parameters: dict[str, object], page: Page, total: int | None
+) -> Paged[CellRow]:
+    rows = list(map(CellRow._make, connection.execute(statement(sql), parameters)))
+    return Paged(rows=tuple(rows[: page.limit]), total=total, more=len(rows) > page.limit)
+
+
+def _paging(page: Page, since: str | None) -> dict[str, object]:
+    """One row more than asked for tells whether there are more."""
+    return {"limit": page.limit + 1, "offset": page.offset} | ({"since": since} if since else {})
+
+
+def _ordered(columns: tuple[str, ...] | list[str], *, reverse: bool) -> str:
+    return ", ".join(f"{column} {'DESC' if reverse else 'ASC'}" for column in columns)

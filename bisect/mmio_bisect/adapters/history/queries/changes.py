@@ -1,0 +1,80 @@
+"""Transitions by mark, and changes of code, as they were found when outcomes were written."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, statement
+from mmio_bisect.domain.answer import Change
+from mmio_bisect.domain.outcome import Verdict
+from mmio_bisect.workflow.questions import ChangeOrder, CodeChangeRow, Filters, Page, Paged, TransitionRow
+
+_EDGE = (
+    """t.last_version, t.first_version, t.last_llvm, t.first_llvm, t.untestable, t.last_cell, t.first_cell, t.noticed"""
+)
+_LINE = "l.recipe, l.language, l.target, l.opt, l.series"
+_PLACE = ("l.recipe", "l.language", "l.target")
+_WHERE = ("t.llvm_key", "l.series", "t.first_sort_key", "l.opt", "l.id")
+_MARK = ("t.function", "t.access", "t.kind", "t.change")
+_BECAME = {Verdict.BAD.value: Change.INTRODUCED.value, Verdict.GOOD.value: Change.FIXED.value}
+
+
+def transitions(connection: Connection, filters: Filters, order: ChangeOrder, page: Page) -> Paged[TransitionRow]:
+    """A verdict that is asked for is the one after the change."""
+    chosen = of_lines(filters)
+    chosen.one_of("t.kind", filters.defects)
+    chosen.one_of("t.function", filters.functions)
+    if filters.verdicts:
+        chosen.one_of("t.change", [_BECAME[verdict] for verdict in filters.verdicts if verdict in _BECAME] or ["none"])
+    columns = f"{_LINE}, t.function, t.access, t.kind, t.change, {_EDGE}"
+    rows, total, more = _page(connection, "transitions", columns, chosen, filters, _order(order, _MARK), page)
+    return Paged(rows=tuple(map(TransitionRow._make, rows)), total=total, more=more)
+
+
+def code_changes(
+    connection: Connection, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
+) -> Paged[CodeChangeRow]:
+    chosen = of_lines(filters)
+    if same_verdict:
+        chosen.add("t.same_verdict")
+    rows, total, more = _page(
+        connection, "code_changes", f"{_LINE}, t.same_verdict, {_EDGE}", chosen, filters, _order(order, ()), page
+    )
+    return Paged(
+        rows=tuple(CodeChangeRow._make((*row[:5], bool(row[5]), *row[6:])) for row in rows), total=total, more=more
+    )
+
+
+def _order(order: ChangeOrder, mark: tuple[str, ...]) -> list[str]:
+    """Columns and their directions; a leading minus is from high to low."""
+    match order:
+        case ChangeOrder.PLACE:
+            return [*_PLACE, *mark, *_WHERE]
+        case ChangeOrder.NOTICED:
+            return ["-t.noticed", *_PLACE, *mark, *_WHERE]
+        case ChangeOrder.LLVM:
+            return ["-t.llvm_key", *_PLACE, *mark, *_WHERE[1:]]
+        case ChangeOrder.SERIES:
+            return ["l.series", "t.first_sort_key", *_PLACE, *mark, "l.opt", "l.id"]
+
+
+def _page(
+    connection: Connection,
+    table: str,
+    columns: str,
+    chosen: Conditions,
+    filters: Filters,
+    order: list[str],
+    page: Page,
+) -> tuple[list[Any], int, bool]:
+    if filters.since:
+        chosen.add("t.noticed >= :since", since=filters.since)
+    joined = f"FROM {table} t CROSS JOIN lines l WHERE l.id = t.line_id AND {chosen}"
+    ordered = ", ".join(
+        f"{column.removeprefix('-')} {'DESC' if column.startswith('-') is not page.reverse else 'ASC'}"
+        for column in order
+    )
+    total = connection.execute(statement(f"SELECT count(*) {joined}"), chosen.parameters).scalar_one()
+    sql = f"SELECT {columns} {joined} ORDER BY {ordered} LIMIT :limit OFFSET :offset"
+    rows = connection.execute(statement(sql), {**chosen.parameters, "limit": page.limit, "offset": page.offset}).all()
+    return list(rows), total, page.offset + len(rows) < total

@@ -1,0 +1,263 @@
+"""`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
+
+from typing import Annotated
+
+import typer
+
+from mmio_bisect.cli import history_options as asked
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.workflow.questions import ChangeOrder
+
+MATRIX_EXAMPLES = """
+Examples:
+
+  mmio-bisect history matrix --series zig --opt 2
+
+  mmio-bisect history matrix --recipe fill_loop --defect writeback-post --csv
+
+Rows are recipes, targets and levels, columns the newest versions of each series.
+"""
+TRANSITION_EXAMPLES = """
+Examples:
+
+  mmio-bisect history transitions
+
+  mmio-bisect history transitions --verdict bad --since 2026-11-01 --sort noticed --json
+
+--verdict bad gives what was introduced, --verdict good what was fixed.
+"""
+SQL_EXAMPLES = """
+Examples:
+
+  mmio-bisect history sql "SELECT recipe, count(*) FROM verdicts GROUP BY recipe"
+
+  mmio-bisect history sql "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
+"""
+
+Sort = Annotated[ChangeOrder, typer.Option("--sort", help="What comes first.", rich_help_panel="In which form")]
+
+
+def matrix(
+    context: typer.Context,
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    verdict: asked.Verdicts = None,
+    defect: asked.Defects = None,
+    function: asked.Functions = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    limit: asked.Limit = 200,
+    page: asked.PageNumber = 1,
+    versions: Annotated[
+        int, typer.Option("--versions", metavar="N", min=1, help="So many versions of each series.")
+    ] = 60,
+    skip: Annotated[
+        int, typer.Option("--skip-versions", metavar="N", min=0, help="Leave so many of the newest out.")
+    ] = 0,
+    reverse: asked.Reverse = False,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
+) -> int:
+    """Show recipes down and versions across, a glyph a verdict."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.history_rows import matrix_member  # noqa: PLC0415
+
+    form = asked.Form(as_json, as_csv)
+    filters = asked.filters_of(
+        recipe=recipe,
+        series=series,
+        target=target,
+        opt=opt,
+        verdict=verdict,
+        defect=defect,
+        function=function,
+        since=since,
+        profile=profile,
+    )
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        found = archive.matrix(filters, asked.page_of(limit, page, reverse=reverse), columns=versions, skip=skip)
+    if form.as_json:
+        blocks = [matrix_member(block) for block in found.rows]
+        output.show_document(document("history matrix", total=found.total, more=found.more, series=blocks))
+    elif form.as_csv:
+        head = ("series", "version", "llvm", "case", "target", "opt", "extra", "verdict", "defects", "cell")
+        asked.show_csv(
+            head,
+            (
+                (
+                    block.series,
+                    *column,
+                    f"{row.recipe}.{row.language}",
+                    row.target,
+                    row.opt,
+                    row.extra,
+                    cell.verdict,
+                    cell.marks,
+                    cell.cell_key,
+                )
+                for block in found.rows
+                for row in block.rows
+                for column, cell in zip(block.columns, row.cells, strict=True)
+                if cell is not None
+            ),
+        )
+    else:
+        from mmio_bisect.report.history_text import matrix_text  # noqa: PLC0415 - as above
+
+        output.show(matrix_text(found, width=output.width()))
+    return 0
+
+
+def transitions(
+    context: typer.Context,
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    verdict: asked.Verdicts = None,
+    defect: asked.Defects = None,
+    function: asked.Functions = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    sort: Sort = ChangeOrder.PLACE,
+    reverse: asked.Reverse = False,
+    limit: asked.Limit = 200,
+    page: asked.PageNumber = 1,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
+) -> int:
+    """Show everything introduced and fixed, by recipe, function, access and defect, with the LLVM versions shared."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.history_rows import transition_member  # noqa: PLC0415
+
+    form = asked.Form(as_json, as_csv)
+    filters = asked.filters_of(
+        recipe=recipe,
+        series=series,
+        target=target,
+        opt=opt,
+        verdict=verdict,
+        defect=defect,
+        function=function,
+        since=since,
+        profile=profile,
+    )
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        found = archive.transitions(filters, sort, asked.page_of(limit, page, reverse=reverse))
+    members = [] if form.as_text else [transition_member(row) for row in found.rows]
+    if form.as_json:
+        output.show_document(document("history transitions", total=found.total, more=found.more, transitions=members))
+    elif form.as_csv:
+        asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
+    else:
+        from mmio_bisect.report.history_text import transitions_text  # noqa: PLC0415 - as above
+
+        output.show(transitions_text(found))
+    return 0
+
+
+def fingerprint(
+    context: typer.Context,
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also where a verdict changed with the code.", rich_help_panel="Which")
+    ] = False,
+    sort: Sort = ChangeOrder.NOTICED,
+    reverse: asked.Reverse = False,
+    limit: asked.Limit = 200,
+    page: asked.PageNumber = 1,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
+) -> int:
+    """Show where the code changed though the verdict did not."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.history_rows import code_change_member  # noqa: PLC0415
+
+    form = asked.Form(as_json, as_csv)
+    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        found = archive.code_changes(filters, sort, asked.page_of(limit, page, reverse=reverse), same_verdict=not every)
+    members = [] if form.as_text else [code_change_member(row) for row in found.rows]
+    if form.as_json:
+        output.show_document(document("history fingerprint", total=found.total, more=found.more, changes=members))
+    elif form.as_csv:
+        asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
+    else:
+        from mmio_bisect.report.history_text import code_changes_text  # noqa: PLC0415 - as above
+
+        output.show(code_changes_text(found))
+    return 0
+
+
+def stats(
+    context: typer.Context,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
+) -> int:
+    """Count what is in the history."""
+    form = asked.Form(as_json, as_csv)
+    judged_as = options.profile(profile).name
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        found = archive.statistics(judged_as)
+    from mmio_bisect.report.history_rows import statistics_members  # noqa: PLC0415 - as above
+
+    if form.as_json:
+        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+
+        output.show_document(document("history stats", profile=judged_as, **statistics_members(found)))
+    elif form.as_csv:
+        asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
+    else:
+        from mmio_bisect.report.history_text import statistics_text  # noqa: PLC0415 - as above
+
+        output.show(statistics_text(found))
+    return 0
+
+
+def sql(
+    context: typer.Context,
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="One statement; it can only read.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="How many rows at most. Default: all.")
+    ] = None,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+    as_csv: asked.AsCsv = False,
+) -> int:
+    """Ask in SQL what nothing else here answers."""
+    form = asked.Form(as_json, as_csv)
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        head, rows = archive.sql(statement, limit)
+    if form.as_json:
+        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+
+        told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
+        output.show_document(document("history sql", columns=list(head), rows=told))
+    elif form.as_csv:
+        asked.show_csv(head, rows)
+    else:
+        from mmio_bisect.report.history_text import rows_text  # noqa: PLC0415 - as above
+
+        output.show(rows_text(head, rows))
+    return 0
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog=MATRIX_EXAMPLES)(matrix)
+    app.command(epilog=TRANSITION_EXAMPLES)(transitions)
+    app.command()(fingerprint)
+    app.command()(stats)
+    app.command(epilog=SQL_EXAMPLES)(sql)
