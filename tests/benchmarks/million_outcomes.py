@@ -83,7 +83,10 @@ def _behaviours(recipe: str, chance: random.Random) -> list[list[tuple[str, str,
 
 
 def _objects_and_judgements(connection: Connection, behaviours: dict[str, list[list[tuple[str, str, str]]]]) -> None:
-    objects, judgements, functions, defects = [], [], [], []
+    objects: list[dict[str, Any]] = []
+    judgements: list[dict[str, Any]] = []
+    functions: list[dict[str, Any]] = []
+    defects: list[dict[str, Any]] = []
     for recipe, steps in behaviours.items():
         for level in LEVELS:
             for step, marks in enumerate(steps):

@@ -42,26 +42,26 @@ class SqlArchive:
         self.close()
 
     def cells(self, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
-        with self._database.reading() as connection:
-            return cells.cells(connection, filters, order, page)
+        with self._database.asking() as ask:
+            return cells.cells(ask, filters, order, page)
 
     def matrix(self, filters: Filters, page: Page, *, columns: int, skip: int = 0) -> Paged[Matrix]:
-        with self._database.reading() as connection:
-            return matrix.matrix(connection, filters, page, columns=columns, skip=skip)
+        with self._database.asking() as ask:
+            return matrix.matrix(ask, filters, page, columns=columns, skip=skip)
 
     def transitions(self, filters: Filters, order: ChangeOrder, page: Page) -> Paged[TransitionRow]:
-        with self._database.reading() as connection:
-            return changes.transitions(connection, filters, order, page)
+        with self._database.asking() as ask:
+            return changes.transitions(ask, filters, order, page)
 
     def code_changes(
         self, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
     ) -> Paged[CodeChangeRow]:
-        with self._database.reading() as connection:
-            return changes.code_changes(connection, filters, order, page, same_verdict=same_verdict)
+        with self._database.asking() as ask:
+            return changes.code_changes(ask, filters, order, page, same_verdict=same_verdict)
 
     def statistics(self, profile: str) -> Statistics:
-        with self._database.reading() as connection:
-            return totals.statistics(connection, profile, self._database.place.file)
+        with self._database.asking() as ask:
+            return totals.statistics(ask, profile, self._database.size(ask))
 
     def sql(self, statement: str, limit: int | None) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
         with self._database.reading() as connection:

@@ -12,13 +12,15 @@ What is promised, for SQLite, which is the default:
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, cast
+from threading import Lock
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
@@ -32,6 +34,12 @@ _WRITES = "mmio_bisect_writes"
 _WRITE_LOCK = 131894
 
 
+class Ask(Protocol):
+    """Runs a statement that reads, `:name` standing for a parameter, and gives its rows."""
+
+    def __call__(self, sql: str, parameters: Mapping[str, Any] | None = None, /) -> Sequence[tuple[Any, ...]]: ...
+
+
 class Database:
     """An open, up-to-date database; usable from several threads."""
 
@@ -39,6 +47,8 @@ class Database:
         self.place = place
         self._readers = engine
         self._writers = engine.execution_options(**{_WRITES: True})
+        self._asking = Lock()
+        self._asked: Connection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -56,6 +66,34 @@ class Database:
             yield connection
 
     @contextmanager
+    def asking(self) -> Iterator[Ask]:
+        """As `reading`, for statements that are text already: for SQLite without anything between it and them.
+
+        One connection is kept for all of them, because fetching one anew costs more than most answers.
+        """
+        if self._readers.dialect.name != "sqlite" or self.place.file is None:
+            with self.reading() as connection:
+                yield partial(_ask, connection)
+            return
+        with translated(self.place), rows_make_sense(self.place), self._asking:
+            if self._asked is None:
+                self._asked = self._readers.connect()
+            driver = cast("sqlite3.Connection", self._asked.connection.driver_connection)
+            driver.execute("BEGIN")
+            try:
+                yield lambda sql, parameters=None: driver.execute(sql, parameters or {}).fetchall()
+            finally:
+                driver.execute("ROLLBACK")
+
+    def size(self, ask: Ask) -> int | None:
+        """In bytes; None where nobody says."""
+        if self.place.file is not None:
+            return self.place.file.stat().st_size
+        if self._readers.dialect.name == "postgresql":
+            return int(ask("SELECT pg_database_size(current_database())")[0][0])
+        return None
+
+    @contextmanager
     def bare(self) -> Iterator[sqlite3.Connection]:
         """SQLite's own connection, outside any transaction: for what cannot be in one."""
         with translated(self.place), self._readers.connect() as connection:
@@ -63,6 +101,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; the last to go folds SQLite's write-ahead log into the file and removes it."""
+        if self._asked is not None:
+            self._asked.close()
         self._readers.dispose()
 
 
@@ -89,6 +129,16 @@ def open_database(url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Database:
         database.close()
         raise
     return database
+
+
+@lru_cache(maxsize=256)
+def _statement(sql: str) -> TextClause:
+    """Kept, so that it is compiled once."""
+    return text(sql)
+
+
+def _ask(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None, /) -> Sequence[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(_statement(sql), dict(parameters or {}))]
 
 
 def _parsed(url: str) -> URL:

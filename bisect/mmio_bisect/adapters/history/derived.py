@@ -72,7 +72,7 @@ standings = Table(
     Column("judgement_id", Integer, ForeignKey("judgements.id")),
     required("recorded", String),
     Index("ix_standings_line_vector", "line_id", "vector_id", "recorded"),
-    Index("ix_standings_recorded", "recorded"),
+    Index("ix_standings_recorded", "recorded", "vector_id"),
     Index("ix_standings_cell_key", "cell_key"),
     sqlite_with_rowid=False,
 )

@@ -2,17 +2,16 @@
 
 CROSS JOIN is how SQLite is told in which order to go through tables; to others it is a join like any.
 
-Newest first there are two ways. Where little is asked for, the standings of the chosen lines and vectors are looked up
-and sorted; where much is, all standings are read from the newest on until the page is full. The tallies tell which.
+Newest first there are two ways. Where little fits, the standings of the chosen lines and vectors are looked up and
+sorted; where much does, all standings are read from the newest on until the page is full. The tallies tell which.
 """
 
-from sqlalchemy import Connection
-
-from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors, statement
+from mmio_bisect.adapters.history.database import Ask
+from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors
 from mmio_bisect.workflow.questions import CellOrder, CellRow, Filters, Page, Paged
 
-_MUCH = 0.25
-"""The share of all standings from which on they are read in order of time."""
+_MUCH = 16_000
+"""So many standings that it is quicker to read a million in order of time, to the first fifty of them, than to sort."""
 
 _ROWS = """
 SELECT s.cell_key, l.recipe, l.language, l.series, s.version, c.family, c.compiler_version, c.llvm_version,
@@ -23,6 +22,7 @@ WHERE s.line_id = top.line_id AND s.sort_key = top.sort_key AND s.version = top.
   AND l.id = s.line_id AND v.id = s.vector_id AND o.cell_key = s.cell_key AND c.digest = o.toolchain_digest
 ORDER BY {order}
 """
+_TIME = ("s.recorded", "s.vector_id", "s.line_id", "s.sort_key", "s.version")
 _LINE_ORDERS = {
     CellOrder.RECIPE: ("recipe", "language", "target", "opt", "series"),
     CellOrder.SERIES: ("series", "recipe", "language", "target", "opt"),
@@ -31,36 +31,41 @@ _LINE_ORDERS = {
 }
 
 
-def cells(connection: Connection, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
+def cells(ask: Ask, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
     lines, vectors = of_lines(filters), of_vectors(filters)
     if order is not CellOrder.RECORDED:
-        return _along_lines(connection, filters, order, page, lines, vectors)
-    total, share = _extent(connection, lines, vectors)
-    top = _in_time if share >= _MUCH else _looked_up
+        return _along_lines(ask, filters, order, page, lines, vectors)
+    total = None
+    if filters.since is None or lines.narrowed or vectors:
+        total = _count(ask, lines, vectors)
+    top = _in_time if total is None or total >= _MUCH else _looked_up
     sql, parameters = top(lines, vectors, filters.since, page)
-    ordered = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
-    return _page(connection, _ROWS.format(top=sql, order=ordered), parameters, page, None if filters.since else total)
+    ordered = _ordered(_TIME, reverse=not page.reverse)
+    return _page(ask, _ROWS.format(top=sql, order=ordered), parameters, page, None if filters.since else total)
 
 
-def _extent(connection: Connection, lines: Conditions, vectors: Conditions) -> tuple[int, float]:
-    """How many standings fit but for their time, and which share of all that is."""
+def _count(ask: Ask, lines: Conditions, vectors: Conditions) -> int:
+    """How many standings fit but for their time."""
     sql = f"""
-        SELECT coalesce(sum(CASE WHEN {lines} AND {vectors} THEN t.standings ELSE 0 END), 0), sum(t.standings)
-        FROM tallies t CROSS JOIN lines l CROSS JOIN vectors v
-        WHERE l.id = t.line_id AND v.id = t.vector_id
+        SELECT coalesce(sum(t.standings), 0) FROM lines l CROSS JOIN tallies t {_joined(vectors)}
+        WHERE t.line_id = l.id AND {lines} AND {vectors}
     """
-    fitting, every = connection.execute(statement(sql), lines.parameters | vectors.parameters).one()
-    return int(fitting), int(fitting) / every if every else 0.0
+    return int(ask(sql, lines.parameters | vectors.parameters)[0][0])
+
+
+def _joined(vectors: Conditions) -> str:
+    """Vectors are looked at only if there is a condition on them."""
+    return "JOIN vectors v ON v.id = t.vector_id" if vectors else ""
 
 
 def _looked_up(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
     """The index on line, vector and time has all that is needed."""
     recent = "AND s.recorded >= :since" if since else ""
-    order = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
+    order = _ordered(_TIME, reverse=not page.reverse)
     sql = f"""
         SELECT s.line_id, s.sort_key, s.version
-        FROM lines l CROSS JOIN tallies t CROSS JOIN vectors v CROSS JOIN standings s
-        WHERE t.line_id = l.id AND v.id = t.vector_id AND s.line_id = t.line_id AND s.vector_id = t.vector_id
+        FROM lines l CROSS JOIN tallies t {_joined(vectors)} CROSS JOIN standings s
+        WHERE t.line_id = l.id AND s.line_id = t.line_id AND s.vector_id = t.vector_id
           AND {lines} AND {vectors} {recent}
         ORDER BY {order} LIMIT :limit OFFSET :offset
     """
@@ -71,7 +76,7 @@ def _in_time(lines: Conditions, vectors: Conditions, since: str | None, page: Pa
     """The plus signs keep SQLite from looking up every line instead of reading in order."""
     recent = "s.recorded >= :since" if since else "1 = 1"
     fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
-    order = _ordered(("s.recorded", "s.line_id", "s.sort_key", "s.version"), reverse=not page.reverse)
+    order = _ordered(_TIME, reverse=not page.reverse)
     sql = f"""
         SELECT s.line_id, s.sort_key, s.version
         FROM standings s
@@ -82,7 +87,7 @@ def _in_time(lines: Conditions, vectors: Conditions, since: str | None, page: Pa
 
 
 def _along_lines(
-    connection: Connection,
+    ask: Ask,
     filters: Filters,
     order: CellOrder,
     page: Page,
@@ -94,18 +99,14 @@ def _along_lines(
     by_line = _ordered([f"l.{name}" for name in (*columns, "id")], reverse=page.reverse)
     sql = f"""
         SELECT l.id, sum(t.standings)
-        FROM lines l CROSS JOIN tallies t CROSS JOIN vectors v
-        WHERE t.line_id = l.id AND v.id = t.vector_id AND {lines} AND {vectors} GROUP BY l.id ORDER BY {by_line}
+        FROM lines l CROSS JOIN tallies t {_joined(vectors)}
+        WHERE t.line_id = l.id AND {lines} AND {vectors} GROUP BY l.id ORDER BY {by_line}
     """
-    counted = [
-        (line, int(count)) for line, count in connection.execute(statement(sql), lines.parameters | vectors.parameters)
-    ]
+    counted = [(line, int(count)) for line, count in ask(sql, lines.parameters | vectors.parameters)]
     total = sum(count for _, count in counted)
     chosen, skipped = _lines_of_page(counted, page) if filters.since is None else ([line for line, _ in counted], 0)
     within = Conditions()
-    within.one_of("s.line_id", chosen)
-    if not within:
-        within.add("1 = 0")
+    within.one_of_numbers("s.line_id", chosen)
     recent = "AND s.recorded >= :since" if filters.since else ""
     fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
     places = _ordered([*(f"l.{name}" for name in (*columns, "id")), "s.sort_key", "s.version"], reverse=page.reverse)
@@ -115,7 +116,7 @@ def _along_lines(
     """
     parameters = within.parameters | vectors.parameters | _paging(page, filters.since)
     parameters["offset"] = page.offset - skipped
-    return _page(connection, _ROWS.format(top=top, order=places), parameters, page, None if filters.since else total)
+    return _page(ask, _ROWS.format(top=top, order=places), parameters, page, None if filters.since else total)
 
 
 def _lines_of_page(counted: list[tuple[int, int]], page: Page) -> tuple[list[int], int]:
@@ -131,10 +132,8 @@ def _lines_of_page(counted: list[tuple[int, int]], page: Page) -> tuple[list[int
     return chosen, skipped
 
 
-def _page(
-    connection: Connection, sql: str, parameters: dict[str, object], page: Page, total: int | None
-) -> Paged[CellRow]:
-    rows = list(map(CellRow._make, connection.execute(statement(sql), parameters)))
+def _page(ask: Ask, sql: str, parameters: dict[str, object], page: Page, total: int | None) -> Paged[CellRow]:
+    rows = list(map(CellRow._make, ask(sql, parameters)))
     return Paged(rows=tuple(rows[: page.limit]), total=total, more=len(rows) > page.limit)
 
 

@@ -1,10 +1,10 @@
 """Transitions by mark, and changes of code, as they were found when outcomes were written."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
-from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, statement
+from mmio_bisect.adapters.history.database import Ask
+from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.workflow.questions import ChangeOrder, CodeChangeRow, Filters, Page, Paged, TransitionRow
@@ -16,10 +16,11 @@ _LINE = "l.recipe, l.language, l.target, l.opt, l.series"
 _PLACE = ("l.recipe", "l.language", "l.target")
 _WHERE = ("t.llvm_key", "l.series", "t.first_sort_key", "l.opt", "l.id")
 _MARK = ("t.function", "t.access", "t.kind", "t.change")
+_JOINED = {True: "FROM lines l CROSS JOIN {table} t", False: "FROM {table} t CROSS JOIN lines l"}
 _BECAME = {Verdict.BAD.value: Change.INTRODUCED.value, Verdict.GOOD.value: Change.FIXED.value}
 
 
-def transitions(connection: Connection, filters: Filters, order: ChangeOrder, page: Page) -> Paged[TransitionRow]:
+def transitions(ask: Ask, filters: Filters, order: ChangeOrder, page: Page) -> Paged[TransitionRow]:
     """A verdict that is asked for is the one after the change."""
     chosen = of_lines(filters)
     chosen.one_of("t.kind", filters.defects)
@@ -27,18 +28,18 @@ def transitions(connection: Connection, filters: Filters, order: ChangeOrder, pa
     if filters.verdicts:
         chosen.one_of("t.change", [_BECAME[verdict] for verdict in filters.verdicts if verdict in _BECAME] or ["none"])
     columns = f"{_LINE}, t.function, t.access, t.kind, t.change, {_EDGE}"
-    rows, total, more = _page(connection, "transitions", columns, chosen, filters, _order(order, _MARK), page)
+    rows, total, more = _page(ask, "transitions", columns, chosen, filters, _order(order, _MARK), page)
     return Paged(rows=tuple(map(TransitionRow._make, rows)), total=total, more=more)
 
 
 def code_changes(
-    connection: Connection, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
+    ask: Ask, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
 ) -> Paged[CodeChangeRow]:
     chosen = of_lines(filters)
     if same_verdict:
         chosen.add("t.same_verdict")
     rows, total, more = _page(
-        connection, "code_changes", f"{_LINE}, t.same_verdict, {_EDGE}", chosen, filters, _order(order, ()), page
+        ask, "code_changes", f"{_LINE}, t.same_verdict, {_EDGE}", chosen, filters, _order(order, ()), page
     )
     return Paged(
         rows=tuple(CodeChangeRow._make((*row[:5], bool(row[5]), *row[6:])) for row in rows), total=total, more=more
@@ -59,22 +60,25 @@ def _order(order: ChangeOrder, mark: tuple[str, ...]) -> list[str]:
 
 
 def _page(
-    connection: Connection,
+    ask: Ask,
     table: str,
     columns: str,
     chosen: Conditions,
     filters: Filters,
     order: list[str],
     page: Page,
-) -> tuple[list[Any], int, bool]:
+) -> tuple[Sequence[tuple[Any, ...]], int, bool]:
     if filters.since:
         chosen.add("t.noticed >= :since", since=filters.since)
-    joined = f"FROM {table} t CROSS JOIN lines l WHERE l.id = t.line_id AND {chosen}"
+    # Lines first, of which the index gives what belongs to them; or in order of time, until the page is full.
+    lines_first = chosen.narrowed or not order[0].startswith("-t.noticed")
+    joined = f"{_JOINED[lines_first].format(table=table)} WHERE l.id = t.line_id AND {chosen}"
     ordered = ", ".join(
         f"{column.removeprefix('-')} {'DESC' if column.startswith('-') is not page.reverse else 'ASC'}"
         for column in order
     )
-    total = connection.execute(statement(f"SELECT count(*) {joined}"), chosen.parameters).scalar_one()
+    every = f"{_JOINED[True].format(table=table)} WHERE l.id = t.line_id AND {chosen}"
+    total = ask(f"SELECT count(*) {every}", chosen.parameters)[0][0]
     sql = f"SELECT {columns} {joined} ORDER BY {ordered} LIMIT :limit OFFSET :offset"
-    rows = connection.execute(statement(sql), {**chosen.parameters, "limit": page.limit, "offset": page.offset}).all()
-    return list(rows), total, page.offset + len(rows) < total
+    rows = ask(sql, {**chosen.parameters, "limit": page.limit, "offset": page.offset})
+    return rows, total, page.offset + len(rows) < total

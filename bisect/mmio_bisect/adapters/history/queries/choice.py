@@ -5,10 +5,7 @@ Whoever asks about a million standings first chooses lines and vectors, and come
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
-
-from sqlalchemy import TextClause, text
 
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.workflow.questions import Filters
@@ -16,17 +13,12 @@ from mmio_bisect.workflow.questions import Filters
 Parameters = dict[str, Any]
 
 
-@lru_cache(maxsize=256)
-def statement(sql: str) -> TextClause:
-    """Kept, so that it is compiled once."""
-    return text(sql)
-
-
 @dataclass(slots=True)
 class Conditions:
-    """Conditions that all must hold, and the values in them."""
+    """Conditions that all must hold, and the values in them. `narrowed`: only some of the lines are asked for."""
 
     parameters: Parameters = field(default_factory=dict)
+    narrowed: bool = False
     _parts: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -46,6 +38,11 @@ class Conditions:
         if numbered:
             self.add(f"{column} IN ({', '.join(f':{key}' for key in numbered)})", **numbered)
 
+    def one_of_numbers(self, column: str, numbers: Iterable[int]) -> None:
+        """Written out, since a database takes only so many parameters; of none, nothing fits."""
+        told = ", ".join(str(int(number)) for number in numbers)
+        self.add(f"{column} IN ({told})" if told else "1 = 0")
+
 
 def of_lines(filters: Filters) -> Conditions:
     """On `l`: always on current texts, of one profile."""
@@ -55,6 +52,7 @@ def of_lines(filters: Filters) -> Conditions:
     chosen.one_of("l.series", filters.series)
     chosen.one_of("l.target", filters.targets)
     chosen.one_of("l.opt", filters.opts)
+    chosen.narrowed = any((filters.recipes, filters.series, filters.targets, filters.opts))
     return chosen
 
 
@@ -66,7 +64,7 @@ def of_vectors(filters: Filters) -> Conditions:
     marks.one_of("m.kind", filters.defects)
     marks.one_of("m.function", filters.functions)
     if marks:
-        chosen.add(f"EXISTS (SELECT 1 FROM marks m WHERE m.vector_id = v.id AND {marks})", **marks.parameters)
+        chosen.add(f"v.id IN (SELECT m.vector_id FROM marks m WHERE {marks})", **marks.parameters)
     return chosen
 
 

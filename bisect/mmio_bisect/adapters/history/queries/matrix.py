@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection
 
-from sqlalchemy import Connection
-
-from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors, statement
+from mmio_bisect.adapters.history.database import Ask
+from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.workflow.questions import Filters, Matrix, MatrixCell, MatrixColumn, MatrixRow, Page, Paged
@@ -14,15 +13,12 @@ _BLINDING = ((DefectKind.MISSING.value, ""), (DefectKind.ESCAPES.value, None))
 """Marks that hide others (kind, access; None: any): without the kinds asked for such a cell is untestable, not good."""
 
 
-def matrix(connection: Connection, filters: Filters, page: Page, *, columns: int, skip: int) -> Paged[Matrix]:
+def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int) -> Paged[Matrix]:
     lines, vectors = of_lines(filters), of_vectors(filters)
     having = f"SELECT 1 FROM tallies t CROSS JOIN vectors v WHERE t.line_id = l.id AND v.id = t.vector_id AND {vectors}"
     fitting = f"AND EXISTS ({having})" if vectors else ""
     parameters = lines.parameters | vectors.parameters
-    total = connection.execute(
-        statement(f"SELECT count(*) FROM lines l WHERE {lines} {fitting}"),
-        parameters,
-    ).scalar_one()
+    total = ask(f"SELECT count(*) FROM lines l WHERE {lines} {fitting}", parameters)[0][0]
     direction = "DESC" if page.reverse else "ASC"
     order = ", ".join(
         f"l.{name} {direction}" for name in ("series", "recipe", "language", "target", "opt", "extra", "id")
@@ -31,31 +27,29 @@ def matrix(connection: Connection, filters: Filters, page: Page, *, columns: int
         SELECT l.id, l.series, l.recipe, l.language, l.target, l.opt, l.extra FROM lines l
         WHERE {lines} {fitting} ORDER BY {order} LIMIT :limit OFFSET :offset
     """
-    found = connection.execute(statement(sql), {**parameters, "limit": page.limit, "offset": page.offset}).all()
+    found = ask(sql, {**parameters, "limit": page.limit, "offset": page.offset})
     by_series = defaultdict(list)
-    for row in found:
-        by_series[row.series].append(row)
+    for line, series, *row in found:
+        by_series[series].append((line, row))
     blocks = []
     for series, rows in by_series.items():
-        shown, oldest, newest, older = _columns(connection, series, columns, skip)
+        shown, oldest, newest, older = _columns(ask, series, columns, skip)
         if not shown:
             continue
-        cells = _cells(connection, [row.id for row in rows], oldest, newest, filters)
+        versions = [column.version for column in shown]
+        cells = _cells(ask, [line for line, _ in rows], oldest, newest, filters)
         blocks.append(
             Matrix(
                 series=series,
                 columns=tuple(shown),
                 older=older,
-                rows=tuple(
-                    MatrixRow._make((*row[2:], tuple(cells[row.id].get(column.version) for column in shown)))
-                    for row in rows
-                ),
+                rows=tuple(MatrixRow._make((*row, tuple(map(cells[line].get, versions)))) for line, row in rows),
             )
         )
     return Paged(rows=tuple(blocks), total=total, more=page.offset + len(found) < total)
 
 
-def _columns(connection: Connection, series: str, columns: int, skip: int) -> tuple[list[MatrixColumn], str, str, int]:
+def _columns(ask: Ask, series: str, columns: int, skip: int) -> tuple[list[MatrixColumn], str, str, int]:
     """The newest points, oldest first; the sort keys of both ends; and how many older ones there are.
 
     A point that became several toolchains has the LLVM of the last.
@@ -66,41 +60,39 @@ def _columns(connection: Connection, series: str, columns: int, skip: int) -> tu
             SELECT DISTINCT sort_key FROM points WHERE series = :series ORDER BY sort_key DESC LIMIT :limit OFFSET :skip
         ) ORDER BY p.sort_key, p.version, p.remembered
     """
-    rows = connection.execute(statement(sql), {"series": series, "limit": columns, "skip": skip}).all()
+    rows = ask(sql, {"series": series, "limit": columns, "skip": skip})
     if not rows:
         return [], "", "", 0
-    llvm = {row.version: row.llvm_version for row in rows}
+    llvm = {version: llvm for _, version, llvm in rows}
+    oldest, newest = rows[0][0], rows[-1][0]
     count = "SELECT count(DISTINCT sort_key) FROM points WHERE series = :series AND sort_key < :oldest"
-    older = connection.execute(statement(count), {"series": series, "oldest": rows[0].sort_key}).scalar_one()
-    return [MatrixColumn(version, llvm[version]) for version in llvm], rows[0].sort_key, rows[-1].sort_key, older
+    older = ask(count, {"series": series, "oldest": oldest})[0][0]
+    return [MatrixColumn(*column) for column in llvm.items()], oldest, newest, older
 
 
-def _cells(
-    connection: Connection, lines: list[int], oldest: str, newest: str, filters: Filters
-) -> defaultdict[int, dict[str, MatrixCell]]:
+def _cells(ask: Ask, lines: list[int], oldest: str, newest: str, filters: Filters) -> dict[int, dict[str, MatrixCell]]:
     within = Conditions()
-    within.one_of("s.line_id", lines)
+    within.one_of_numbers("s.line_id", lines)
     within.add("s.sort_key BETWEEN :oldest AND :newest", oldest=oldest, newest=newest)
     if filters.since:
         within.add("s.recorded >= :since", since=filters.since)
     sql = f"""
         SELECT s.line_id, s.version, s.vector_id, s.cell_key FROM standings s WHERE {within}
     """
-    rows = connection.execute(statement(sql), within.parameters).all()
-    vectors = _vectors(connection, {row.vector_id for row in rows}, frozenset(filters.defects))
-    cells: defaultdict[int, dict[str, MatrixCell]] = defaultdict(dict)
+    rows = ask(sql, within.parameters)
+    vectors = _vectors(ask, {vector for _, _, vector, _ in rows}, frozenset(filters.defects))
+    cells: dict[int, dict[str, MatrixCell]] = {line: {} for line in lines}
+    new = tuple.__new__  # as MatrixCell() does in the end: there may be a hundred thousand
     for line_id, version, vector_id, cell_key in rows:
-        cells[line_id][version] = MatrixCell(*vectors[vector_id], cell_key)
+        cells[line_id][version] = new(MatrixCell, vectors[vector_id] + (cell_key,))
     return cells
 
 
-def _vectors(connection: Connection, ids: Collection[int], kinds: frozenset[str]) -> dict[int, tuple[str, str]]:
+def _vectors(ask: Ask, ids: Collection[int], kinds: frozenset[str]) -> dict[int, tuple[str, str]]:
     chosen = Conditions()
-    chosen.one_of("v.id", sorted(ids))
-    if not ids:
-        return {}
+    chosen.one_of_numbers("v.id", sorted(ids))
     sql = f"SELECT v.id, v.verdict, v.marks FROM vectors v WHERE {chosen}"
-    found = {row.id: (row.verdict, row.marks) for row in connection.execute(statement(sql), chosen.parameters)}
+    found = {number: (verdict, marks) for number, verdict, marks in ask(sql)}
     if not kinds:
         return found
     return {number: (restricted(verdict, marks, kinds), marks) for number, (verdict, marks) in found.items()}

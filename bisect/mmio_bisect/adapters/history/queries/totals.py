@@ -1,10 +1,6 @@
 """How much there is in the history."""
 
-from pathlib import Path
-
-from sqlalchemy import Connection
-
-from mmio_bisect.adapters.history.queries.choice import statement
+from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.workflow.questions import SeriesCount, Statistics
 
 _COUNTED = ("objects", "judgements", "vectors", "transitions", "code_changes", "toolchains", "runs")
@@ -25,31 +21,18 @@ WHERE l.profile = :profile AND l.current GROUP BY l.series, v.verdict
 """
 
 
-def statistics(connection: Connection, profile: str, file: Path | None) -> Statistics:
-    counts = connection.execute(statement(_COUNTS)).one()
-    kinds = connection.execute(statement("SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY kind")).all()
-    points = connection.execute(
-        statement("SELECT series, count(DISTINCT sort_key) FROM points GROUP BY series ORDER BY series")
-    ).all()
-    verdicts = {
-        (row.series, row.verdict): int(row.standings)
-        for row in connection.execute(statement(_SERIES), {"profile": profile})
-    }
+def statistics(ask: Ask, profile: str, size: int | None) -> Statistics:
+    (counts,) = ask(_COUNTS)
+    kinds = ask("SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY kind")
+    points = ask("SELECT series, count(DISTINCT sort_key) FROM points GROUP BY series ORDER BY series")
+    verdicts = {(series, word): int(count) for series, word, count in ask(_SERIES, {"profile": profile})}
     return Statistics(
         outcomes=sum(count for _, count in kinds),
         kinds=tuple((kind, count) for kind, count in kinds),
-        **counts._asdict(),
-        size=_size(connection, file),
+        **dict(zip((*_COUNTED, "recipes", "object_bytes", "first", "last"), counts, strict=True)),
+        size=size,
         series=tuple(
             SeriesCount(series, count, *(verdicts.get((series, word), 0) for word in ("good", "bad", "untestable")))
             for series, count in points
         ),
     )
-
-
-def _size(connection: Connection, file: Path | None) -> int | None:
-    if file is not None:
-        return file.stat().st_size
-    if connection.dialect.name == "postgresql":
-        return int(connection.execute(statement("SELECT pg_database_size(current_database())")).scalar_one())
-    return None

@@ -126,7 +126,7 @@ def _create_standings() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_standings_line_vector", "standings", ["line_id", "vector_id", "recorded"])
-    op.create_index("ix_standings_recorded", "standings", ["recorded"])
+    op.create_index("ix_standings_recorded", "standings", ["recorded", "vector_id"])
     op.create_index("ix_standings_cell_key", "standings", ["cell_key"])
     op.create_table(
         "tallies",
