@@ -228,7 +228,8 @@ QUESTIONS = (
 def measured(archive: SqlArchive, connection: sqlite3.Connection, question: Question) -> tuple[float, float, bool]:
     """Medians of both in seconds, and whether the pages that can be compared at once are the same."""
     ours, hand = [], []
-    answer, rows = None, []
+    answer: Any = None
+    rows: list[list[tuple[Any, ...]]] = []
     for _ in range(ROUNDS):
         answer, seconds = timed(lambda: question.ours(archive))
         ours.append(seconds)

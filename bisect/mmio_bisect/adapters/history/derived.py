@@ -39,6 +39,7 @@ lines = Table(
         name="uq_lines_source_digest",
     ),
     Index("ix_lines_recipe", "recipe", "language"),
+    Index("ix_lines_profile", "profile", "current"),
 )
 
 vectors = Table(

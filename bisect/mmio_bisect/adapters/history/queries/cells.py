@@ -47,15 +47,15 @@ def cells(ask: Ask, filters: Filters, order: CellOrder, page: Page) -> Paged[Cel
 def _count(ask: Ask, lines: Conditions, vectors: Conditions) -> int:
     """How many standings fit but for their time."""
     sql = f"""
-        SELECT coalesce(sum(t.standings), 0) FROM lines l CROSS JOIN tallies t {_joined(vectors)}
-        WHERE t.line_id = l.id AND {lines} AND {vectors}
+        SELECT coalesce(sum(t.standings), 0) FROM lines l CROSS JOIN tallies t
+        WHERE t.line_id = l.id AND {lines} {_of_tallies(vectors)}
     """
     return int(ask(sql, lines.parameters | vectors.parameters)[0][0])
 
 
-def _joined(vectors: Conditions) -> str:
-    """Vectors are looked at only if there is a condition on them."""
-    return "JOIN vectors v ON v.id = t.vector_id" if vectors else ""
+def _of_tallies(vectors: Conditions) -> str:
+    """The plus sign keeps SQLite from looking up every pair of a line and a vector, most of which are not there."""
+    return f"AND +t.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
 
 
 def _looked_up(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
@@ -64,9 +64,9 @@ def _looked_up(lines: Conditions, vectors: Conditions, since: str | None, page: 
     order = _ordered(_TIME, reverse=not page.reverse)
     sql = f"""
         SELECT s.line_id, s.sort_key, s.version
-        FROM lines l CROSS JOIN tallies t {_joined(vectors)} CROSS JOIN standings s
+        FROM lines l CROSS JOIN tallies t CROSS JOIN standings s
         WHERE t.line_id = l.id AND s.line_id = t.line_id AND s.vector_id = t.vector_id
-          AND {lines} AND {vectors} {recent}
+          AND {lines} {_of_tallies(vectors)} {recent}
         ORDER BY {order} LIMIT :limit OFFSET :offset
     """
     return sql, lines.parameters | vectors.parameters | _paging(page, since)
@@ -99,8 +99,8 @@ def _along_lines(
     by_line = _ordered([f"l.{name}" for name in (*columns, "id")], reverse=page.reverse)
     sql = f"""
         SELECT l.id, sum(t.standings)
-        FROM lines l CROSS JOIN tallies t {_joined(vectors)}
-        WHERE t.line_id = l.id AND {lines} AND {vectors} GROUP BY l.id ORDER BY {by_line}
+        FROM lines l CROSS JOIN tallies t
+        WHERE t.line_id = l.id AND {lines} {_of_tallies(vectors)} GROUP BY l.id ORDER BY {by_line}
     """
     counted = [(line, int(count)) for line, count in ask(sql, lines.parameters | vectors.parameters)]
     total = sum(count for _, count in counted)

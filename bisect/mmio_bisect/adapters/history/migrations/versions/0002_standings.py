@@ -87,6 +87,7 @@ def _create_lines() -> None:
         ),
     )  # fmt: skip
     op.create_index("ix_lines_recipe", "lines", ["recipe", "language"])
+    op.create_index("ix_lines_profile", "lines", ["profile", "current"])
     op.create_table(
         "vectors",
         _required("id", sa.Integer()),
