@@ -1,0 +1,43 @@
+"""`mmio-bisect report`: a run as Markdown for an issue tracker."""
+
+from typing import Annotated
+
+import typer
+
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.errors import UnknownRunError
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect report 7 > issue.md
+
+`history list` shows the numbers of runs.
+"""
+
+
+def report(
+    context: typer.Context,
+    run: Annotated[int, typer.Argument(metavar="RUN", min=1, help="A run's number.")],
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Write a finished run as Markdown for the issue tracker of a compiler."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.issue import issue_text  # noqa: PLC0415
+    from mmio_bisect.report.replay import replay  # noqa: PLC0415
+
+    with wiring_of(context, Settings(database=database)).history() as history:
+        record = history.run(run)
+        told = replay(record, history.outcomes(run=run))
+    if told is None:
+        raise UnknownRunError(
+            f"Run {run} did not finish, so there is nothing to report: `history show {run}` resumes it."
+        )
+    text = issue_text(record, told)
+    if as_json:
+        output.show_document(document("report", run=run, markdown=text))
+    else:
+        output.show(text)
+    return 0
