@@ -18,6 +18,7 @@ from mmio_bisect.cli import (
     explain,
     history,
     history_rejudge,
+    history_page,
     history_queries,
     output,
     recipes,
@@ -58,6 +59,7 @@ app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
 app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
 history.app.command(epilog=history_rejudge.EXAMPLES)(history_rejudge.rejudge)
 history_queries.add_to(history.app)
+history_page.add_to(history.app)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
 app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)

@@ -190,6 +190,66 @@ class Statistics:
     series: tuple[SeriesCount, ...]
 
 
+class PointRow(NamedTuple):
+    series: str
+    version: str
+    family: str
+    compiler_version: str
+    llvm: str | None
+
+
+class LineRow(NamedTuple):
+    id: int
+    recipe: str
+    language: str
+    target: str
+    opt: str
+    extra: str
+    series: str
+
+
+class StandingRow(NamedTuple):
+    """`judgement_id` is None for a cell without an object; see `Panorama.reasons`."""
+
+    line_id: int
+    version: str
+    vector_id: int
+    judgement_id: int | None
+    cell_key: str
+
+
+class CodeDefect(NamedTuple):
+    kind: str
+    access: str | None
+    code: str | None
+    position: int | None
+    instruction: str | None
+    why: str
+
+
+class CodeFunction(NamedTuple):
+    """`listing`: code, position, encoding in hexadecimal and text of each instruction."""
+
+    function: str
+    listing: tuple[tuple[str, int, str, str], ...]
+    defects: tuple[CodeDefect, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panorama:
+    """Everything that fits, for a page that shows it all.
+
+    `points` are in their order by series, lines by recipe. `codes` by judgement, `reasons` by cell.
+    """
+
+    points: tuple[PointRow, ...]
+    lines: tuple[LineRow, ...]
+    vectors: dict[int, tuple[str, str]]
+    standings: tuple[StandingRow, ...]
+    codes: dict[int, tuple[CodeFunction, ...]]
+    reasons: dict[str, str]
+
+
 class Archive(Protocol):
     """The history, to be asked; nothing here writes."""
 
@@ -204,6 +264,8 @@ class Archive(Protocol):
         self, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
     ) -> Paged[CodeChangeRow]:
         """With `same_verdict` only those that changed no mark."""
+
+    def panorama(self, filters: Filters) -> Panorama: ...
 
     def statistics(self, profile: str) -> Statistics: ...
 

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from mmio_bisect.adapters.history.database import Database, open_database
-from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, totals
+from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, panorama, totals
 from mmio_bisect.workflow.questions import (
     CellOrder,
     CellRow,
@@ -14,6 +14,7 @@ from mmio_bisect.workflow.questions import (
     Matrix,
     Page,
     Paged,
+    Panorama,
     Statistics,
     TransitionRow,
 )
@@ -58,6 +59,10 @@ class SqlArchive:
     ) -> Paged[CodeChangeRow]:
         with self._database.asking() as ask:
             return changes.code_changes(ask, filters, order, page, same_verdict=same_verdict)
+
+    def panorama(self, filters: Filters) -> Panorama:
+        with self._database.asking() as ask:
+            return panorama.panorama(ask, filters)
 
     def statistics(self, profile: str) -> Statistics:
         with self._database.asking() as ask:

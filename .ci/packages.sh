@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Debian's packages for the tests of the page (Chromium and its driver) and of PostgreSQL: installs what is missing. Needs root.
+set -euo pipefail
+
+missing=()
+command -v chromium >/dev/null || missing+=(chromium)
+command -v chromedriver >/dev/null || missing+=(chromium-driver)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+if ((${#missing[@]})); then
+    apt-get update --quiet
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+fi

@@ -1,0 +1,76 @@
+"""`history report --html FILE`: the history as a page to look at."""
+
+import errno
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmio_bisect import __version__
+from mmio_bisect.cli import history_options as asked
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.errors import DiskFullError, UsageError
+from mmio_bisect.workflow.questions import ChangeOrder, Page
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect history report --html history.html
+
+  mmio-bisect history report --html nightly.html --series rust-nightly --since 2026-11-01
+
+One file, which needs no network and no other file.
+"""
+_ALL = Page(limit=1_000_000)
+
+
+def report(
+    context: typer.Context,
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")],
+    recipe: asked.Recipes = None,
+    series: asked.Series = None,
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    since: asked.Since = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    database: options.Database = None,
+) -> int:
+    """Write a page: answers, timelines, transitions, and the matrix with the code behind every cell."""
+    from mmio_bisect.report.page import page  # noqa: PLC0415 - `--help` needs none
+
+    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    with wiring_of(context, Settings(database=database)).archive() as archive:
+        panorama = archive.panorama(filters)
+        transitions = archive.transitions(filters, ChangeOrder.PLACE, _ALL).rows
+        statistics = archive.statistics(filters.profile)
+    made = f"made by mmio-bisect {__version__} on {datetime.now(UTC):%Y-%m-%d}, profile {filters.profile}"
+    write_aside(html, page(panorama, transitions, statistics, made=made))
+    output.note(f"{html}: {len(panorama.standings)} cells, {html.stat().st_size:,} bytes")
+    return 0
+
+
+def write_aside(path: Path, text: str) -> None:
+    """A half-written file never bears its final name. Raises `UsageError`, `DiskFullError`."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.absolute().parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
+        ) as aside:
+            try:
+                aside.write(text)
+                aside.flush()
+                Path(aside.name).chmod(0o644)
+                Path(aside.name).replace(path)
+            except BaseException:
+                Path(aside.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(f"No space is left to write {path}: free some.") from error
+        raise UsageError(f"{path} cannot be written ({error.strerror}): name another file.") from error
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog=EXAMPLES)(report)
