@@ -151,6 +151,16 @@ class InvalidSeriesFileError(MmioBisectError):
     """A file of series that cannot be read, or says what no schema knows: the message gives file and key."""
 
     exit_code = 34
+class ConflictError(MmioBisectError):
+    """Two histories say different things of the same: the message has both rows."""
+
+    exit_code = 40
+
+
+class InvalidExportError(MmioBisectError):
+    """A file that is no export of a history, or a damaged one."""
+
+    exit_code = 41
 
 
 class CancelledError(MmioBisectError):

@@ -18,7 +18,7 @@ from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports import History
 
 
-@pytest.fixture(params=["memory", "sqlite file", "sqlite memory"])
+@pytest.fixture(params=["memory", "sqlite file", "sqlite memory", "postgresql"])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
     with ExitStack() as stack:
         match request.param:
@@ -28,6 +28,8 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]
                 yield stack.enter_context(SqlHistory.open(f"sqlite:///{tmp_path / 'history.db'}"))
             case "sqlite memory":
                 yield stack.enter_context(SqlHistory.open("sqlite://"))
+            case "postgresql":
+                yield stack.enter_context(SqlHistory.open(request.getfixturevalue("postgresql")()))
 
 
 def begin_run(history: History) -> int:

@@ -20,9 +20,13 @@ def only(**conditions: object) -> Filters:
     return Filters(profile="arm-isv", **conditions)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlArchive]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('history') / 'history.db'}"
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlArchive]:
+    url = (
+        request.getfixturevalue("postgresql")()
+        if request.param == "postgresql"
+        else f"sqlite:///{tmp_path_factory.mktemp('history') / 'history.db'}"
+    )
     with SqlHistory.open(url) as history:
         fill(history)
     with SqlArchive.open(url) as archive:
@@ -198,37 +202,36 @@ class TestSql:
         )
         assert archive.sql("SELECT cell_key FROM outcomes", 3)[1].__len__() == 3
 
-    def test_may_look_at_the_schema(self, archive: SqlArchive) -> None:
-        assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None)[1]
+    def test_may_look_at_the_schema(self, tmp_path: Path) -> None:
+        with SqlArchive.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
+            assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None)[1]
 
     @pytest.mark.parametrize(
         "statement",
-        [
-            "DELETE FROM outcomes",
-            "DROP TABLE outcomes",
-            "UPDATE runs SET series = ''",
-            "CREATE TABLE mine (a)",
-            "ATTACH DATABASE '/tmp/other.db' AS other",
-            "PRAGMA query_only = 0",
-            "PRAGMA journal_mode = DELETE",
-            "VACUUM INTO '/tmp/copy.db'",
-        ],
+        ["DELETE FROM outcomes", "DROP TABLE outcomes", "UPDATE runs SET series = ''", "CREATE TABLE mine (a int)"],
     )
     def test_cannot_change_anything(self, archive: SqlArchive, statement: str) -> None:
-        with pytest.raises(UsageError, match=r"only reads|within a transaction"):
+        with pytest.raises(UsageError, match="only reads"):
             archive.sql(statement, None)
         assert archive.statistics("arm-isv").outcomes == 40
 
     @pytest.mark.parametrize(
+        "statement",
+        ["ATTACH DATABASE '/tmp/other.db' AS other", "PRAGMA query_only = 0", "PRAGMA journal_mode = DELETE", "VACUUM"],
+    )
+    def test_cannot_change_how_sqlite_works(self, tmp_path: Path, statement: str) -> None:
+        with (
+            SqlArchive.open(f"sqlite:///{tmp_path / 'history.db'}") as archive,
+            pytest.raises(UsageError, match=r"only reads|within a transaction"),
+        ):
+            archive.sql(statement, None)
+
+    @pytest.mark.parametrize(
         ("statement", "said"),
-        [
-            ("SELEKT 1", "syntax error"),
-            ("SELECT missing FROM runs", "no such column"),
-            ("SELECT 1; SELECT 2", "one statement"),
-        ],
+        [("SELEKT 1", "syntax error"), ("SELECT missing FROM runs", "missing"), ("SELECT 1; SELECT 2", "")],
     )
     def test_says_what_is_wrong(self, archive: SqlArchive, statement: str, said: str) -> None:
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=said or "statement|multiple"):
             archive.sql(statement, None)
 
 

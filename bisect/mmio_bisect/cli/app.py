@@ -20,6 +20,7 @@ from mmio_bisect.cli import (
     history_rejudge,
     history_page,
     history_queries,
+    history_upkeep,
     output,
     recipes,
     report,
@@ -60,6 +61,7 @@ app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
 history.app.command(epilog=history_rejudge.EXAMPLES)(history_rejudge.rejudge)
 history_queries.add_to(history.app)
 history_page.add_to(history.app)
+history_upkeep.add_to(history.app)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
 app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)

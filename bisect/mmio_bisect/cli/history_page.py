@@ -2,6 +2,7 @@
 
 import errno
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -52,14 +53,14 @@ def report(
     return 0
 
 
-def write_aside(path: Path, text: str) -> None:
+def write_aside(path: Path, text: str | Iterable[str]) -> None:
     """A half-written file never bears its final name. Raises `UsageError`, `DiskFullError`."""
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.absolute().parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
         ) as aside:
             try:
-                aside.write(text)
+                aside.writelines([text] if isinstance(text, str) else text)
                 aside.flush()
                 Path(aside.name).chmod(0o644)
                 Path(aside.name).replace(path)

@@ -31,6 +31,7 @@ from mmio_bisect.workflow.ports import (
     ToolchainStore,
 )
 from mmio_bisect.workflow.questions import Archive
+from mmio_bisect.workflow.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
@@ -92,6 +93,8 @@ class Wiring(Protocol):
         """The history as judging again sees it."""
     def archive(self) -> AbstractContextManager[Archive]:
         """The same database, to be asked."""
+
+    def upkeep(self) -> AbstractContextManager[Upkeep]: ...
 
     def recipes(self) -> RecipeBook: ...
 
@@ -245,6 +248,13 @@ class RealWiring:
 
         with SqlArchive.open(self.settings.database or default_database()) as archive:
             yield archive
+
+    @contextmanager
+    def upkeep(self) -> Iterator[Upkeep]:
+        from mmio_bisect.adapters.history.upkeep import SqlUpkeep  # noqa: PLC0415 - as above
+
+        with SqlUpkeep.open(self.settings.database or default_database()) as upkeep:
+            yield upkeep
 
     def recipes(self) -> RecipeBook:
         return self._recipe_folder()

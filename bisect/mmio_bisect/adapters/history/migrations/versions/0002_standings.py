@@ -25,7 +25,8 @@ def upgrade() -> None:
     _create_changes()
     _create_notes()
     if op.get_bind().dialect.name == "postgresql":
-        op.alter_column("points", "sort_key", type_=_PLAIN, existing_nullable=False)
+        _order_plainly()
+    _create_views()
 
 
 def _required(name: str, kind: TypeEngine[Any]) -> sa.Column[Any]:
@@ -202,3 +203,36 @@ def _create_notes() -> None:
         _key("uid", table="notes"),
     )
     op.create_index("ix_notes_recipe", "notes", ["recipe"])
+
+
+def _order_plainly() -> None:
+    """The view of 0001 stands on the column, so it has to step aside."""
+    connection = op.get_bind()
+    told = connection.execute(sa.text("SELECT pg_get_viewdef('verdicts'::regclass)")).scalar_one()
+    op.execute("DROP VIEW verdicts")
+    op.alter_column("points", "sort_key", type_=_PLAIN, existing_nullable=False)
+    op.execute(f"CREATE VIEW verdicts AS {told}")
+
+
+def _create_views() -> None:
+    """For people with Datasette, sqlite-utils or `history sql`: every cell as it stands, and every transition."""
+    op.execute("""
+        CREATE VIEW cells AS
+        SELECT lines.recipe, lines.language, lines.series, standings.version, toolchains.family,
+            toolchains.compiler_version, toolchains.llvm_version, lines.target, lines.opt, lines.extra, lines.profile,
+            vectors.verdict, vectors.marks AS defects, outcomes.kind AS outcome, standings.recorded, outcomes.seconds,
+            outcomes.object_digest, standings.cell_key, standings.sort_key
+        FROM standings
+        JOIN lines ON lines.id = standings.line_id AND lines.current
+        JOIN vectors ON vectors.id = standings.vector_id
+        JOIN outcomes ON outcomes.cell_key = standings.cell_key
+        JOIN toolchains ON toolchains.digest = outcomes.toolchain_digest
+    """)
+    op.execute("""
+        CREATE VIEW changes AS
+        SELECT lines.recipe, lines.language, lines.target, lines.opt, lines.extra, lines.series, lines.profile,
+            transitions.function, transitions.access, transitions.kind AS defect, transitions.change,
+            transitions.last_version, transitions.first_version, transitions.last_llvm, transitions.first_llvm,
+            transitions.untestable, transitions.noticed, transitions.last_cell, transitions.first_cell
+        FROM transitions JOIN lines ON lines.id = transitions.line_id AND lines.current
+    """)

@@ -1,0 +1,154 @@
+"""The `Upkeep` of the workflow over a database."""
+
+import hashlib
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, select, text
+
+from mmio_bisect.adapters.history import schema, transfer
+from mmio_bisect.adapters.history.database import Database, open_database
+from mmio_bisect.adapters.history.rebuild import rebuild
+from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.errors import UsageError
+from mmio_bisect.workflow.upkeep import Imported, Looked
+
+# What may differ between two makings of the same: numbers that the database gives. Vectors that no line has any more
+# may stay.
+_CONTENTS = {
+    "lines": "SELECT recipe, language, source_digest, target, opt, extra, series, profile, current FROM lines",
+    "standings": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, s.sort_key,
+        s.version, v.digest, s.cell_key, s.judgement_id, s.recorded
+        FROM standings s JOIN lines l ON l.id = s.line_id JOIN vectors v ON v.id = s.vector_id""",
+    "tallies": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, v.digest, t.standings
+        FROM tallies t JOIN lines l ON l.id = t.line_id JOIN vectors v ON v.id = t.vector_id""",
+    "transitions": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, t.function,
+        t.access, t.kind, t.change, t.first_version, t.last_version, t.untestable, t.noticed
+        FROM transitions t JOIN lines l ON l.id = t.line_id""",
+    "code_changes": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, t.first_version,
+        t.last_version, t.untestable, t.same_verdict FROM code_changes t JOIN lines l ON l.id = t.line_id""",
+}
+
+
+class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that is not to be kept
+    """Raised to give up what a check made."""
+
+
+class SqlUpkeep:
+    """Close it, or use it in a `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """See `open_database`."""
+        return cls(open_database(url))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def export(self) -> Iterator[str]:
+        with self._database.reading() as connection:
+            yield from transfer.export(connection)
+
+    def take_in(self, lines: Iterable[str]) -> Imported:
+        with self._database.writing() as connection:
+            return transfer.take_in(connection, lines)
+
+    def backup(self, file: Path) -> None:
+        if self._database.place.file is None:
+            raise UsageError(
+                f"{self._database.place.name} is no file: `history export` takes everything out of any database."
+            )
+        if file.exists():
+            raise UsageError(f"{file} is there already: name a file that is not.")
+        aside = self._copied(file)
+        try:
+            aside.rename(file)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+    def _copied(self, file: Path) -> Path:
+        """SQLite's own way, which copies a consistent state whoever writes meanwhile."""
+        try:
+            with tempfile.NamedTemporaryFile(dir=file.absolute().parent, prefix=f".{file.name}.", delete=False) as made:
+                aside = Path(made.name)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written ({error.strerror}): name another file.") from error
+        try:
+            with self._database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
+                ours.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        return aside
+
+    def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
+        well = True
+        for looked in (*self._looks_of_sqlite(), self._objects(), self._derived(repair=repair)):
+            told(looked)
+            well = well and looked.trouble is None
+        return well
+
+    def _looks_of_sqlite(self) -> Iterator[Looked]:
+        if self._database.place.file is None:
+            return
+        with self._database.bare() as bare:
+            found = [row[0] for row in bare.execute("PRAGMA integrity_check(5)")]
+            yield Looked(what="pages and indices", trouble=None if found == ["ok"] else "; ".join(found))
+            broken = bare.execute("PRAGMA foreign_key_check").fetchmany(5)
+            yield Looked(what="references", trouble=f"rows of {broken} refer to nothing" if broken else None)
+
+    def _objects(self) -> Looked:
+        objects = schema.objects
+        wrong = []
+        with self._database.reading() as connection:
+            rows = connection.execution_options(yield_per=200).execute(select(objects.c.digest, objects.c.data))
+            for digest, data in rows:
+                try:
+                    sound = digest_of(zlib.decompress(data)) == digest
+                except zlib.error:
+                    sound = False
+                if not sound:
+                    wrong.append(digest)
+        return Looked(what="objects and their digests", trouble=f"{', '.join(wrong[:5])} are not" if wrong else None)
+
+    def _derived(self, *, repair: bool) -> Looked:
+        """What is kept against what one makes anew, in a transaction that is given up unless it is to be repaired."""
+        wrong: list[str] = []
+        with suppress(_Undone), self._database.writing() as connection:
+            before = _contents(connection)
+            rebuild(connection)
+            after = _contents(connection)
+            wrong += [name for name in before if before[name] != after[name]]
+            if not repair:
+                raise _Undone
+        if wrong and repair:
+            return Looked(what=f"lines, standings and transitions (made anew: {', '.join(wrong)})", trouble=None)
+        trouble = f"{', '.join(wrong)} do not follow from the rest: `history check --repair`" if wrong else None
+        return Looked(what="lines, standings and transitions", trouble=trouble)
+
+
+def _contents(connection: Connection) -> dict[str, str]:
+    """A digest of each table's rows, whatever their order."""
+    found = {}
+    for name, query in _CONTENTS.items():
+        total = 0
+        for row in connection.execute(text(query)):
+            total ^= int.from_bytes(hashlib.sha256(repr(tuple(row)).encode()).digest()[:16], "big")
+        found[name] = f"{total:x}"
+    return found

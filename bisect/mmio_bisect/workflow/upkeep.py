@@ -1,0 +1,38 @@
+"""Taking a history out and in, copying it, and looking whether it is whole."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """`new` rows by kind; `known` were there already and say the same."""
+
+    new: dict[str, int]
+    known: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """One thing that was looked at; `trouble` is None where it is well."""
+
+    what: str
+    trouble: str | None
+
+
+class Upkeep(Protocol):
+    """One database."""
+
+    def export(self) -> Iterator[str]:
+        """Everything that was measured or said, a line of JSON each; what follows from it is left out."""
+
+    def take_in(self, lines: Iterable[str]) -> Imported:
+        """All of an export or nothing. Raises `InvalidExportError`, and `ConflictError` with both rows."""
+
+    def backup(self, file: Path) -> None:
+        """A copy in a file of its own, while others may write. Raises `UsageError` where the database is no file."""
+
+    def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
+        """Whether all is well; `repair` makes anew what follows from other rows."""

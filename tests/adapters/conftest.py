@@ -1,0 +1,19 @@
+"""What several tests of adapters share."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+from postgres import create, postgres
+
+from mmio_bisect.adapters.history.sql_history import SqlHistory
+
+_names = (f"history_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[], str]]:
+    """Makes empty histories, each time it is called, and gives their URLs: copies of one that was migrated."""
+    with postgres() as url:
+        SqlHistory.open(create(url, "migrated")).close()
+        yield lambda: create(url, next(_names), like="migrated")
