@@ -151,6 +151,8 @@ class InvalidSeriesFileError(MmioBisectError):
     """A file of series that cannot be read, or says what no schema knows: the message gives file and key."""
 
     exit_code = 34
+
+
 class ConflictError(MmioBisectError):
     """Two histories say different things of the same: the message has both rows."""
 

@@ -24,6 +24,7 @@ from mmio_bisect.report.tables import counted
 from mmio_bisect.workflow.ports import RunRecord
 
 _PROGRAMS = {CompilerFamily.CLANG: "clang", CompilerFamily.RUSTC: "rustc", CompilerFamily.GCC: "aarch64-linux-gnu-gcc"}
+_PROGRAMS |= {CompilerFamily.LLC: "llc"}
 
 
 def issue_text(record: RunRecord, told: Replay) -> str:
@@ -172,7 +173,7 @@ def _assembly_flags(probe: Probe) -> list[str]:
         elif word == "-isystem":
             skip = True
         else:
-            flags.append({"-c": "-S", "--emit=obj": "--emit=asm"}.get(word, word))
+            flags.append({"-c": "-S", "--emit=obj": "--emit=asm", "-filetype=obj": "-filetype=asm"}.get(word, word))
     return flags
 
 
