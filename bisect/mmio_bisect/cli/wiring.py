@@ -91,6 +91,7 @@ class Wiring(Protocol):
 
     def stored_judgements(self) -> AbstractContextManager["StoredJudgements"]:
         """The history as judging again sees it."""
+
     def archive(self) -> AbstractContextManager[Archive]:
         """The same database, to be asked."""
 
@@ -243,6 +244,8 @@ class RealWiring:
 
         with closing(open_database(self.settings.database or default_database())) as database:
             yield SqlStoredJudgements(database)
+
+    @contextmanager
     def archive(self) -> Iterator[Archive]:
         from mmio_bisect.adapters.history.archive import SqlArchive  # noqa: PLC0415 - as above
 
