@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from mmio_bisect.classify.profiles import Profile
-from mmio_bisect.domain.outcome import CellRequest, Outcome
+from mmio_bisect.domain.outcome import Cell, CellRequest, Judgement, Outcome
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
 from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError
@@ -54,6 +54,7 @@ class Prober:
     told: Callable[[Probe], None] = _nobody
     ask_again: bool = False
     _spent: Cost = field(default_factory=Cost)
+    _judgements: dict[tuple[str, str], Judgement] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -161,10 +162,22 @@ class Prober:
             request=request,
             cell_key=cell.key,
             outcome=outcome,
-            judgement=judge_once(cell, outcome, self.profile, self.tools.objects, self.tools.history),
+            judgement=self._judgement(cell, outcome),
             from_history=from_history,
             seconds=outcome.seconds,
         )
+
+    def _judgement(self, cell: Cell, outcome: Outcome) -> Judgement:
+        """Many cells of a sweep give the same object: it is looked up once."""
+        tools = self.tools
+        if outcome.object_digest is None:
+            return judge_once(cell, outcome, self.profile, tools.objects, tools.history)
+        key = (outcome.object_digest, cell.request.case.expectation_digest)
+        known = self._judgements.get(key)
+        if known is None:
+            known = judge_once(cell, outcome, self.profile, tools.objects, tools.history)
+            self._judgements[key] = known
+        return known
 
     def _spend(self, *, fetched: int = 0, compiled: int = 0) -> None:
         with self._lock:

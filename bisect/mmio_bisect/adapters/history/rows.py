@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, literal, select
+from sqlalchemy import Connection, Insert, Select, Table, bindparam, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
 
@@ -23,14 +24,28 @@ def insert_if_new(
     write lock from its beginning. Elsewhere another writer may slip in after it: then the constraint decides, and the
     savepoint keeps the transaction. (SQLite has none, because a full disk ends its transaction, savepoints and all.)
     """
-    present = select(literal(1)).select_from(table).where(*(table.c[name] == value for name, value in key.items()))
-    if connection.scalar(present) is not None:
+    present = _present(table, tuple(key))
+    if connection.scalar(present, key) is not None:
         return None
     try:
         with nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested():
-            inserted = connection.execute(insert(table).values({**key, **values}))
+            inserted = connection.execute(_insertion(table), {**key, **values})
     except IntegrityError:
-        if connection.scalar(present) is None:
+        if connection.scalar(present, key) is None:
             raise  # some other constraint: not a row that was there already
         return None
     return tuple(inserted.inserted_primary_key or ())
+
+
+# To build a statement takes longer than SQLite takes to execute it, and every outcome needs half a dozen of these.
+
+
+@cache
+def _present(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    wanted = (table.c[name] == bindparam(name, type_=table.c[name].type) for name in names)
+    return select(literal(1)).select_from(table).where(*wanted)
+
+
+@cache
+def _insertion(table: Table) -> Insert:
+    return insert(table)
