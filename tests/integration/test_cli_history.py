@@ -62,7 +62,7 @@ def test_transitions_tell_the_llvm_versions_on_both_sides(terminal: Terminal) ->
     assert terminal("history", "transitions") == (
         "store_then_step.c aarch64\n"
         "  introduced writeback-post in store_then_step of store32+0\n"
-        "    LLVM 0.12.0 → 0.13.0\n"
+        "    LLVM 0.12.0 → 0.13.0  [confirmed]\n"
         "      zig@0.12.0 → 0.13.0  -O1,-O2\n"
         "2 transitions.\n"
     )
@@ -77,6 +77,36 @@ def test_transitions_tell_the_llvm_versions_on_both_sides(terminal: Terminal) ->
     )
     assert {row["opt"] for row in terminal.csv("history", "transitions")} == {"1", "2"}
     assert terminal("history", "transitions", "--verdict", "good") == "No transitions fit.\n"
+
+
+def test_notes_are_kept_and_shown_with_what_they_are_about(terminal: Terminal) -> None:
+    assert terminal("history", "note") == "No notes yet.\n"
+    about = ("--recipe", "store_then_step", "--defect", "writeback-post", "--author", "me")
+    link = "https://example.org/issues/1"
+    terminal("history", "note", "Told upstream", *about, "--state", "reported", "--link", link)
+    assert link in terminal("history", "note", "--recipe", "store_then_step")
+    assert terminal.json("history", "note")["notes"][0]["state"] == "reported"
+    shown = terminal("history", "transitions")
+    assert f"LLVM 0.12.0 → 0.13.0  [reported {link}]\n" in shown
+    assert "me: Told upstream\n" in shown
+    (row,) = terminal.csv("history", "transitions", "--opt", "2")
+    assert (row["state"], row["links"]) == ("reported", link)
+    assert "no recipe “nothing”" in terminal("history", "note", "x", "--recipe", "nothing", code=2)
+    assert "name it with --recipe" in terminal("history", "note", "x", code=2)
+
+
+def test_a_history_goes_out_and_in_again(terminal: Terminal, tmp_path: Path) -> None:
+    terminal("history", "note", "kept too", "--recipe", "store_then_step")
+    export, other = str(tmp_path / "export.jsonl"), f"sqlite:///{tmp_path / 'other.db'}"
+    terminal("history", "export", "--output", export)
+    assert terminal("history", "export") == Path(export).read_text()
+    assert terminal("history", "import", export, "--database", other).startswith("New: ")
+    assert "Known already: 1" not in terminal("history", "import", export, "--database", other, "--json")
+    assert terminal("history", "transitions", "--database", other) == terminal("history", "transitions")
+    assert terminal("history", "check", "--database", other).count("ok  ") == 4
+    terminal("history", "backup", str(tmp_path / "copy.db"))
+    assert (tmp_path / "copy.db").exists()
+    assert "cannot be read" in terminal("history", "import", str(tmp_path / "nowhere"), code=2)
 
 
 def test_outcomes_are_listed_as_the_filters_say(terminal: Terminal) -> None:

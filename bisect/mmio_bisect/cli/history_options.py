@@ -81,7 +81,7 @@ CELL_HEAD = (
 )
 _EDGE_HEAD = ("last", "first", "last_llvm", "first_llvm", "untestable", "last_cell", "first_cell", "noticed")
 _LINE_HEAD = ("recipe", "case", "target", "opt", "series")
-TRANSITION_HEAD = (*_LINE_HEAD, "function", "access", "defect", "change", *_EDGE_HEAD)
+TRANSITION_HEAD = (*_LINE_HEAD, "function", "access", "defect", "change", *_EDGE_HEAD, "state", "links")
 CODE_CHANGE_HEAD = (*_LINE_HEAD, "same_verdict", *_EDGE_HEAD)
 
 

@@ -47,8 +47,9 @@ def report(
         panorama = archive.panorama(filters)
         transitions = archive.transitions(filters, ChangeOrder.PLACE, _ALL).rows
         statistics = archive.statistics(filters.profile)
+        notes = archive.notes()
     made = f"made by mmio-bisect {__version__} on {datetime.now(UTC):%Y-%m-%d}, profile {filters.profile}"
-    write_aside(html, page(panorama, transitions, statistics, made=made))
+    write_aside(html, page(panorama, transitions, notes, statistics, made=made))
     output.note(f"{html}: {len(panorama.standings)} cells, {html.stat().st_size:,} bytes")
     return 0
 

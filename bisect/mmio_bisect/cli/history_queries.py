@@ -1,13 +1,19 @@
 """`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options, output
 from mmio_bisect.cli.wiring import Settings, wiring_of
-from mmio_bisect.workflow.questions import ChangeOrder
+from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmio_bisect.workflow.life import Life
+    from mmio_bisect.workflow.questions import Archive, TransitionRow
 
 MATRIX_EXAMPLES = """
 Examples:
@@ -149,7 +155,8 @@ def transitions(
     )
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.transitions(filters, sort, asked.page_of(limit, page, reverse=reverse))
-    members = [] if form.as_text else [transition_member(row) for row in found.rows]
+        known = _lives(archive, {row.recipe for row in found.rows}, filters.profile)
+    members = [] if form.as_text else [transition_member(row, known.get(row)) for row in found.rows]
     if form.as_json:
         output.show_document(document("history transitions", total=found.total, more=found.more, transitions=members))
     elif form.as_csv:
@@ -157,8 +164,19 @@ def transitions(
     else:
         from mmio_bisect.report.history_text import transitions_text  # noqa: PLC0415 - as above
 
-        output.show(transitions_text(found))
+        output.show(transitions_text(found, known))
     return 0
+
+
+def _lives(archive: "Archive", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
+    """Of all transitions of these recipes: a regression's life may have moved where nobody asked for it."""
+    from mmio_bisect.workflow.life import lives  # noqa: PLC0415 - as above
+
+    if not recipes:
+        return {}
+    every = Filters(recipes=tuple(sorted(recipes)), profile=profile)
+    rows = archive.transitions(every, ChangeOrder.PLACE, Page(limit=1_000_000)).rows
+    return lives(rows, archive.notes(every.recipes))
 
 
 def fingerprint(

@@ -1,10 +1,12 @@
 """`history export`, `import`, `backup` and `check`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TextIO
+from uuid import uuid4
 
 import typer
 
@@ -12,6 +14,8 @@ from mmio_bisect.cli import options, output
 from mmio_bisect.cli.history_page import write_aside
 from mmio_bisect.cli.wiring import Settings, wiring_of
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
+from mmio_bisect.workflow.life import State
+from mmio_bisect.workflow.questions import NoteRow
 from mmio_bisect.workflow.upkeep import Looked
 
 EXPORT_EXAMPLES = """
@@ -22,6 +26,16 @@ Examples:
   mmio-bisect history export | ssh elsewhere mmio-bisect history import -
 
 A line of JSON a row; the README describes them.
+"""
+
+NOTE_EXAMPLES = """
+Examples:
+
+  mmio-bisect history note --recipe store_then_step --defect writeback-post --state reported --link https://github.com/…
+
+  mmio-bisect history note
+
+States: introduced, confirmed, attributed, reported, fixed, verified. Outcomes move them too; the furthest holds.
 """
 
 
@@ -100,6 +114,72 @@ def check(
     return 0 if well else CorruptDatabaseError.exit_code
 
 
+def note(
+    context: typer.Context,
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say. Without it and --state: list notes.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME", help="Of which recipe.", autocompletion=options.recipe_names),
+    ] = None,
+    series: Annotated[str, typer.Option("--series", metavar="NAME", help="Only in this series.")] = "",
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Only for this target.")] = "",
+    function: Annotated[str, typer.Option("--function", metavar="NAME", help="Only in this function.")] = "",
+    access: Annotated[str, typer.Option("--access", metavar="ITEM", help="Only of this access, as in store32+0.")] = "",
+    defect: Annotated[
+        str, typer.Option("--defect", metavar="KIND", help="Only this defect.", autocompletion=options.topic_names)
+    ] = "",
+    state: Annotated[State | None, typer.Option("--state", help="How far the regression is now, at least.")] = None,
+    link: Annotated[str, typer.Option("--link", metavar="URL", help="Where it was reported, or the like.")] = "",
+    author: Annotated[str | None, typer.Option("--author", metavar="NAME", help="Default: the user's name.")] = None,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Say something of a regression: `history transitions`, reports and pages show it."""
+    wiring = wiring_of(context, Settings(database=database))
+    if text is None and state is None and not link:
+        with wiring.archive() as archive:
+            notes = archive.notes((recipe,) if recipe else ())
+        _show_notes(notes, as_json=as_json)
+        return 0
+    if recipe is None:
+        raise UsageError("A note is about a recipe: name it with --recipe.")
+    if defect:
+        options.defect_kinds([defect])
+    import getpass  # noqa: PLC0415 - for this alone
+
+    said = NoteRow(
+        uid=uuid4().hex,
+        recipe=recipe,
+        series=series,
+        target=target,
+        function=function,
+        access=access,
+        defect=defect,
+        state=state.value if state else "",
+        link=link,
+        text=text or "",
+        author=getpass.getuser() if author is None else author,
+        recorded=datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
+    with wiring.upkeep() as upkeep:
+        upkeep.note(said)
+    _show_notes((said,), as_json=as_json)
+    return 0
+
+
+def _show_notes(notes: Sequence[NoteRow], *, as_json: bool) -> None:
+    if as_json:
+        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+
+        output.show_document(document("history note", notes=[one._asdict() for one in notes]))
+    else:
+        from mmio_bisect.report.history_text import notes_text  # noqa: PLC0415 - as above
+
+        output.show(notes_text(notes))
+
+
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
     if str(file) == "-":
@@ -115,5 +195,6 @@ def _opened(file: Path) -> Iterator[TextIO]:
 def add_to(app: typer.Typer) -> None:
     app.command(epilog=EXPORT_EXAMPLES)(export)
     app.command("import")(import_)
+    app.command(epilog=NOTE_EXAMPLES)(note)
     app.command()(backup)
     app.command()(check)

@@ -28,14 +28,16 @@ def report(
     from mmio_bisect.report.issue import issue_text  # noqa: PLC0415
     from mmio_bisect.report.replay import replay  # noqa: PLC0415
 
-    with wiring_of(context, Settings(database=database)).history() as history:
+    wiring = wiring_of(context, Settings(database=database))
+    with wiring.history() as history:
         record = history.run(run)
         told = replay(record, history.outcomes(run=run))
     if told is None:
         raise UnknownRunError(
             f"Run {run} did not finish, so there is nothing to report: `history show {run}` resumes it."
         )
-    text = issue_text(record, told)
+    with wiring.archive() as archive:
+        text = issue_text(record, told, archive.notes((record.recipe,)))
     if as_json:
         output.show_document(document("report", run=run, markdown=text))
     else:

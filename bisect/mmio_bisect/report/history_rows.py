@@ -1,6 +1,7 @@
 """The rows of answers from the history as members of documents; as values they are columns, in this order."""
 
 from mmio_bisect.report.documents import JSON
+from mmio_bisect.workflow.life import Life
 from mmio_bisect.workflow.questions import CellRow, CodeChangeRow, Matrix, Statistics, TransitionRow
 
 
@@ -23,8 +24,8 @@ def cell_row_member(row: CellRow) -> JSON:
     }
 
 
-def transition_member(row: TransitionRow) -> JSON:
-    """`untestable` counts the points between `last` and `first` that could not be judged."""
+def transition_member(row: TransitionRow, life: Life | None) -> JSON:
+    """`untestable` counts the points between `last` and `first` without a verdict; `state` is the regression's."""
     return {
         "recipe": row.recipe,
         "case": f"{row.recipe}.{row.language}",
@@ -36,6 +37,8 @@ def transition_member(row: TransitionRow) -> JSON:
         "defect": row.kind,
         "change": row.change,
         **_edge(row),
+        "state": life.state.value if life else None,
+        "links": list(life.links) if life else [],
     }
 
 

@@ -1,11 +1,9 @@
 """Answers from the history for people in a terminal."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import groupby, zip_longest
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
 from rich.text import Text
 
 from mmio_bisect.domain.answer import Change
@@ -13,13 +11,21 @@ from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.report.answers import VERDICT_STYLES
 from mmio_bisect.report.sweep_matrix import GLYPHS
 from mmio_bisect.report.tables import columns, counted, moment_text, size_text
-from mmio_bisect.workflow.questions import CellRow, CodeChangeRow, Matrix, MatrixRow, Paged, Statistics, TransitionRow
+from mmio_bisect.workflow.life import Changed, Life, clusters
+from mmio_bisect.workflow.questions import (
+    CellRow,
+    CodeChangeRow,
+    Matrix,
+    MatrixRow,
+    NoteRow,
+    Paged,
+    Statistics,
+    TransitionRow,
+)
 
 _LEGEND = ", ".join(f"{glyph} {verdict}" for verdict, glyph in GLYPHS.items()) + ", blank: not measured"
 _COLUMN = 2
 _SHORT = 12
-
-Changed = TransitionRow | CodeChangeRow
 
 
 def matrix_text(found: Paged[Matrix], *, width: int) -> Text:
@@ -62,7 +68,7 @@ def cells_text(found: Paged[CellRow]) -> str:
     return columns(rows, head=head) + "\n" + _extent(len(rows), found, "outcome")
 
 
-def transitions_text(found: Paged[TransitionRow]) -> Text:
+def transitions_text(found: Paged[TransitionRow], lives: Mapping[TransitionRow, Life]) -> Text:
     """By what changed and how; series that changed with the same LLVM stand together, so do levels."""
     if not found.rows:
         return Text("No transitions fit.\n")
@@ -74,7 +80,7 @@ def transitions_text(found: Paged[TransitionRow]) -> Text:
             style = "red" if change == Change.INTRODUCED else "green"
             text.append(f"  {change:<10} ", style=style)
             text.append(f"{kind} in {function}{f' of {access}' if access else ''}\n")
-            _append_clusters(text, list(rows))
+            _append_clusters(text, list(rows), lives)
     text.append(_extent(len(found.rows), found, "transition"), style="dim")
     return text
 
@@ -85,7 +91,7 @@ def code_changes_text(found: Paged[CodeChangeRow]) -> Text:
     text = Text()
     for (case, target), rows in groupby(found.rows, key=lambda row: (f"{row.recipe}.{row.language}", row.target)):
         text.append(f"{case} {target}\n", style="bold")
-        _append_clusters(text, list(rows))
+        _append_clusters(text, list(rows), {})
     text.append(_extent(len(found.rows), found, "change"), style="dim")
     return text
 
@@ -124,44 +130,29 @@ def _plain(value: object) -> str:
     return f"({len(value)} bytes)" if isinstance(value, bytes) else " ".join(str(value).split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Changes whose steps of LLVM overlap: what they share is after `last`, and at `first` or before."""
-
-    rows: tuple[Changed, ...]
-    last: str | None
-    first: str | None
-
-    @property
-    def name(self) -> str:
-        return "" if self.first is None else f"LLVM {self.last or '?'} → {self.first}"
-
-
-def clusters(rows: Iterable[Changed]) -> list[Cluster]:
-    """Rows of one mark, put together where one change of LLVM explains them; those without LLVM by series."""
-    found: list[Cluster] = []
-    for row in sorted(rows, key=lambda row: (_order(row.first_llvm), row.series)):
-        before = found[-1] if found else None
-        if before and before.first and row.first_llvm and _order(row.last_llvm) < _order(before.first):
-            last = max((before.last, row.last_llvm), key=_order)
-            found[-1] = Cluster(rows=(*before.rows, row), last=last, first=before.first)
-        elif before and before.first is None and row.first_llvm is None:
-            found[-1] = Cluster(rows=(*before.rows, row), last=None, first=None)
-        else:
-            found.append(Cluster(rows=(row,), last=row.last_llvm, first=row.first_llvm))
-    return found
+def notes_text(notes: Sequence[NoteRow]) -> str:
+    if not notes:
+        return "No notes yet.\n"
+    rows = [
+        (
+            moment_text(note.recorded),
+            note.author,
+            " ".join(filter(None, (note.recipe, note.series, note.target, note.function, note.access, note.defect))),
+            note.state,
+            " ".join(filter(None, (note.text, note.link))),
+        )
+        for note in notes
+    ]
+    return columns(rows, head=("when", "who", "about", "state", "note")) + "\n"
 
 
-def _order(version: str | None) -> Version:
-    try:
-        return Version((version or "0").split("+")[0].split("~")[0].split("-")[0])
-    except InvalidVersion:
-        return Version("0")
-
-
-def _append_clusters(text: Text, rows: list[Changed]) -> None:
+def _append_clusters(text: Text, rows: Sequence[Changed], lives: Mapping[TransitionRow, Life]) -> None:
     for cluster in clusters(rows):
-        text.append(f"    {cluster.name}\n" if cluster.name else "", style="cyan")
+        life = next((lives[row] for row in cluster.rows if isinstance(row, TransitionRow) and row in lives), None)
+        text.append(f"    {cluster.name}" if cluster.name else "   ", style="cyan")
+        text.append(f"  [{life}]\n" if life else "\n")
+        for note in life.notes if life else ():
+            text.append(f"      {moment_text(note.recorded)[:10]} {note.author}: {note.text}\n" if note.text else "")
         steps: dict[tuple[str, str, str, int], list[str]] = {}
         for row in cluster.rows:
             place = (row.series, row.last_version, row.first_version, row.untestable)

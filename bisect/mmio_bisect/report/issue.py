@@ -22,13 +22,14 @@ from mmio_bisect.report.filecheck import filecheck_test
 from mmio_bisect.report.replay import Replay
 from mmio_bisect.report.tables import counted
 from mmio_bisect.workflow.ports import RunRecord
+from mmio_bisect.workflow.questions import NoteRow
 
 _PROGRAMS = {CompilerFamily.CLANG: "clang", CompilerFamily.RUSTC: "rustc", CompilerFamily.GCC: "aarch64-linux-gnu-gcc"}
 _PROGRAMS |= {CompilerFamily.LLC: "llc"}
 
 
-def issue_text(record: RunRecord, told: Replay) -> str:
-    """All of it. An answer without two neighbours gives what there is."""
+def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -> str:
+    """All of it, with what people noted of the recipe. An answer without two neighbours gives what there is."""
     telling = next((cell for cell in told.answers if _neighbours(cell)), told.answers[0] if told.answers else None)
     sections = [f"# {_title(record, telling)}", _what(told.answers)]
     if telling is not None:
@@ -37,7 +38,7 @@ def issue_text(record: RunRecord, told: Replay) -> str:
         bad = next((probe for probe in reversed(neighbours) if probe.judgement.verdict is Verdict.BAD), None)
         if bad is not None:
             sections += [_test(telling, bad), _hypervisors(bad)]
-    sections += [_untestable(told.answers), _digests(record, told.answers)]
+    sections += [_untestable(told.answers), _noted(notes), _digests(record, told.answers)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -221,6 +222,15 @@ def _untestable(answers: Sequence[CellAnswer]) -> str:
     }
     told = [f"* {name}: {reason}" for name, reason in found.items()] or ["Nothing that was probed."]
     return "\n".join(["## What was untestable", "", *told])
+
+
+def _noted(notes: Sequence[NoteRow]) -> str:
+    """What was said before, with links."""
+    lines = [
+        "* " + ": ".join(filter(None, (note.recorded[:10], note.state, " ".join(filter(None, (note.text, note.link))))))
+        for note in notes
+    ]
+    return "\n".join(["## Known", "", *lines]) if lines else ""
 
 
 def _digests(record: RunRecord, answers: Sequence[CellAnswer]) -> str:

@@ -7,7 +7,7 @@ thousand outcomes are no burden; each different code is there once, whoever comp
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmio_bisect.report.history_text import Cluster, clusters
 from mmio_bisect.report.page_answers import Answered, answers_of
-from mmio_bisect.workflow.questions import Panorama, Statistics, TransitionRow
+from mmio_bisect.workflow.life import Cluster, Life, clusters, lives
+from mmio_bisect.workflow.questions import NoteRow, Panorama, Statistics, TransitionRow
 
 _PARTS = Path(__file__).parent / "page_parts"
 Thing = TypeVar("Thing")
@@ -36,6 +36,7 @@ class Change:
     kind: str
     change: str
     cluster: Cluster
+    life: Life
 
     @property
     def steps(self) -> list[str]:
@@ -65,7 +66,14 @@ class Timeline:
     states: tuple[str, ...]
 
 
-def page(panorama: Panorama, transitions: Sequence[TransitionRow], statistics: Statistics, *, made: str) -> str:
+def page(
+    panorama: Panorama,
+    transitions: Sequence[TransitionRow],
+    notes: Sequence[NoteRow],
+    statistics: Statistics,
+    *,
+    made: str,
+) -> str:
     """`made` says when, and by which version."""
     environment = Environment(
         loader=FileSystemLoader(_PARTS),
@@ -83,7 +91,7 @@ def page(panorama: Panorama, transitions: Sequence[TransitionRow], statistics: S
         answers=answers,
         majors=majors,
         timelines=timelines,
-        changes=changes_of(transitions),
+        changes=changes_of(transitions, notes),
         statistics=statistics,
         made=made,
         choices=_choices(panorama),
@@ -181,15 +189,30 @@ def _major(version: str | None) -> str:
     return digits if digits.isdigit() else ""
 
 
-def changes_of(transitions: Iterable[TransitionRow]) -> list[Change]:
+def changes_of(transitions: Sequence[TransitionRow], notes: Sequence[NoteRow]) -> list[Change]:
+    known = lives(transitions, notes)
+
     def mark(row: TransitionRow) -> tuple[str, ...]:
         return (f"{row.recipe}.{row.language}", row.target, row.function, row.access, row.kind, row.change)
 
-    return [
-        Change(case=key[0], target=key[1], function=key[2], access=key[3], kind=key[4], change=key[5], cluster=cluster)
-        for key, rows in groupby(sorted(transitions, key=mark), key=mark)
-        for cluster in clusters(rows)
-    ]
+    changes = []
+    for key, rows in groupby(sorted(transitions, key=mark), key=mark):
+        for cluster in clusters(rows):
+            case, target, function, access, kind, change = key
+            life = next(known[row] for row in cluster.rows if isinstance(row, TransitionRow))
+            changes.append(
+                Change(
+                    case=case,
+                    target=target,
+                    function=function,
+                    access=access,
+                    kind=kind,
+                    change=change,
+                    cluster=cluster,
+                    life=life,
+                )
+            )
+    return changes
 
 
 def _choices(panorama: Panorama) -> dict[str, list[str]]:

@@ -190,6 +190,23 @@ class Statistics:
     series: tuple[SeriesCount, ...]
 
 
+class NoteRow(NamedTuple):
+    """What somebody said of a regression; an empty text means any series, target and so on, or no state or link."""
+
+    uid: str
+    recipe: str
+    series: str
+    target: str
+    function: str
+    access: str
+    defect: str
+    state: str
+    link: str
+    text: str
+    author: str
+    recorded: str
+
+
 class PointRow(NamedTuple):
     series: str
     version: str
@@ -264,6 +281,9 @@ class Archive(Protocol):
         self, filters: Filters, order: ChangeOrder, page: Page, *, same_verdict: bool
     ) -> Paged[CodeChangeRow]:
         """With `same_verdict` only those that changed no mark."""
+
+    def notes(self, recipes: tuple[str, ...] = ()) -> tuple[NoteRow, ...]:
+        """Of these recipes, or all; oldest first."""
 
     def panorama(self, filters: Filters) -> Panorama: ...
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mmio_bisect.workflow.questions import NoteRow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
@@ -30,6 +32,9 @@ class Upkeep(Protocol):
 
     def take_in(self, lines: Iterable[str]) -> Imported:
         """All of an export or nothing. Raises `InvalidExportError`, and `ConflictError` with both rows."""
+
+    def note(self, note: NoteRow) -> None:
+        """Keep what somebody said. Raises `UsageError` for a recipe that the history does not know."""
 
     def backup(self, file: Path) -> None:
         """A copy in a file of its own, while others may write. Raises `UsageError` where the database is no file."""

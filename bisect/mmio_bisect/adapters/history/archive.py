@@ -12,6 +12,7 @@ from mmio_bisect.workflow.questions import (
     CodeChangeRow,
     Filters,
     Matrix,
+    NoteRow,
     Page,
     Paged,
     Panorama,
@@ -59,6 +60,10 @@ class SqlArchive:
     ) -> Paged[CodeChangeRow]:
         with self._database.asking() as ask:
             return changes.code_changes(ask, filters, order, page, same_verdict=same_verdict)
+
+    def notes(self, recipes: tuple[str, ...] = ()) -> tuple[NoteRow, ...]:
+        with self._database.asking() as ask:
+            return changes.notes(ask, recipes)
 
     def panorama(self, filters: Filters) -> Panorama:
         with self._database.asking() as ask:

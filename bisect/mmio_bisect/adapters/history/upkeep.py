@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from mmio_bisect.adapters.history import schema, transfer
 from mmio_bisect.adapters.history.database import Database, open_database
 from mmio_bisect.adapters.history.rebuild import rebuild
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import UsageError
+from mmio_bisect.workflow.questions import NoteRow
 from mmio_bisect.workflow.upkeep import Imported, Looked
 
 # What may differ between two makings of the same: numbers that the database gives. Vectors that no line has any more
@@ -66,6 +67,15 @@ class SqlUpkeep:
     def take_in(self, lines: Iterable[str]) -> Imported:
         with self._database.writing() as connection:
             return transfer.take_in(connection, lines)
+
+    def note(self, note: NoteRow) -> None:
+        cases = schema.cases
+        with self._database.writing() as connection:
+            if connection.scalar(select(cases.c.digest).where(cases.c.recipe == note.recipe).limit(1)) is None:
+                raise UsageError(
+                    f"History knows no recipe “{note.recipe}”: `history matrix` shows those that it knows."
+                )
+            connection.execute(insert(schema.notes).values(note._asdict()))
 
     def backup(self, file: Path) -> None:
         if self._database.place.file is None:

@@ -7,7 +7,7 @@ from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.workflow.questions import ChangeOrder, CodeChangeRow, Filters, Page, Paged, TransitionRow
+from mmio_bisect.workflow.questions import ChangeOrder, CodeChangeRow, Filters, NoteRow, Page, Paged, TransitionRow
 
 _EDGE = (
     """t.last_version, t.first_version, t.last_llvm, t.first_llvm, t.untestable, t.last_cell, t.first_cell, t.noticed"""
@@ -44,6 +44,13 @@ def code_changes(
     return Paged(
         rows=tuple(CodeChangeRow._make((*row[:5], bool(row[5]), *row[6:])) for row in rows), total=total, more=more
     )
+
+
+def notes(ask: Ask, recipes: tuple[str, ...]) -> tuple[NoteRow, ...]:
+    chosen = Conditions()
+    chosen.one_of("n.recipe", recipes)
+    sql = f"SELECT {', '.join(NoteRow._fields)} FROM notes n WHERE {chosen} ORDER BY n.recorded, n.uid"
+    return tuple(map(NoteRow._make, ask(sql, chosen.parameters)))
 
 
 def _order(order: ChangeOrder, mark: tuple[str, ...]) -> list[str]:
