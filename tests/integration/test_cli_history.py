@@ -109,6 +109,19 @@ def test_a_history_goes_out_and_in_again(terminal: Terminal, tmp_path: Path) -> 
     assert "cannot be read" in terminal("history", "import", str(tmp_path / "nowhere"), code=2)
 
 
+def test_two_compilers_are_compared(terminal: Terminal) -> None:
+    words = ("history", "diff", "zig@0.12.0", "zig@0.13.0", "--recipe", "store_then_step", "--opt", "2")
+    shown = terminal(*words)
+    assert shown.startswith("aarch64 -O2: they differ\n")
+    assert "zig@0.13.0 accesses: str w9, [x0], #8 (store32+0), str w9, [x8, #4] (store32+4)\n" in shown
+    (pair,) = terminal.json(*words)["pairs"]
+    assert (pair["same_code"], pair["same_defects"]) == (False, False)
+    same = terminal("history", "diff", "zig@0.11.0", "zig@0.12.0", "--recipe", "store_then_step")
+    assert same.count("both do the same, good, with equal code") == 2
+    assert "untestable, zig@0.15.0: " in terminal("history", "diff", "zig", "zig", "--recipe", "store_then_step")
+    assert "has nothing of" in terminal("history", "diff", "zig@9", "zig", "--recipe", "store_then_step", code=14)
+
+
 def test_outcomes_are_listed_as_the_filters_say(terminal: Terminal) -> None:
     listed = terminal("history", "list", "--verdict", "untestable").splitlines()
     assert len(listed) == 4

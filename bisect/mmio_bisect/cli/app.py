@@ -17,6 +17,7 @@ from mmio_bisect.cli import (
     exits,
     explain,
     history,
+    history_diff,
     history_page,
     history_queries,
     history_rejudge,
@@ -60,6 +61,7 @@ app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
 app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
 history.app.command(epilog=history_rejudge.EXAMPLES)(history_rejudge.rejudge)
 history_queries.add_to(history.app)
+history_diff.add_to(history.app)
 history_page.add_to(history.app)
 history_upkeep.add_to(history.app)
 app.command(epilog=report.EXAMPLES)(report.report)

@@ -1,0 +1,113 @@
+"""`history diff A B`: the same recipe on two compilers."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmio_bisect.cli import history_options as asked
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.errors import UnknownVersionError
+from mmio_bisect.workflow.questions import Archive, CellOrder, CellRow, Filters, Page
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.history_diff import Pair, Side
+    from mmio_bisect.workflow.ports import History
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect history diff zig@0.12.1 zig@0.13.0 --recipe store_then_step --opt 2
+
+  mmio-bisect history diff rustc clang --recipe store_then_step
+
+A and B are points, or series: then the newest points with the same LLVM are compared, or the newest of each.
+"""
+_ALL = Page(limit=1_000_000, reverse=True)
+
+
+def diff(
+    context: typer.Context,
+    left: Annotated[str, typer.Argument(metavar="A", help="A point, as in zig@0.12.1, or a series.")],
+    right: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME", help="Which recipe.", autocompletion=options.recipe_names)
+    ],
+    target: asked.Targets = None,
+    opt: asked.Opts = None,
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    database: options.Database = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show a recipe's code on two compilers side by side, and whether both do the same to the device."""
+    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.history_diff import diff_text, pair_member  # noqa: PLC0415
+
+    filters = asked.filters_of(recipe=[recipe], target=target, opt=opt, profile=profile)
+    wiring = wiring_of(context, Settings(database=database))
+    with wiring.archive() as archive:
+        rows = _chosen(_rows(archive, left, filters), _rows(archive, right, filters))
+    with wiring.history() as history:
+        pairs = [_pair(history, *both, profile=filters.profile) for both in rows]
+    if as_json:
+        output.show_document(document("history diff", recipe=recipe, pairs=[pair_member(pair) for pair in pairs]))
+    else:
+        output.show(diff_text(pairs, width=output.width()))
+    return 0
+
+
+def _rows(archive: Archive, text: str, filters: Filters) -> list[CellRow]:
+    """Newest points first. Raises `UnknownVersionError`."""
+    series, _, version = text.partition("@")
+    from dataclasses import replace  # noqa: PLC0415 - for this alone
+
+    found = archive.cells(replace(filters, series=(series,)), CellOrder.SERIES, _ALL).rows
+    exact = [row for row in found if row.version == version]
+    rows = exact or [row for row in found if not version or row.version.startswith(f"{version}.")]
+    if not rows:
+        raise UnknownVersionError(
+            f"History has nothing of {', '.join(filters.recipes)} on {text}: `history matrix --recipe "
+            f"{filters.recipes[0]}` shows what it has."
+        )
+    return rows
+
+
+def _chosen(left: Sequence[CellRow], right: Sequence[CellRow]) -> list[tuple[CellRow, CellRow]]:
+    """For each target and level the newest rows of both with the same LLVM, or else the newest. Raises as `_rows`."""
+    by_cell: defaultdict[tuple[str, str], tuple[list[CellRow], list[CellRow]]] = defaultdict(lambda: ([], []))
+    for place, rows in enumerate((left, right)):
+        for row in rows:
+            by_cell[row.target, row.opt][place].append(row)
+    chosen = []
+    for ours, theirs in (both for _, both in sorted(by_cell.items()) if all(both)):
+        same = ((a, b) for a in ours for b in theirs if _major(a.llvm) is not None and _major(a.llvm) == _major(b.llvm))
+        chosen.append(next(same, (ours[0], theirs[0])))
+    if not chosen:
+        raise UnknownVersionError("No target and level was measured on both: `sweep` fills what is missing.")
+    return chosen
+
+
+def _major(version: str | None) -> str | None:
+    return version.split(".")[0].split("~")[0] if version else None
+
+
+def _pair(history: "History", left: CellRow, right: CellRow, *, profile: str) -> "Pair":
+    from mmio_bisect.report.history_diff import Pair  # noqa: PLC0415 - as above
+
+    sides = (_side(history, left, profile), _side(history, right, profile))
+    return Pair(target=left.target, opt=left.opt, left=sides[0], right=sides[1])
+
+
+def _side(history: "History", row: CellRow, profile: str) -> "Side":
+    from mmio_bisect.report.history_diff import Side  # noqa: PLC0415 - as above
+
+    record = history.outcome(row.cell_key)
+    judged = [found for found in record.judgements if found.profile == profile]
+    latest = max(judged, key=lambda found: found.rules, default=None)
+    return Side(point=f"{row.series}@{row.version}", record=record, judgement=latest)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog=EXAMPLES)(diff)
