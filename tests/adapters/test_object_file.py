@@ -205,7 +205,7 @@ def test_a_name_that_is_not_utf8_is_shown_escaped() -> None:
         (b"\x7fELF", "ELF header cannot be read"),
         (SHAPES[:40], "ELF header cannot be read"),
         (SHAPES[:-1], "section headers would lie beyond the end"),
-        (ElfFile(machine=62).build(), "Advanced Micro Devices X86-64, but only AArch64"),
+        (ElfFile(machine=8).build(), "MIPS R3000, but only AArch64"),
         (ElfFile(machine=0x7777).build(), "machine number 30583, but only AArch64"),
         (ElfFile(elf_class=1).build(), "32-bit (ILP32) AArch64"),
         (ElfFile(byte_order=2).build(), "big-endian AArch64"),

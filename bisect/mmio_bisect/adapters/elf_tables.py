@@ -1,4 +1,4 @@
-"""The tables of an AArch64 ELF file, read by pyelftools under guard.
+"""The tables of an ELF file, read by pyelftools under guard.
 
 Objects come from untrusted compilers and from users. Whatever the bytes are, reading gives values or a
 `MalformedObjectError`, soon: pyelftools reads single structures here, while which ones, where and how many is decided
@@ -19,12 +19,11 @@ from elftools.common.utils import struct_parse
 from elftools.construct import Construct
 from elftools.elf.descriptions import describe_e_machine
 from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_RELOC_TYPE_AARCH64
 
+from mmio_bisect.adapters.elf_machines import MACHINES, ElfMachine
 from mmio_bisect.classify.machine import Relocation
 from mmio_bisect.errors import MalformedObjectError
 
-SECTION_HEADER_SIZE, SYMBOL_SIZE, RELA_SIZE = 64, 24, 24
 SHN_LORESERVE, SHN_XINDEX = 0xFF00, 0xFFFF
 
 _PARSER_ERRORS = (
@@ -33,7 +32,6 @@ _PARSER_ERRORS = (
 )  # fmt: skip
 """What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
 
-_RELOCATION_NAMES = {int(number): str(name) for name, number in ENUM_RELOC_TYPE_AARCH64.items()}
 _CREL = str(0x40000014)  # SHT_CREL, LLVM's compact relocations, has no name in pyelftools
 
 
@@ -42,6 +40,7 @@ class Section:
     """A section header; `name` is an offset into the section name table, `kind` as in `SHT_PROGBITS`."""
 
     kind: str
+    flags: int
     name: int
     address: int
     offset: int
@@ -69,16 +68,33 @@ def damaged(why: str) -> MalformedObjectError:
     return MalformedObjectError(f"The object is damaged: {why}; build it again.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Of the structures of a class of ELF files, in bytes."""
+
+    section_header: int
+    symbol: int
+    rel: int
+    rela: int
+
+
+_SIZES = {
+    32: _Sizes(section_header=40, symbol=16, rel=8, rela=12),
+    64: _Sizes(section_header=64, symbol=24, rel=16, rela=24),
+}
+
+
 class ElfTables:
-    """One file, of a kind that can be judged: 64-bit little-endian AArch64. Every method may raise `damaged`."""
+    """One file of a kind that can be judged: little-endian, of a machine in `MACHINES`. Methods may raise `damaged`."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._stream = BytesIO(data)
         # A few damaged bytes can claim names and functions that overlap a thousandfold; real objects hardly overlap.
-        self._allowance = 4 * len(data) + 4096
+        self._allowance = 6 * len(data) + 4096
         self._strings: dict[tuple[int, int], str] = {}
-        self._elf = self._open()
+        self._elf, self.machine = self._open()
+        self.sizes = _SIZES[self._elf.elfclass]
         self.linked = self._elf["e_type"] != "ET_REL"
         self.sections: Sequence[Section] = self._read_sections()
         self.symbols: Sequence[Symbol] = self._read_symbols()
@@ -96,17 +112,24 @@ class ElfTables:
 
     def relocations(self, section: Section) -> list[tuple[int, Relocation]]:
         """The relocations in a section, if it holds any, each with its offset in the section that it is for."""
-        if section.kind in {"SHT_REL", _CREL}:
+        implicit = section.kind == "SHT_REL"
+        if section.kind == _CREL or (implicit and not self.machine.addend_in_place):
             raise MalformedObjectError(
                 "The object has relocations without explicit addends (REL) or compact ones (CREL), which are not read: "
                 "compile it to have plain RELA ones.",
             )
-        if section.kind != "SHT_RELA":
+        if section.kind not in {"SHT_REL", "SHT_RELA"}:
             return []
-        offsets = self._entries(section, RELA_SIZE, "a relocation table")
+        size = self.sizes.rel if implicit else self.sizes.rela
+        structure = self._elf.structs.Elf_Rel if implicit else self._elf.structs.Elf_Rela
+        offsets = self._entries(section, size, "a relocation table")
         self.spend(section.size)
-        entries = (self._parse(self._elf.structs.Elf_Rela, offset) for offset in offsets)
-        return [(int(entry["r_offset"]), self._relocation(entry)) for entry in entries]
+        patched = self.section(section.info) if implicit else None
+        entries = (self._parse(structure, offset) for offset in offsets)
+        return [(int(entry["r_offset"]), self._relocation(entry, patched)) for entry in entries]
+
+    def name_of(self, section: Section) -> str:
+        return self._string(self.section(self._name_table()), section.name)
 
     def spend(self, size: int) -> None:
         """Count bytes that the result will hold, against what a file of this length can mean."""
@@ -114,7 +137,7 @@ class ElfTables:
         if self._allowance < 0:
             raise damaged("its names, functions or tables overlap more than those of any real object")
 
-    def _open(self) -> ELFFile:
+    def _open(self) -> tuple[ELFFile, ElfMachine]:
         if self._data[:4] != b"\x7fELF":
             raise MalformedObjectError("The file is not an ELF object; give one made with `-c` for an AArch64 target.")
         try:
@@ -122,36 +145,40 @@ class ElfTables:
             machine, kind = elf["e_machine"], elf["e_type"]
         except _PARSER_ERRORS as error:
             raise damaged("its ELF header cannot be read") from error
-        if machine != "EM_AARCH64":
+        known = MACHINES.get(machine)
+        if known is None:
             raise MalformedObjectError(
-                f"The object is for the machine {_machine_name(machine)}, but only AArch64 code can be judged: "
-                "compile it for an AArch64 target.",
+                f"The object is for the machine {_machine_name(machine)}, but only AArch64, Arm, x86 and RISC-V code "
+                "can be judged: compile it for such a target.",
             )
-        if elf.elfclass != 64 or not elf.little_endian:
-            shape = "32-bit (ILP32)" if elf.elfclass != 64 else "big-endian"
+        if elf.elfclass not in known or not elf.little_endian:
+            name, *_ = (one.name for one in known.values())
+            shape = "32-bit (ILP32)" if elf.elfclass not in known else "big-endian"
+            widths = " or ".join(f"{width}-bit" for width in known)
             raise MalformedObjectError(
-                f"The object is {shape} AArch64, but only 64-bit little-endian AArch64 can be judged: "
+                f"The object is {shape} {name}, but only {widths} little-endian {name} can be judged: "
                 "compile it for such a target.",
             )
         if kind not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
             raise MalformedObjectError(
                 f"The ELF file is of type {kind}, neither an object nor an executable: give one made with `-c`.",
             )
-        return elf
+        return elf, known[elf.elfclass]
 
     def _read_sections(self) -> list[Section]:
         try:
             offset, count = int(self._elf["e_shoff"]), int(self._elf.num_sections())
         except _PARSER_ERRORS as error:
             raise damaged("its section headers cannot be read") from error
-        if count and self._elf["e_shentsize"] != SECTION_HEADER_SIZE:
-            raise damaged(f"its section headers are not of {SECTION_HEADER_SIZE} bytes")
-        stop = offset + count * SECTION_HEADER_SIZE
+        if count and self._elf["e_shentsize"] != self.sizes.section_header:
+            raise damaged(f"its section headers are not of {self.sizes.section_header} bytes")
+        stop = offset + count * self.sizes.section_header
         self._within(offset, stop - offset, "its section headers")
-        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, SECTION_HEADER_SIZE))
+        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.sizes.section_header))
         return [
             Section(
                 kind=str(header["sh_type"]),
+                flags=int(header["sh_flags"]),
                 name=int(header["sh_name"]),
                 address=int(header["sh_addr"]),
                 offset=int(header["sh_offset"]),
@@ -170,7 +197,7 @@ class ElfTables:
                 "The object has no symbol table to find functions by: give one that is not stripped."
             )
         names = self.section(table.link)
-        offsets = self._entries(table, SYMBOL_SIZE, "its symbol table")
+        offsets = self._entries(table, self.sizes.symbol, "its symbol table")
         return [self._symbol(self._parse(self._elf.structs.Elf_Sym, offset), names) for offset in offsets]
 
     def _symbol(self, entry: Mapping[str, Any], names: Section) -> Symbol:
@@ -193,18 +220,27 @@ class ElfTables:
         except _PARSER_ERRORS as error:
             raise damaged("its section names cannot be found") from error
 
-    def _relocation(self, entry: Mapping[str, Any]) -> Relocation:
-        number, kind, addend = int(entry["r_info_sym"]), int(entry["r_info_type"]), int(entry["r_addend"])
+    def _relocation(self, entry: Mapping[str, Any], patched: Section | None) -> Relocation:
+        """`patched` is the section whose bytes hold the addend, if the entry does not."""
+        number, kind = int(entry["r_info_sym"]), int(entry["r_info_type"])
         if number >= len(self.symbols):
             raise damaged(f"a relocation refers to symbol {number}, which it does not have")
-        symbol = self.symbols[number]
+        symbol, name = self.symbols[number], self.machine.relocation_name(kind)
+        addend = int(entry["r_addend"]) if patched is None else self._addend(name, patched, int(entry["r_offset"]))
         return Relocation(
-            kind=_RELOCATION_NAMES.get(kind, f"R_AARCH64_{kind}"),
+            kind=name,
             symbol=symbol.name,
             addend=addend,
             section=symbol.section,
             address=None if symbol.section is None else symbol.value + addend,
         )
+
+    def _addend(self, kind: str, section: Section, offset: int) -> int:
+        self._within(section.offset, section.size, "a section")
+        if section.kind == "SHT_NOBITS" or offset + 4 > section.size:
+            raise damaged("a relocation lies outside the section that it is for")
+        place = section.offset + offset
+        return self.machine.addend(kind, self._data[place : place + 4])
 
     def _string(self, table: Section, offset: int) -> str:
         start, stop = table.offset + offset, table.offset + table.size

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mmio_bisect.adapters.elf_tables import RELA_SIZE, SYMBOL_SIZE, ElfTables, damaged
-from mmio_bisect.classify.machine import Architecture, Relocation
+from mmio_bisect.adapters.elf_tables import ElfTables, damaged
+from mmio_bisect.classify.machine import Relocation, Section
 from mmio_bisect.workflow.objects import RawFunction, RawObject
 
 
 def read_object(data: bytes) -> RawObject:
-    """All functions of a 64-bit little-endian AArch64 object or linked image, local ones included.
+    """All functions of a little-endian object or linked image, local ones included, and the sections that are loaded.
 
     Relocations are those of relocatable objects: in a linked image they have been applied. A function without a size
     reaches to the next function or its section's end; labels in it do not end it. Raises `MalformedObjectError`.
@@ -37,12 +37,37 @@ def read_object(data: bytes) -> RawObject:
             known[place] = _cut_out(tables, landmarks[symbol.section], place)
         functions.append(replace(known[place], name=symbol.name))  # an alias is another name for the same bytes
     functions.sort(key=lambda function: (function.section, function.address))
-    return RawObject(architecture=Architecture.AARCH64, functions=tuple(functions))
+    sections = {
+        index: _section(tables, index, marks) for index, marks in landmarks.items() if _is_loaded(tables, index)
+    }
+    return RawObject(architecture=tables.machine.architecture, functions=tuple(functions), sections=sections)
+
+
+_PROGBITS, _WRITE, _ALLOC = "SHT_PROGBITS", 1, 2
+
+
+def _is_loaded(tables: ElfTables, index: int) -> bool:
+    """Whether the section's bytes are in memory when the code runs; tables for unwinding are of no interest."""
+    section = tables.section(index)
+    return section.kind == _PROGBITS and bool(section.flags & _ALLOC) and tables.name_of(section) != ".eh_frame"
+
+
+def _section(tables: ElfTables, index: int, marks: "_Landmarks") -> Section:
+    header = tables.section(index)
+    relocations: dict[int, list[Relocation]] = defaultdict(list)
+    for offset, relocation in marks.relocations:
+        relocations[offset].append(relocation)
+    return Section(
+        index=index,
+        content=tables.content(header, 0, header.size),
+        writable=bool(header.flags & _WRITE),
+        relocations={offset: tuple(found) for offset, found in relocations.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Landmarks:
-    """What lies where in a section that holds functions, in order of the offset.
+    """What lies where in a section that is loaded, in order of the offset.
 
     `mapping` says from where on there is data (`$d`) or code again (`$x`).
     """
@@ -54,6 +79,7 @@ class _Landmarks:
 
 def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
     landmarks: dict[int, _Landmarks] = defaultdict(_Landmarks)
+    landmarks.update((index, _Landmarks()) for index in range(len(tables.sections)) if _is_loaded(tables, index))
     for symbol in tables.symbols:
         if symbol.kind == "STT_FUNC" and symbol.section is not None:
             landmarks[symbol.section].functions.append(symbol.value)
@@ -76,7 +102,7 @@ def _cut_out(tables: ElfTables, marks: _Landmarks, place: tuple[int, int, int]) 
     low = bisect.bisect_left(marks.relocations, start, key=_offset)
     high = bisect.bisect_left(marks.relocations, start + size, key=_offset)
     data_ranges = tuple(_data_ranges(marks.mapping, start, start + size))
-    tables.spend(RELA_SIZE * (high - low) + SYMBOL_SIZE * len(data_ranges))
+    tables.spend(tables.sizes.rela * (high - low) + tables.sizes.symbol * len(data_ranges))
     return RawFunction(
         name="",
         section=section,

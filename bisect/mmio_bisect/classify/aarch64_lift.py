@@ -5,14 +5,18 @@ rest is `Opaque`: the register effects of integer instructions come from the bit
 disassembler.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from mmio_bisect.classify.aarch64 import memory_access
 from mmio_bisect.classify.aarch64_effects import integer_effects
 from mmio_bisect.classify.aarch64_forms import base, general
 from mmio_bisect.classify.bits import Pattern, pattern, signed
-from mmio_bisect.classify.machine import Instruction
+from mmio_bisect.classify.isa import Isa, places_in
+from mmio_bisect.classify.machine import Architecture, FunctionCode, Instruction
 from mmio_bisect.classify.operations import (
+    Bitwise,
     Call,
     CallRegister,
     Choose,
@@ -24,9 +28,13 @@ from mmio_bisect.classify.operations import (
     Return,
     Stop,
     Sum,
+    Symbol,
     Term,
+    Touch,
     Unknown,
 )
+from mmio_bisect.classify.tables import symbol_of
+from mmio_bisect.domain.access import AddressingMode
 
 Fields = dict[str, int]
 
@@ -44,19 +52,43 @@ CALL_CLOBBERED = frozenset(
 """AAPCS64 §6.1.1: x0–x17 and x30; x18 belongs to the platform and is not trusted to survive."""
 
 
-def lift(instruction: Instruction) -> Operation:
+def lift(instruction: Instruction, code: FunctionCode) -> tuple[Operation, ...]:
     """What one instruction does; `Unknown` for words that neither the tables nor the disassembler know."""
     touch = memory_access(instruction.word)
     if touch is not None:
-        return touch
+        return (_placed(touch, instruction, code),)
     for row_pattern, read in _ROWS:
         if row_pattern.matches(instruction.word):
             operation = read(row_pattern.read(instruction.word), instruction)
             if operation is not None:
-                return operation
+                return (_in_section(operation, instruction, code),)
     if not instruction.recognised:
-        return Unknown()
-    return integer_effects(instruction.word) or Opaque(reads=instruction.reads, writes=instruction.writes)
+        return (Unknown(),)
+    return (integer_effects(instruction.word) or Opaque(reads=instruction.reads, writes=instruction.writes),)
+
+
+def _placed(touch: Touch, instruction: Instruction, code: FunctionCode) -> Touch:
+    """What the word alone does not tell: a literal's address, and the low bits of a symbol's address (see _page)."""
+    if touch.transfer.addressing is not AddressingMode.LITERAL:
+        addend = sum(relocation.addend for relocation in instruction.relocations if "LO12" in relocation.kind)
+        return replace(touch, address=replace(touch.address, constant=touch.address.constant + addend))
+    if instruction.relocations:
+        relocation = instruction.relocations[0]
+        address = Sum(symbol=symbol_of(relocation), constant=relocation.addend)
+    else:
+        offset = 4 * signed(instruction.word >> 5 & 0x7FFFF, 19)
+        place = code.address + instruction.position + offset
+        address = Sum(symbol=Symbol(name="literal", section=code.section), constant=place)
+    return replace(touch, address=address, whole=touch.transfer.element_width == 64 and touch.loads[0][0] == "x")
+
+
+def _in_section(operation: Operation, instruction: Instruction, code: FunctionCode) -> Operation:
+    """ADR without a relocation: a place in the code's own section."""
+    if instruction.word & 0x9F000000 != 0x10000000 or instruction.relocations:
+        return operation
+    offset = signed((instruction.word >> 5 & 0x7FFFF) << 2 | instruction.word >> 29 & 3, 21)
+    here = Sum(symbol=Symbol(name="code", section=code.section), constant=code.address + instruction.position + offset)
+    return Compute(target=general(instruction.word & 31), value=here)
 
 
 def _add_immediate(fields: Fields, instruction: Instruction) -> Operation | None:
@@ -64,8 +96,8 @@ def _add_immediate(fields: Fields, instruction: Instruction) -> Operation | None
     if fields["o"]:
         amount = -amount
     if instruction.relocations:
-        # The low bits of a symbol's address: ADRP has already given the whole address, see _page.
-        amount = 0
+        # The low bits of a symbol's address: ADRP has already given the whole address but for the addend, see _page.
+        amount = instruction.relocations[0].addend
     if fields["f"] and fields["d"] == 31:
         return None
     target = general(fields["d"]) if fields["f"] else base(fields["d"])
@@ -123,6 +155,45 @@ def _move_bitmask(fields: Fields, _: Instruction) -> Operation | None:
     return Compute(target=base(fields["d"]), value=Sum(constant=constant), narrow=not fields["x"])
 
 
+_LOGICAL: tuple[Literal["and", "or", "xor"], ...] = ("and", "or", "xor", "and")
+"""By `opc`; ANDS is an AND."""
+
+
+def _logical_immediate(fields: Fields, _: Instruction) -> Operation | None:
+    constant = bitmask_immediate(fields["N"], fields["s"], fields["r"], 64 if fields["x"] else 32)
+    if constant is None or (fields["o"] == 3 and fields["d"] == 31):
+        return None
+    return Bitwise(
+        target=general(fields["d"]) if fields["o"] == 3 else base(fields["d"]),
+        kind=_LOGICAL[fields["o"]],
+        left=Sum(terms=(Term(register=general(fields["n"])),)),
+        right=Sum(constant=constant),
+        narrow=not fields["x"],
+    )
+
+
+def _logical_register(fields: Fields, _: Instruction) -> Operation | None:
+    """Shifted to the left or not, and not inverted."""
+    if fields["v"] or fields["d"] == 31:
+        return None
+    return Bitwise(
+        target=general(fields["d"]),
+        kind=_LOGICAL[fields["o"]],
+        left=Sum(terms=(Term(register=general(fields["n"])),)),
+        right=Sum(terms=(Term(register=general(fields["m"]), factor=1 << fields["i"]),)),
+        narrow=not fields["x"],
+    )
+
+
+def _shift_left(fields: Fields, _: Instruction) -> Operation | None:
+    """UBFM as LSL: imms + 1 = immr."""
+    size = 64 if fields["x"] else 32
+    if fields["s"] + 1 != fields["r"] or fields["d"] == 31:
+        return None
+    value = Sum(terms=(Term(register=general(fields["n"]), factor=1 << (size - fields["r"])),))
+    return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])
+
+
 def bitmask_immediate(n: int, imms: int, immr: int, width: int) -> int | None:
     """The constant of a logical instruction (Arm ARM, `DecodeBitMasks`); None for a reserved encoding."""
     length = (n << 6 | (~imms & 0x3F)).bit_length() - 1
@@ -138,11 +209,19 @@ def bitmask_immediate(n: int, imms: int, immr: int, width: int) -> int | None:
 
 
 def _page(fields: Fields, instruction: Instruction) -> Operation | None:
-    """ADR and ADRP: with a relocation the address of a symbol, as a whole (the ADD that follows adds nothing)."""
+    """ADR and ADRP: with a relocation the address of a symbol, as a whole.
+
+    Of ADRP without the addend, which the ADD or access that uses it has too.
+    """
     if not instruction.relocations:
-        return None
+        return Compute(target=general(fields["d"]), value=Sum()) if not fields["p"] else None
     relocation = instruction.relocations[0]
-    value = Sum(constant=relocation.addend, symbol=relocation.symbol)
+    if "TLS" in relocation.kind:
+        return None
+    value = Sum(
+        constant=0 if fields["p"] else relocation.addend,
+        symbol=symbol_of(relocation, slot="GOT" in relocation.kind),
+    )
     return Compute(target=general(fields["d"]), value=value)
 
 
@@ -175,7 +254,10 @@ _TABLE: tuple[tuple[str, Callable[[Fields, Instruction], Operation | None]], ...
     ("x 01 01010 00 0 mmmmm 000000 11111 ddddd", _move),
     ("x oo 100101 hh iiiiiiiiiiiiiiii ddddd", _move_wide),
     ("x 01 100100 N rrrrrr ssssss 11111 ddddd", _move_bitmask),
-    (". .. 10000 ................... ddddd", _page),
+    ("x oo 100100 N rrrrrr ssssss nnnnn ddddd", _logical_immediate),
+    ("x oo 01010 00 v mmmmm iiiiii nnnnn ddddd", _logical_register),
+    ("x 10 100110 . rrrrrr ssssss nnnnn ddddd", _shift_left),
+    ("p .. 10000 ................... ddddd", _page),
     ("1 00 11010100 mmmmm .... 00 nnnnn ddddd", _select),
     ("0 00101 iiiiiiiiiiiiiiiiiiiiiiiiii", _branch(26, conditional=False)),
     ("1 00101 iiiiiiiiiiiiiiiiiiiiiiiiii", _call),
@@ -195,23 +277,16 @@ _ROWS: Sequence[tuple[Pattern, Callable[[Fields, Instruction], Operation | None]
 )
 
 
-def argument_registers(sizes: Iterable[tuple[int, bool]]) -> tuple[tuple[str | int, ...], ...]:
-    """Where arguments are passed, each given as its number of integer registers and whether it wants an even first one.
+argument_registers = places_in(ARGUMENT_REGISTERS, word=8)
+"""AAPCS64 §6.8.2, stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack)."""
 
-    A number in the result is a byte offset from the stack pointer at entry. AAPCS64 §6.8.2, stage C: rules C.8 (even
-    register), C.9 (registers), C.11 (none left), C.14 (stack).
-    """
-    places: list[tuple[str | int, ...]] = []
-    register = stack = 0
-    for count, even in sizes:
-        if even and register % 2:
-            register += 1
-        if register + count <= len(ARGUMENT_REGISTERS):
-            places.append(ARGUMENT_REGISTERS[register : register + count])
-            register += count
-            continue
-        register = len(ARGUMENT_REGISTERS)
-        stack += -stack % 16 if even else 0
-        places.append(tuple(stack + 8 * index for index in range(count)))
-        stack += 8 * count
-    return tuple(places)
+AARCH64 = Isa(
+    architecture=Architecture.AARCH64,
+    pointer_bytes=8,
+    stack_pointer=STACK_POINTER,
+    result="x0",
+    handed_over=(*ARGUMENT_REGISTERS, "x8"),
+    call_clobbered=CALL_CLOBBERED,
+    place_arguments=argument_registers,
+    lift=lift,
+)

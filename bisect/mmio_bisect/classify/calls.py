@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from mmio_bisect.classify.isa import Isa
+from mmio_bisect.classify.memory import place_of
 from mmio_bisect.classify.state import State
-from mmio_bisect.classify.values import Linear, Value
+from mmio_bisect.classify.values import ANYTHING, Linear, Value
 from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
@@ -18,33 +20,33 @@ _LOAD, _STORE = (Direction.LOAD,), (Direction.STORE,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routine:
-    """Which argument registers are addresses, and what happens there; `size` holds the number of bytes."""
+    """Which arguments, counted from 0, are addresses, and what happens there; `size` is the number of bytes."""
 
     pattern: re.Pattern[str]
-    addresses: tuple[tuple[str, tuple[Direction, ...]], ...]
-    size: str | None
+    addresses: tuple[tuple[int, tuple[Direction, ...]], ...]
+    size: int | None
     returns_first: bool = False
 
 
 _ROUTINES = (
     Routine(
         pattern=re.compile(r"^(__aeabi_)?(memcpy|memmove|__memcpy_chk|__memmove_chk)$"),
-        addresses=(("x0", _STORE), ("x1", _LOAD)),
-        size="x2",
+        addresses=((0, _STORE), (1, _LOAD)),
+        size=2,
         returns_first=True,
     ),
-    Routine(pattern=re.compile(r"^memset$"), addresses=(("x0", _STORE),), size="x2", returns_first=True),
-    Routine(pattern=re.compile(r"^bzero$"), addresses=(("x0", _STORE),), size="x1"),
-    Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=(("x0", _LOAD), ("x1", _LOAD)), size="x2"),
+    Routine(pattern=re.compile(r"^memset$"), addresses=((0, _STORE),), size=2, returns_first=True),
+    Routine(pattern=re.compile(r"^bzero$"), addresses=((0, _STORE),), size=1),
+    Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=((0, _LOAD), (1, _LOAD)), size=2),
     Routine(
         # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
         pattern=re.compile(r"^__aarch64_cas\d"),
-        addresses=(("x2", (Direction.LOAD, Direction.STORE)),),
+        addresses=((2, (Direction.LOAD, Direction.STORE)),),
         size=None,
     ),
     Routine(
         pattern=re.compile(r"^__aarch64_(swp|ld)"),
-        addresses=(("x1", (Direction.LOAD, Direction.STORE)),),
+        addresses=((1, (Direction.LOAD, Direction.STORE)),),
         size=None,
     ),
 )
@@ -54,32 +56,45 @@ _ROUTINES = (
 class LibraryAccess:
     """What a call does to memory: each address with its transfer.
 
-    `size` is the number of bytes, None if not known. With `copies` the second address's bytes go to the first.
+    `size` is the number of bytes, `result` what is returned, None if not known. With `copies` the second address's
+    bytes go to the first.
     """
 
     accesses: tuple[tuple[Transfer, Value], ...]
-    returns_first: bool
+    result: Value | None
     size: int | None
     copies: bool
 
 
-def library_access(symbol: str, state: State) -> LibraryAccess | None:
-    """What a call of `symbol` does in `state`; None if the routine is not known."""
+def library_access(symbol: str, state: State, isa: Isa) -> LibraryAccess | None:
+    """What a call of `symbol` does if `state` holds at its entry; None if the routine is not known."""
     for routine in _ROUTINES:
         if routine.pattern.search(symbol):
-            size = state.get(routine.size) if routine.size else None
+            arguments = _arguments(state, isa)
+            size = None if routine.size is None else arguments[routine.size]
             width = size.constant * 8 if isinstance(size, Linear) and not size.terms and size.constant else None
             accesses = tuple(
-                (_transfer(symbol, directions, width), state.get(register))
-                for register, directions in routine.addresses
+                (_transfer(symbol, directions, width), arguments[number]) for number, directions in routine.addresses
             )
             return LibraryAccess(
                 accesses=accesses,
-                returns_first=routine.returns_first,
+                result=arguments[0] if routine.returns_first else None,
                 size=width // 8 if width else None,
                 copies=[directions for _, directions in routine.addresses] == [_STORE, _LOAD],
             )
     return None
+
+
+def _arguments(state: State, isa: Isa) -> list[Value]:
+    """The first three, each a pointer or a number of a pointer's size."""
+    found = []
+    for (where,) in isa.place_arguments([(1, False)] * 3):
+        if isinstance(where, str):
+            found.append(state.get(where))
+        else:
+            place = place_of(state.get(isa.stack_pointer), where)
+            found.append(ANYTHING if place is None else state.memory.get(place))
+    return found
 
 
 def _transfer(symbol: str, directions: tuple[Direction, ...], width: int | None) -> Transfer:

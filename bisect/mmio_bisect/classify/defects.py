@@ -129,6 +129,24 @@ PAGES: dict[DefectKind, DefectPage] = {
             source=_EXPECTATION,
         ),
         DefectPage(
+            kind=DefectKind.READ_MODIFY_WRITE,
+            title="one instruction reads memory, changes the value and writes it back",
+            text=(
+                "`orl $1, (%rdi)` folds a volatile load and a volatile store into one instruction. The device sees "
+                "both, but few hypervisors decode more than plain moves: in a confidential guest it is the end."
+            ),
+            source="arch/x86/lib/insn-eval.c (Linux), insn_decode_mmio; see the profiles",
+        ),
+        DefectPage(
+            kind=DefectKind.FOLDED,
+            title="the access is part of an instruction that computes",
+            text=(
+                "`addl (%rdi), %eax` or `cmpl $0, (%rdi)` uses what it loads at once. A hypervisor that decodes moves "
+                "alone cannot carry it out."
+            ),
+            source="arch/x86/lib/insn-eval.c (Linux), insn_decode_mmio; see the profiles",
+        ),
+        DefectPage(
             kind=DefectKind.TORN,
             title="one access became several narrower ones",
             text="The device sees several transactions where the source asked for one.",

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from mmio_bisect.classify.aarch64_lift import STACK_POINTER, argument_registers
+from mmio_bisect.classify.isas import ISAS
+from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.classify.memory import Memory
 from mmio_bisect.classify.state import State
+from mmio_bisect.classify.tables import ImageData
 from mmio_bisect.classify.values import CONSTANT_WINDOW, Algebra, Linear, Origin, pointer_to
 from mmio_bisect.domain.recipe import Argument, ArgumentKind, ConstantWindow
 
 
-def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None) -> State:
-    """Arguments where AAPCS64 passes them; a holder's field in the memory that it points to."""
-    state = State(Algebra(window))
+def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None, image: CodeImage) -> State:
+    """Arguments where the architecture's C convention passes them; a holder's field in the memory that it points to."""
+    isa = ISAS[image.architecture]
+    memory = Memory(isa.pointer_bytes, ImageData(image, isa.pointer_bytes))
+    state = State(Algebra(window, 8 * isa.pointer_bytes), isa.stack_pointer, memory=memory)
     stack = Origin("stack")
-    state.set(STACK_POINTER, pointer_to(stack))
+    state.set(isa.stack_pointer, pointer_to(stack))
     wide = {ArgumentKind.SLICE: (2, False), ArgumentKind.WIDE: (2, True), ArgumentKind.FLOAT: (0, False)}
-    places = argument_registers(wide.get(argument.kind, (1, False)) for argument in arguments)
+    places = isa.place_arguments(wide.get(argument.kind, (1, False)) for argument in arguments)
     for number, (argument, place) in enumerate(zip(arguments, places, strict=True)):
         values: list[Linear] = []
         match argument.kind:
@@ -26,7 +31,7 @@ def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None) ->
             case ArgumentKind.HOLDER:
                 holder = pointer_to(Origin(f"argument {number}"))
                 values = [holder]
-                state.memory[holder.terms, argument.holds_at or 0] = pointer_to(_region(argument.label))
+                memory.set((holder.terms, argument.holds_at or 0), pointer_to(_region(argument.label)))
             case ArgumentKind.OPAQUE:
                 values = [pointer_to(Origin(f"argument {number}"))]
             case ArgumentKind.WIDE | ArgumentKind.FLOAT:
@@ -37,7 +42,7 @@ def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None) ->
             if isinstance(where, str):
                 state.set(where, value)
             else:
-                state.memory[pointer_to(stack).terms, where] = value
+                memory.set((pointer_to(stack).terms, where), value)
     return state
 
 

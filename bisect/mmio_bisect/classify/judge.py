@@ -45,6 +45,8 @@ _FORM_DEFECTS = {
     Form.LS64: DefectKind.LS64,
     Form.GUARDED_STACK: DefectKind.GUARDED_STACK,
     Form.LIBCALL: DefectKind.LIBCALL,
+    Form.READ_MODIFY_WRITE: DefectKind.READ_MODIFY_WRITE,
+    Form.FOLDED: DefectKind.FOLDED,
 }
 
 _MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKind.WRITEBACK_PRE}
@@ -61,7 +63,7 @@ def judge_image(
         if code is None:
             judged.append(_vanished(expectation))
             continue
-        flow = follow(image, code, entry_state(expectation.arguments, window))
+        flow = follow(image, code, entry_state(expectation.arguments, window, image))
         judged.append(_judge_function(expectation, flow, profile))
         codes.update((followed.name, followed) for followed in flow.followed)
     verdict = Verdict.BAD if any(function.defects for function in judged) else Verdict.GOOD

@@ -4,7 +4,8 @@ Registers are named by their widest form, in lower case (`x0` also for `w0`, `v3
 equal exactly when they share bits.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -12,6 +13,11 @@ class Architecture(StrEnum):
     """Architectures whose code can be judged."""
 
     AARCH64 = "aarch64"
+    X86_64 = "x86_64"
+    I386 = "i386"
+    RISCV64 = "riscv64"
+    RISCV32 = "riscv32"
+    ARM = "arm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,8 @@ class Relocation:
 
     `kind` is the architecture's name for it (`R_AARCH64_CALL26`). `symbol` is the name it refers to; for a symbol
     that is defined in this object (a section symbol included) `section` and `address` say where, addend included.
+    `within` is where in the instruction's bytes it falls. On an instruction, `addend` and `address` are what the
+    operand means: what an architecture subtracts because its program counter is ahead has been added again.
     """
 
     kind: str
@@ -27,6 +35,53 @@ class Relocation:
     addend: int
     section: int | None = None
     address: int | None = None
+    within: int = 0
+
+    def moved(self, distance: int) -> "Relocation":
+        """To an operand that many bytes further on."""
+        address = None if self.address is None else self.address + distance
+        return replace(self, addend=self.addend + distance, address=address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterOperand:
+    """`name` as of all registers here; `bits` of it take part, counted from bit `low`."""
+
+    name: str
+    bits: int
+    low: int = 0
+    read: bool = False
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImmediateOperand:
+    """`within`: where in the encoding the number stands (0: not known)."""
+
+    value: int
+    within: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryOperand:
+    """`base` + `index` × `scale` + `displacement`; `width` in bits.
+
+    `within`: where in the encoding the displacement stands (0: it has none). `segment` is a segment register that is
+    named.
+    """
+
+    base: str | None
+    index: str | None
+    scale: int
+    displacement: int
+    width: int
+    within: int = 0
+    segment: str | None = None
+    read: bool = False
+    written: bool = False
+
+
+Operand = RegisterOperand | ImmediateOperand | MemoryOperand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +89,8 @@ class Instruction:
     """One instruction: `position` is its offset in the function, `encoding` its bytes as they lie in memory.
 
     `reads` and `writes` are register names, implicit ones included; `relocations` those that fall on its bytes.
-    `text` is for people.
+    `text` is for people. `mnemonic`, without its `prefixes`, and `operands` are given where instructions are not
+    read from their bits.
     """
 
     position: int
@@ -44,6 +100,9 @@ class Instruction:
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
     relocations: tuple[Relocation, ...] = ()
+    mnemonic: str = ""
+    prefixes: tuple[str, ...] = ()
+    operands: tuple[Operand, ...] = ()
 
     @property
     def word(self) -> int:
@@ -82,11 +141,22 @@ class FunctionCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What the object puts into memory: `content`, and what the linker fills in, by the offset in the section."""
+
+    index: int
+    content: bytes
+    writable: bool = False
+    relocations: Mapping[int, tuple[Relocation, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodeImage:
-    """All functions of an object, local ones included, in file order."""
+    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index."""
 
     architecture: Architecture
     functions: tuple[FunctionCode, ...]
+    sections: Mapping[int, Section] = field(default_factory=dict)
 
     def function(self, name: str) -> FunctionCode | None:
         return next((code for code in self.functions if code.name == name), None)

@@ -1,13 +1,28 @@
 """What instructions do, in terms that the data flow understands on every architecture.
 
-An architecture's file lifts each instruction to one operation. What it does not model becomes `Opaque`: the registers
-it writes then hold nothing known, or something tainted if it read a pointer into the window; so nothing is ever lost
-track of unsaid.
+An architecture's file lifts each instruction to operations, done one after the other. What it does not model becomes
+`Opaque`: the registers it writes then hold nothing known, or something tainted if it read a pointer into the window; so
+nothing is ever lost track of unsaid.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mmio_bisect.domain.access import Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """What the linker knows the address of.
+
+    `section` and `address` say where it is if this object has it; `slot` if what is meant is not its address but the
+    place in the global offset table that holds its address.
+    """
+
+    name: str
+    section: int | None = None
+    address: int = 0
+    slot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,20 +36,48 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Registers and a constant added up; `symbol` adds the address of a symbol that the linker knows."""
+    """Registers and a constant added up; `symbol` adds an address that the linker knows."""
 
     terms: tuple[Term, ...] = ()
     constant: int = 0
-    symbol: str | None = None
+    symbol: Symbol | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compute:
-    """`target` = `value`; `narrow` if only the low part of the sum is kept."""
+    """`target` = `value`; `narrow` if only its low 32 bits are kept, extended by their sign if `signs`."""
 
     target: str
     value: Sum
     narrow: bool = False
+    signs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitwise:
+    """`target` = `left` and, or, xor, shifted by (`kind`) `right`; `narrow` if in 32 bits, zero-extended."""
+
+    target: str
+    kind: Literal["and", "or", "xor", "shl"]
+    left: Sum
+    right: Sum
+    narrow: bool = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset(term.register for total in (self.left, self.right) for term in total.terms)
+
+    def on(self, left: int, right: int) -> int:
+        """The operation on numbers."""
+        match self.kind:
+            case "and":
+                return left & right
+            case "or":
+                return left | right
+            case "xor":
+                return left ^ right
+            case "shl":
+                return left << (right & 63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +116,13 @@ class Touch:
     clobbers: tuple[str, ...] = ()
     whole: bool = False
     writeback: tuple[str, Sum] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """The operations that follow are done only if the flags are as the condition `unless` names it."""
+
+    unless: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,4 +174,10 @@ class Unknown:
 UNKNOWN_AMOUNT = Term(register="?")
 """Adds something that is not known: no register has this name, and what no register holds is unknown."""
 
-Operation = Compute | InsertBits | Choose | Touch | Jump | Call | CallRegister | Return | Stop | Opaque | Unknown
+ZERO = "xzr"
+"""The register that is always zero, under one name on every architecture that has one."""
+
+Control = Jump | Call | CallRegister | Return | Stop | Unknown
+"""What decides where control goes next; among an instruction's operations only the last may be one."""
+
+Operation = Compute | Bitwise | InsertBits | Choose | Touch | Opaque | Skip | Control

@@ -2,51 +2,53 @@
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TypeVar
 
-from mmio_bisect.classify.operations import Choose, Compute, InsertBits, Opaque, Sum, Term, Touch
+from mmio_bisect.classify.memory import Memory, NoStatics, Place, place_of
+from mmio_bisect.classify.operations import ZERO, Bitwise, Choose, Compute, InsertBits, Opaque, Sum, Symbol, Term, Touch
 from mmio_bisect.classify.values import (
     ANYTHING,
+    NULL,
     Algebra,
     Linear,
     Origin,
     Tainted,
     Value,
     from_origins,
-    number,
     pointer_to,
+    section_origin,
+    table_entry,
 )
+from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import Direction
 
-Place = tuple[frozenset[tuple[Origin, int]], int]
-"""A memory address that is known up to the origins it is relative to: terms and constant."""
+FLAGS = frozenset({"nzcv", "rflags", "cpsr"})
+"""Condition flags: what they tell of a pointer is no way back to it."""
 
-POINTER_BYTES = 8
+_NO_DATA = frozenset({Form.TAG, Form.CACHE})
 
 _SMALL = 127
 """The largest number that is the same however few of its bits are taken, signed or not."""
 
-Key = TypeVar("Key")
-
 
 @dataclass(slots=True)
 class State:
-    """Registers and pointer-sized words of memory; what is not listed holds `ANYTHING`.
+    """Registers and pointer-sized words of memory; a register that is not listed holds `ANYTHING`.
 
     Stores through one origin are taken not to change words reached through another: the device's base in `dev->base`
-    stays what it is, as the recipe's `holds` says.
+    stays what it is, as the recipe's `holds` says. `stack_pointer` is that register's name.
     """
 
     algebra: Algebra
+    stack_pointer: str
     registers: dict[str, Value] = field(default_factory=dict)
-    memory: dict[Place, Value] = field(default_factory=dict)
+    memory: Memory = field(default_factory=lambda: Memory(8, NoStatics()))
 
     def copy(self) -> "State":
-        return State(self.algebra, dict(self.registers), dict(self.memory))
+        return State(self.algebra, self.stack_pointer, dict(self.registers), self.memory.copy())
 
     def get(self, register: str) -> Value:
-        if register == "xzr":
-            return number(0)
+        if register == ZERO:
+            return NULL
         return self.registers.get(register, ANYTHING)
 
     def set(self, register: str, value: Value) -> None:
@@ -56,30 +58,28 @@ class State:
             self.registers[register] = value
 
     def drop_dead_stack(self) -> None:
-        """What lies below the stack pointer is gone: AAPCS64 has no red zone."""
-        place = _place(self.get("sp"), 0)
+        """What lies below the stack pointer is gone when a function has returned, red zone or not."""
+        place = place_of(self.get(self.stack_pointer), 0)
         if place is not None:
-            for known in [known for known in self.memory if known[0] == place[0] and known[1] < place[1]]:
-                del self.memory[known]
+            self.memory.drop_below(place)
 
     def hand_over(self, pointer: Linear) -> list[Value]:
         """The tracked words that whoever gets the pointer can reach.
 
         What they hold may be a different number afterwards.
         """
-        reached = [known for known in self.memory if _may_reach(pointer, known)]
-        held = [self.memory[known] for known in reached]
-        for known, value in zip(reached, held, strict=True):
+        reached = self.memory.reached(pointer)
+        for place, value in reached:
             if isinstance(value, Linear) and not value.terms and not self.algebra.derived(value):
-                del self.memory[known]
-        return held
+                self.memory.set(place, ANYTHING)
+        return [value for _, value in reached]
 
     def evaluate(self, total: Sum) -> Value:
         parts = [self._part(term) for term in total.terms]
         if total.symbol is not None:
-            parts.append(pointer_to(Origin(f"&{total.symbol}")))
+            parts.append(_address_of(total.symbol))
         if not parts:
-            return number(total.constant)
+            return self.algebra.number(total.constant)
         return self.algebra.shift(reduce(self.algebra.add, parts), total.constant)
 
     def _part(self, term: Term) -> Value:
@@ -93,14 +93,22 @@ class State:
 
     def absorb(self, other: "State") -> bool:
         """Join `other` into this state; whether anything changed."""
-        changed = _absorb(self.registers, other.registers, self.algebra)
-        return _absorb(self.memory, other.memory, self.algebra) or changed
+        changed = False
+        for name in {*self.registers, *other.registers}:
+            before = self.get(name)
+            after = self.algebra.join(before, other.get(name))
+            if after != before:
+                changed = True
+                self.set(name, after)
+        return self.memory.absorb(other.memory, self.algebra) or changed
 
-    def apply(self, operation: Compute | InsertBits | Choose | Opaque) -> None:
+    def apply(self, operation: Compute | Bitwise | InsertBits | Choose | Opaque) -> None:
         match operation:
-            case Compute(target=target, value=total, narrow=narrow):
+            case Compute(target=target, value=total, narrow=narrow, signs=signs):
                 value = self.evaluate(total)
-                self.set(target, self.algebra.narrow(value) if narrow else value)
+                self.set(target, self.algebra.narrow(value, signs=signs) if narrow else value)
+            case Bitwise():
+                self._bitwise(operation)
             case InsertBits(target=target):
                 self.set(target, self._insert(operation))
             case Choose(target=target, sources=sources):
@@ -109,18 +117,44 @@ class State:
                     value = self.algebra.join(value, self.get(source))
                 self.set(target, value)
             case Opaque(reads=reads, writes=writes):
-                tainted = any(self.algebra.derived(self.get(register)) for register in reads)
-                made: Value = Tainted("computed from a pointer into the window")
-                if not tainted:
-                    made = from_origins(*(held for held in map(self.get, reads) if isinstance(held, Linear)))
-                for register in writes - {"nzcv"}:
+                made = self._mixed(reads)
+                for register in writes - FLAGS:
                     self.set(register, made)
+
+    def _mixed(self, reads: frozenset[str]) -> Value:
+        if any(self.algebra.derived(self.get(register)) for register in reads):
+            return Tainted("computed from a pointer into the window")
+        return from_origins(*(held for held in map(self.get, reads) if isinstance(held, Linear)))
+
+    def _bitwise(self, operation: Bitwise) -> None:
+        """Exact on constants; an ordinary pointer that is aligned down points to memory of its own (a stack frame)."""
+        left = self.evaluate(operation.left)
+        right = self.evaluate(operation.right)
+        value: Value = ANYTHING
+        if _is_number(left) and _is_number(right):
+            value = self.algebra.number(operation.on(_constant(left), _constant(right)))
+            value = self.algebra.narrow(value) if operation.narrow else value
+        elif (aligned := self._aligned(operation, left, right)) is not None:
+            value = aligned
+        else:
+            value = self._mixed(operation.reads)
+        self.set(operation.target, value)
+
+    def _aligned(self, operation: Bitwise, left: Value, right: Value) -> Value | None:
+        place = place_of(left, 0)
+        if operation.kind != "and" or place is None or not _is_number(right):
+            return None
+        mask = _constant(right)
+        if mask >= 0 or -mask & (-mask - 1):
+            return None
+        ((origin, _),) = place[0]
+        return pointer_to(Origin(f"{origin.name}{place[1]:+d} aligned to {-mask}"))
 
     def _insert(self, operation: InsertBits) -> Value:
         held = self.get(operation.target)
         if isinstance(held, Linear) and not held.terms and held.constant is not None:
             mask = ((1 << operation.width) - 1) << operation.shift
-            return number((held.constant & ~mask) | operation.bits << operation.shift)
+            return self.algebra.number((held.constant & ~mask) | operation.bits << operation.shift)
         return Tainted("parts of a pointer into the window") if self.algebra.derived(held) else ANYTHING
 
     def touch(self, operation: Touch, address: Value) -> str | None:
@@ -132,8 +166,12 @@ class State:
         lost, fetched = None, self._fetched_aside(operation, address)
         if self.algebra.derived(fetched):
             lost = "a pointer into the window is loaded in a way that is not followed"
-        for index, register in enumerate(operation.stores):
-            lost = self._store(address, index * width, width, self.get(register), operation) or lost
+        if operation.stores:
+            for index, register in enumerate(operation.stores):
+                lost = self._store(address, index * width, width, self.get(register), operation) or lost
+        elif Direction.STORE in operation.transfer.directions and operation.transfer.form not in _NO_DATA:
+            bytes_written = (operation.transfer.width or 0) // 8
+            self.forget(address, bytes_written or None)
         loaded = [self._load(address, index * width, width, operation) for index in range(len(operation.loads))]
         if operation.writeback is not None:
             register, total = operation.writeback
@@ -148,35 +186,40 @@ class State:
         """What an access loads into registers that it does not list: atomic, exclusive and structure loads."""
         if operation.loads or Direction.LOAD not in operation.transfer.directions:
             return ANYTHING
-        return self._load_from_somewhere(address)
+        place, width = place_of(address, 0), operation.transfer.width
+        if place is None or width is None:
+            return self._load_from_somewhere(address)
+        near = self.memory.near(place, width // 8).values()
+        if any(map(self.algebra.derived, near)):
+            return Tainted("loaded beside a pointer into the window")
+        return from_origins(*(value for value in near if isinstance(value, Linear)))
 
     def _store(self, address: Value, offset: int, width: int, value: Value, operation: Touch) -> str | None:
-        place = _place(address, offset)
+        place = place_of(address, offset)
         self._forget(address, place, width, value if operation.whole else ANYTHING)
         if place is not None and operation.whole:
-            if value != ANYTHING:
-                self.memory[place] = value
+            self.memory.set(place, value)
         elif self.algebra.derived(value):
             return "a pointer into the window, or something computed from one, is stored where it is not followed"
         return None
 
     def forget(self, address: Value, width: int | None) -> None:
         """`width` bytes (None: not known how many) are overwritten with what is not followed."""
-        self._forget(address, None if width is None else _place(address, 0), width or 0, ANYTHING)
+        self._forget(address, None if width is None else place_of(address, 0), width or 0, ANYTHING)
 
     def copy_words(self, target: Value, source: Value, width: int | None) -> str | None:
         """What a copy of `width` bytes (None: not known) does to tracked memory; the result is as that of `touch`."""
-        start, to = _place(source, 0), _place(target, 0)
+        start, to = place_of(source, 0), place_of(target, 0)
+        near: dict[int, Value] = {}
         if start is None or width is None:
-            near = {}
             lost = self.algebra.derived(self._load_from_somewhere(source))
         else:
-            near = {known[1] - start[1]: held for known, held in self.memory.items() if _overlap(known, start, width)}
+            near = {offset - start[1]: held for offset, held in self.memory.near(start, width).items()}
             lost = to is None and any(map(self.algebra.derived, near.values()))
         self.forget(target, width)
         for offset, held in near.items():
-            if to is not None and 0 <= offset <= (width or 0) - POINTER_BYTES:
-                self.memory[to[0], to[1] + offset] = held
+            if to is not None and 0 <= offset <= (width or 0) - self.memory.word:
+                self.memory.set((to[0], to[1] + offset), held)
             elif self.algebra.derived(held):
                 lost = True
         return "a pointer into the window is copied to where it is not followed" if lost else None
@@ -185,62 +228,50 @@ class State:
         """Words that a store overwrites, or may overwrite, no longer hold what they held."""
         if isinstance(address, Tainted):
             return
-        for known in [known for known in self.memory if _may_reach(address, known)]:
-            if place is None:
-                if self.algebra.derived(self.memory[known]):
-                    self.memory[known] = Tainted("a word that a store at an unknown offset may have changed")
-                else:
-                    self.memory[known] = self.algebra.join(self.memory[known], value)
-            elif _overlap(known, place, width):
-                del self.memory[known]
+        if place is not None:
+            self.memory.overwrite(place, width)
+            return
+        for known, held in self.memory.reached(address):
+            if self.algebra.derived(held):
+                self.memory.set(known, Tainted("a word that a store at an unknown offset may have changed"))
+            else:
+                self.memory.set(known, self.algebra.join(held, value))
 
     def _load(self, address: Value, offset: int, width: int, operation: Touch) -> Value:
-        place = _place(address, offset)
+        place = place_of(address, offset)
         if place is None:
-            return self._load_from_somewhere(address)
-        if operation.whole and place in self.memory:
-            return self.memory[place]
-        parts = (self.memory[known] for known in self.memory if _overlap(known, place, width))
-        if any(self.algebra.derived(part) for part in parts):
+            entry = table_entry(address, width, signs=operation.transfer.sign_extends)
+            return self._load_from_somewhere(address) if entry is None else entry
+        if operation.whole:
+            held = self.memory.get(place)
+            if held != ANYTHING:
+                return held
+        if any(map(self.algebra.derived, self.memory.near(place, width).values())):
             return Tainted("part of a word that holds a pointer into the window")
         return ANYTHING
 
     def _load_from_somewhere(self, address: Value) -> Value:
-        reached = [] if isinstance(address, Tainted) else [v for k, v in self.memory.items() if _may_reach(address, k)]
+        reached = [] if isinstance(address, Tainted) else [held for _, held in self.memory.reached(address)]
         if any(self.algebra.derived(value) for value in reached):
             return Tainted("loaded at an unknown offset beside a pointer into the window")
         return from_origins(*(value for value in reached if isinstance(value, Linear)))
 
 
-def _may_reach(address: Linear, known: Place) -> bool:
-    """Whether the address may be the word's; a scaled index is no way to the memory that its origin points to."""
-    origins = {origin for origin, factor in address.terms if factor == 1}
-    return any(origin in origins for origin, _ in known[0])
+def _address_of(symbol: Symbol | str) -> Linear:
+    if isinstance(symbol, str):
+        return pointer_to(Origin(f"&{symbol}"))
+    if symbol.section is None:
+        address = pointer_to(Origin(f"&{symbol.name}"))
+    else:
+        address = pointer_to(section_origin(symbol.section), symbol.address)
+    return pointer_to(Origin(f"slot of {symbol.name}", slot=address)) if symbol.slot else address
 
 
-def _overlap(word: Place, place: Place, width: int) -> bool:
-    """Whether `width` bytes at `place` touch the pointer-sized word at `word`."""
-    return word[0] == place[0] and place[1] - POINTER_BYTES < word[1] < place[1] + width
+def _is_number(value: Value) -> bool:
+    return isinstance(value, Linear) and not value.terms and value.constant is not None
 
 
-def _place(address: Value, offset: int) -> Place | None:
-    if isinstance(address, Tainted) or address.constant is None or len(address.terms) != 1:
-        return None
-    ((origin, factor),) = address.terms
-    if origin.window or factor != 1:
-        return None
-    return address.terms, address.constant + offset
-
-
-def _absorb(mine: dict[Key, Value], theirs: dict[Key, Value], algebra: Algebra) -> bool:
-    changed = False
-    for key in {*mine, *theirs}:
-        before = mine.get(key, ANYTHING)
-        after = algebra.join(before, theirs.get(key, ANYTHING))
-        if after != before:
-            changed = True
-            if after == ANYTHING:
-                mine.pop(key, None)
-            else:
-                mine[key] = after
-    return changed
+def _constant(value: Value) -> int:
+    assert isinstance(value, Linear)  # noqa: S101  asked after `_is_number`
+    assert value.constant is not None  # noqa: S101
+    return value.constant

@@ -11,18 +11,32 @@ from dataclasses import dataclass
 
 from mmio_bisect.domain.recipe import ConstantWindow
 
-_WORD = 1 << 64
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Something that a value can be relative to.
 
-    `window` if it is a pointer into the window; `name` tells them apart.
+    `window` if it is a pointer into the window; `name` tells them apart. What lies in a section of the object is
+    relative to the section's first byte, or, when it has been indexed, to `start`. `slot` is the address that the word
+    at this origin holds, if the linker puts one there. `entry` is for what a table holds at an unknown index.
     """
 
     name: str
     window: bool = False
+    section: int | None = None
+    start: int = 0
+    slot: "Linear | None" = None
+    entry: "TableEntry | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """One of the numbers of `width` bytes in a table that begins at `start` of a section."""
+
+    section: int
+    start: int
+    width: int
+    signs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Tainted:
 
 
 Value = Linear | Tainted
+
+NULL = Linear(frozenset(), 0)
 
 ANYTHING = Linear()
 """A number or pointer that has nothing to do with the window."""
@@ -80,6 +96,30 @@ def from_origins(*values: Linear) -> Linear:
     return Linear(frozenset((origin, 1) for origin, factor in terms if factor == 1 and not origin.window))
 
 
+def _indexed(value: Linear, index: Linear) -> Linear:
+    """A pointer to a known place of a section, before something unknown is added: where it pointed is kept."""
+    if index.constant is not None or value.constant is None or len(value.terms) != 1:
+        return value
+    ((origin, factor),) = value.terms
+    if origin.section is None or factor != 1 or origin.start:
+        return value
+    start = value.constant
+    return pointer_to(Origin(f"{origin.name} from {start}", section=origin.section, start=start))
+
+
+def table_entry(address: Value, width: int, *, signs: bool) -> Linear | None:
+    """What is loaded from an address in a table of the object, at an unknown index; None if it is none."""
+    if isinstance(address, Tainted) or address.constant is not None:
+        return None
+    tables = [origin for origin, factor in address.terms if origin.section is not None and factor == 1]
+    if len(tables) != 1 or address.window_terms:
+        return None
+    section, start = tables[0].section, tables[0].start
+    assert section is not None  # noqa: S101  chosen so
+    entry = TableEntry(section, start, width, signs)
+    return pointer_to(Origin(f"word {width} of section {section} from {start}", entry=entry))
+
+
 CONSTANT_WINDOW = Origin("window", window=True)
 
 
@@ -87,22 +127,35 @@ def pointer_to(origin: Origin, offset: int = 0) -> Linear:
     return Linear(frozenset({(origin, 1)}), offset)
 
 
-def number(value: int) -> Linear:
-    """A constant; wraps as a 64-bit register does and reads as signed."""
-    return Linear(frozenset(), (value + _WORD // 2) % _WORD - _WORD // 2)
+def section_origin(section: int) -> Origin:
+    return Origin(f"section {section}", section=section)
+
+
+def number(value: int, bits: int = 64) -> Linear:
+    """A constant; wraps as a register of so many bits does and reads as signed."""
+    return Linear(frozenset(), wrapped(value, bits))
+
+
+def wrapped(value: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return ((value + half) & (2 * half - 1)) - half
 
 
 @dataclass(frozen=True, slots=True)
 class Algebra:
-    """Arithmetic on values, where constants inside `window` are pointers into it."""
+    """Arithmetic on values of `bits` bits, where constants inside `window` are pointers into it."""
 
     window: ConstantWindow | None = None
+    bits: int = 64
+
+    def number(self, value: int) -> Linear:
+        return number(value, self.bits)
 
     def _based(self, value: Linear, margin: int = 0) -> Linear:
         """A bare constant in the window as a pointer into it."""
         if self.window is None or value.constant is None or value.terms:
             return value
-        address = value.constant % _WORD
+        address = value.constant % (1 << self.bits)
         if not self.window.low - margin <= address < self.window.high + margin:
             return value
         return pointer_to(CONSTANT_WINDOW, address - self.window.low)
@@ -118,34 +171,36 @@ class Algebra:
             return right
         if left.constant is None or right.constant is None or left.terms or right.terms:
             # A bare constant address becomes a pointer before anything that is not constant is added.
-            left, right = self._based(left, _NEAR), self._based(right, _NEAR)
+            left, right = _indexed(self._based(left, _NEAR), right), _indexed(self._based(right, _NEAR), left)
         factors = dict(left.terms)
         for origin, factor in right.terms:
             factors[origin] = factors.get(origin, 0) + factor
         terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
         if left.constant is None or right.constant is None:
             return Linear(terms)
-        return Linear(terms, number(left.constant + right.constant).constant)
+        return Linear(terms, wrapped(left.constant + right.constant, self.bits))
 
     def shift(self, value: Value, displacement: int) -> Value:
         """Add a number that the code spells out beside a register: it is a distance, whatever lies at that address."""
         if isinstance(value, Tainted) or value.constant is None:
             return value
-        return Linear(value.terms, number(value.constant + displacement).constant)
+        return Linear(value.terms, wrapped(value.constant + displacement, self.bits))
 
     def scale(self, value: Value, factor: int) -> Value:
         if factor == 1 or isinstance(value, Tainted):
             return value
         terms = frozenset((origin, times * factor) for origin, times in value.terms if times * factor)
-        return Linear(terms, None if value.constant is None else number(value.constant * factor).constant)
+        return Linear(terms, None if value.constant is None else wrapped(value.constant * factor, self.bits))
 
-    def narrow(self, value: Value) -> Value:
-        """The low 32 bits, zero-extended."""
-        if isinstance(value, Tainted):
+    def narrow(self, value: Value, *, signs: bool = False) -> Value:
+        """The low 32 bits, extended by zeros or by their sign; the same on a machine whose registers have no more."""
+        if isinstance(value, Tainted) or self.bits == 32:
             return value
         if value.window_terms:
             return Tainted("the low half of a pointer into the window")
-        return ANYTHING if value.terms or value.constant is None else number(value.constant & 0xFFFF_FFFF)
+        if value.terms or value.constant is None:
+            return ANYTHING
+        return number(wrapped(value.constant, 32) if signs else value.constant & 0xFFFF_FFFF)
 
     def join(self, left: Value, right: Value) -> Value:
         """What holds when control comes from two places."""
@@ -156,7 +211,7 @@ class Algebra:
         if isinstance(right, Tainted):
             return right
         for null, other in ((left, right), (right, left)):
-            if null == number(0) and [factor for _, factor in other.terms] == [1] and other.window_terms:
+            if null == NULL and [factor for _, factor in other.terms] == [1] and other.window_terms:
                 return other  # an access through null is none to the window
         left, right = self._based(left, _NEAR), self._based(right, _NEAR)
         if left.window_terms != right.window_terms:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from mmio_bisect.classify.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mmio_bisect.cli.requests import ALL_TARGETS, TargetChoice
 from mmio_bisect.cli.sandboxes import Bounds
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS, Target
+from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ Targets = Annotated[
         "--target",
         metavar="NAME",
         envvar="MMIO_BISECT_TARGET",
-        help="Targets, repeated or with commas. Default: the recipe's.",
+        help=f"Targets ({', '.join(TARGETS)}), repeated or with commas; all: every one that the recipe names. "
+        "Default: the first that it names.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -240,11 +242,14 @@ def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
     return frozenset(members(DefectKind, typed, "defect kind")) or None
 
 
-def targets(typed: Iterable[str] | None) -> tuple[Target, ...]:
+def targets(typed: Iterable[str] | None) -> TargetChoice:
+    """Empty: the recipe's first one."""
     found = []
     for word in words(typed):
+        if word == ALL_TARGETS:
+            return ALL_TARGETS
         if word not in TARGETS:
-            raise UsageError(f"“{word}” is no target; there are {', '.join(TARGETS)}.")
+            raise UsageError(f"“{word}” is no target; there are {', '.join(TARGETS)}, and all.")
         found.append(TARGETS[word])
     return tuple(dict.fromkeys(found))
 

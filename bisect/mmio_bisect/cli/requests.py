@@ -1,6 +1,7 @@
 """From a recipe's name and the options to the cells that are asked for."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
@@ -27,14 +28,22 @@ def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers:
     )
 
 
-def requests_of(
-    case: Case, family: CompilerFamily, targets: Sequence[Target] = (), opts: Sequence[OptLevel] = ()
-) -> tuple[CellRequest, ...]:
-    """One for each target and level: those given, or else the case's own, as far as the compilers have them.
+ALL_TARGETS: Literal["all"] = "all"
 
-    Raises `UsageError` for levels of which they have none.
+TargetChoice = tuple[Target, ...] | Literal["all"]
+"""These targets, or all that a case names."""
+
+
+def requests_of(
+    case: Case, family: CompilerFamily, targets: TargetChoice = (), opts: Sequence[OptLevel] = ()
+) -> tuple[CellRequest, ...]:
+    """One for each target and level, as far as the compilers have the levels.
+
+    Without `targets` for the first that the case names, without `opts` at the case's own levels. Raises `UsageError`
+    for levels of which the compilers have none.
     """
-    chosen = targets or [TARGETS[name] for name in case.targets]
+    own = [TARGETS[name] for name in case.targets]
+    chosen = own if targets == ALL_TARGETS else targets or own[:1]
     levels = [opt for opt in (opts or case.opt_levels) if opt in family.opt_levels]
     if not levels or (opts and len(levels) < len(opts)):
         raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(family.opt_levels)}.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.classify.machine import CodeImage
 from mmio_bisect.cli import output
 from mmio_bisect.cli.rust_places import rust_places
 from mmio_bisect.cli.sandboxes import Bounds, ContainerSandbox
@@ -339,9 +339,9 @@ class _LateObjects:
 
     def read(self, data: bytes) -> CodeImage:
         if self._objects is None:
-            from mmio_bisect.adapters.disassembler import disassemble_aarch64  # noqa: PLC0415 - as above
+            from mmio_bisect.adapters.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - as above
             from mmio_bisect.adapters.object_file import read_object  # noqa: PLC0415 - as above
             from mmio_bisect.workflow.objects import Objects  # noqa: PLC0415 - as above
 
-            self._objects = Objects(read_object, {Architecture.AARCH64: disassemble_aarch64})
+            self._objects = Objects(read_object, DISASSEMBLERS)
         return self._objects.read(data)

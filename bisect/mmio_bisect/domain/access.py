@@ -34,6 +34,8 @@ class Form(StrEnum):
     LS64 = "ls64"
     GUARDED_STACK = "guarded-stack"
     LIBCALL = "libcall"
+    READ_MODIFY_WRITE = "rmw"
+    FOLDED = "folded"
 
 
 class RegisterClass(StrEnum):
@@ -112,6 +114,8 @@ class DefectKind(StrEnum):
     GUARDED_STACK = "guarded-stack"
     UNEMULATED = "unemulated"
     LIBCALL = "libcall"
+    READ_MODIFY_WRITE = "rmw"
+    FOLDED = "folded"
     TORN = "torn"
     MERGED = "merged"
     WIDENED = "widened"

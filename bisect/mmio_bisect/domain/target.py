@@ -33,5 +33,17 @@ TARGETS: dict[str, Target] = {
             rust_triple="aarch64-unknown-linux-gnu",
             gcc_triple="aarch64-linux-gnu",
         ),
+        Target(
+            name="x86_64",
+            clang_triple="x86_64-unknown-linux-gnu",
+            rust_triple="x86_64-unknown-linux-gnu",
+            gcc_triple="x86_64-linux-gnu",
+        ),
+        Target(
+            name="i386",
+            clang_triple="i686-unknown-linux-gnu",
+            rust_triple="i686-unknown-linux-gnu",
+            gcc_triple="i686-linux-gnu",
+        ),
     )
 }

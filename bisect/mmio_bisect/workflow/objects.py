@@ -6,10 +6,10 @@ mean. What a person reads needs both: `bl memcpy` is a branch of the one to a sy
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mmio_bisect.classify.machine import Architecture, CodeImage, FunctionCode, Instruction, Relocation
+from mmio_bisect.classify.machine import Architecture, CodeImage, FunctionCode, Instruction, Relocation, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,11 @@ class RawFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawObject:
-    """The functions of one object file in file order: by section, then by address."""
+    """The functions of one object file in file order, by section, then by address; and what else is loaded."""
 
     architecture: Architecture
     functions: tuple[RawFunction, ...]
+    sections: Mapping[int, Section] = field(default_factory=dict)
 
 
 class ElfReader(Protocol):
@@ -81,7 +82,7 @@ class Objects:
                     instructions=known[place],
                 ),
             )
-        return CodeImage(architecture=raw.architecture, functions=tuple(functions))
+        return CodeImage(architecture=raw.architecture, functions=tuple(functions), sections=raw.sections)
 
 
 def _relocated(
@@ -96,14 +97,40 @@ def _relocated(
         if first == waiting:
             yield instruction
         else:
-            own = tuple(relocation for _, relocation in relocations[first:waiting])
+            own = tuple(_on(instruction, offset, relocation) for offset, relocation in relocations[first:waiting])
             yield replace(instruction, relocations=own, text=_named(instruction.text, own))
 
 
-_DIRECT_BRANCHES = {"b", "bl"}
-_BRANCH_KINDS = {"R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_CONDBR19", "R_AARCH64_TSTBR14"}
-_TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
-"""A branch's target as the disassembler gives it, at the end: an offset in the function, modulo 2**64."""
+_FROM_THE_END = frozenset(
+    f"R_X86_64_{kind}" for kind in ("PC64", "PC32", "PC16", "PC8", "PLT32", "GOTPCREL", "GOTPCRELX", "REX_GOTPCRELX")
+) | frozenset({"R_386_PC32", "R_386_PC16", "R_386_PC8", "R_386_PLT32"})
+"""What x86 counts from the end of the instruction and the linker from the field itself."""
+
+_AHEAD = {
+    **dict.fromkeys(("R_ARM_CALL", "R_ARM_JUMP24", "R_ARM_PC24", "R_ARM_PLT32"), 8),
+    **dict.fromkeys(("R_ARM_THM_CALL", "R_ARM_THM_JUMP24", "R_ARM_THM_JUMP19", "R_ARM_THM_JUMP11"), 4),
+}
+"""How far the program counter of Arm is ahead of the instruction (Arm ARM, "PC, the program counter")."""
+
+
+def _on(instruction: Instruction, offset: int, relocation: Relocation) -> Relocation:
+    """The relocation as the instruction's operand means it."""
+    within = offset - instruction.position
+    if relocation.kind in _FROM_THE_END:
+        relocation = relocation.moved(len(instruction.encoding) - within)
+    elif relocation.kind in _AHEAD:
+        relocation = relocation.moved(_AHEAD[relocation.kind])
+    return replace(relocation, within=within) if within else relocation
+
+
+_DIRECT_BRANCHES = {"b", "bl", "b.w", "blx", "call", "jmp", "j", "jal"}
+_BRANCH_KINDS = {
+    "R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_CONDBR19", "R_AARCH64_TSTBR14", "R_X86_64_PLT32", "R_386_PLT32",
+    "R_RISCV_JAL", "R_RISCV_BRANCH", "R_RISCV_RVC_JUMP", "R_RISCV_RVC_BRANCH",
+    *_AHEAD,
+}  # fmt: skip
+_TARGET = re.compile(r"(?<![\w)])[#]?(0x[0-9a-f]+|\d+)$")
+"""A branch's target as the disassembler gives it, at the end: an offset in the function, modulo 2**64 (or 2**32)."""
 
 
 def _named(text: str, relocations: Sequence[Relocation]) -> str:
@@ -111,7 +138,9 @@ def _named(text: str, relocations: Sequence[Relocation]) -> str:
     remarks = []
     for relocation in relocations:
         number = _TARGET.search(text)
-        if relocation.kind in _BRANCH_KINDS and number:
+        known = relocation.kind in _BRANCH_KINDS and not text.startswith(".")
+        branches = known or text.split(" ", 1)[0] in _DIRECT_BRANCHES
+        if branches and number:
             text = text[: number.start()] + _target(relocation)
         else:
             remarks.append(f"{relocation.kind} {_target(relocation)}")
@@ -131,8 +160,9 @@ def _with_callee(instruction: Instruction, caller: RawFunction, names: Mapping[t
     if instruction.relocations or not number or instruction.text.split()[0] not in _DIRECT_BRANCHES:
         return instruction
     position = int(number[1], 0)
-    # Backwards beyond the function's first byte is a number near 2**64.
-    position -= (position >> 63) << 64
+    # Backwards beyond the function's first byte is a number near 2**64, or 2**32.
+    bits = 64 if position >> 32 else 32
+    position -= (position >> (bits - 1)) << bits
     name = names.get((caller.section, caller.address + position))
     if name is None or 0 <= position < caller.size:
         return instruction
