@@ -304,6 +304,9 @@ class _Follower:
             relocation = instruction.relocations[0]
             if relocation.section is None or relocation.address is None:
                 return relocation.symbol
+            offset = relocation.address - code.address
+            if relocation.section == code.section and 0 <= offset < code.size:
+                return code, offset
             return self._image.containing(relocation.section, relocation.address) or relocation.symbol
         if code.at(to) is not None:
             return code, to

@@ -26,6 +26,9 @@ FLAGS = frozenset({"nzcv", "rflags", "cpsr"})
 
 _NO_DATA = frozenset({Form.TAG, Form.CACHE})
 
+_NO_DISPLACEMENT = 1 << 16
+"""A constant beside an index that is no distance any more but an address: x86 spells it out in the instruction."""
+
 _SMALL = 127
 """The largest number that is the same however few of its bits are taken, signed or not."""
 
@@ -78,9 +81,13 @@ class State:
         parts = [self._part(term) for term in total.terms]
         if total.symbol is not None:
             parts.append(_address_of(total.symbol))
-        if not parts:
-            return self.algebra.number(total.constant)
-        return self.algebra.shift(reduce(self.algebra.add, parts), total.constant)
+        exact = [part for part in parts if isinstance(part, Tainted) or part.constant is not None]
+        vague: list[Value] = [part for part in parts if isinstance(part, Linear) and part.constant is None]
+        if exact:
+            return reduce(self.algebra.add, vague, self.algebra.shift(reduce(self.algebra.add, exact), total.constant))
+        if not vague or abs(total.constant) >= _NO_DISPLACEMENT:
+            vague.insert(0, self.algebra.number(total.constant))
+        return reduce(self.algebra.add, vague)
 
     def _part(self, term: Term) -> Value:
         held = self.get(term.register)

@@ -20,6 +20,9 @@ _ADDED = frozenset({"R_RISCV_ADD32", "R_RISCV_ADD64", "R_RISCV_ADD16"})
 
 _MOST_ENTRIES = 4096
 
+OFFSET_TABLE = "global offset table"
+"""What i386 code counts the object's own addresses from."""
+
 
 def symbol_of(relocation: Relocation, *, slot: bool = False) -> Symbol:
     """What a relocation refers to, its addend aside."""
@@ -65,9 +68,11 @@ class ImageData:
         if len(entries) != 1 or value.constant is None or len(others) > 1:
             return ()
         entry, factor = entries[0]
-        if others and (others[0][1] != 1 or others[0][0].section is None or others[0][0].start):
+        if others and (others[0][1] != 1 or others[0][0].start):
             return ()
         base = (others[0][0].section, value.constant) if others else None
+        if others and others[0][0].section is None and (others[0][0].name != f"&{OFFSET_TABLE}" or value.constant):
+            return ()
         found: list[int] = []
         for target in self._targets(entry, factor, base, code.section):
             if target is None or code.at(target - code.address) is None:
@@ -115,6 +120,8 @@ def _relocated(
         return None
     if base is None:
         return first.address if first.kind in _ABSOLUTE else None
+    if base[0] is None:
+        return first.address if first.kind == "R_386_GOTOFF" else None
     if first.kind in _RELATIVE:
         return first.address - place + base[1]
     if first.kind in _ADDED and len(relocations) == 2 and relocations[1].address == base[1]:

@@ -37,7 +37,7 @@ from mmio_bisect.classify.operations import (
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.tables import symbol_of
+from mmio_bisect.classify.tables import OFFSET_TABLE, symbol_of
 from mmio_bisect.classify.values import wrapped
 from mmio_bisect.classify.x86_forms import (
     LOAD,
@@ -166,31 +166,29 @@ class _Lifter:
     def _half(self, operand: RegisterOperand) -> bool:
         return operand.bits < 8 * self._word
 
-    def _registers_only(self, instruction: Instruction) -> tuple[Operation, ...]:  # noqa: PLR0911  a case each
+    def _registers_only(self, instruction: Instruction) -> tuple[Operation, ...]:  # noqa: PLR0911  cases
         operands, name = instruction.operands, instruction.mnemonic
         target = operands[0] if operands else None
         if not isinstance(target, RegisterOperand) or target.bits < 32 or is_vector(target):
             return (_opaque(instruction),)
         values = [self._operand(instruction, operand) for operand in operands]
+        if name in {"inc", "dec"}:
+            name, values = {"inc": "add", "dec": "sub"}[name], [*values, Sum(constant=1)]
         narrow = self._half(target)
         match name, values:
             case ("mov" | "movabs", [_, Sum() as source]):
                 return (Compute(target=target.name, value=source, narrow=narrow),)
             case ("movsxd", [_, Sum() as source]) if operands[1] != target:
                 return (Compute(target=target.name, value=source, narrow=True, signs=True),)
+            case ("xor" | "sub", _) if len(operands) == 2 and _same(operands[0], operands[1]):
+                return (Compute(target=target.name, value=Sum()),)
+            case ("add", [_, Sum(symbol=str()) as table]):
+                return (Compute(target=target.name, value=table),)  # the program counter plus the distance to it
             case ("add" | "sub", [Sum() as left, Sum() as right]):
                 total = _plus(left, right, _SUMS[name])
                 return (Compute(target=target.name, value=total, narrow=narrow), _flags(instruction))
-            case ("inc" | "dec", [Sum() as left]):
-                step = Sum(constant=1 if name == "inc" else -1)
-                return (Compute(target=target.name, value=_plus(left, step, 1), narrow=narrow),)
-            case ("xor" | "sub", _) if len(operands) == 2 and _same(operands[0], operands[1]):
-                return (Compute(target=target.name, value=Sum()),)
             case ("and" | "or" | "xor", [Sum() as left, Sum() as right]):
-                if name == "xor" and left == right:
-                    return (Compute(target=target.name, value=Sum()),)
-                kind = _LOGIC[name]
-                return (Bitwise(target=target.name, kind=kind, left=left, right=right, narrow=narrow),)
+                return (Bitwise(target=target.name, kind=_LOGIC[name], left=left, right=right, narrow=narrow),)
             case ("shl" | "sal", [Sum() as left, Sum(terms=(), symbol=None) as right]):
                 total = Sum(terms=tuple(_scaled(term, 1 << right.constant) for term in left.terms))
                 return (Compute(target=target.name, value=total, narrow=narrow),)
@@ -222,6 +220,8 @@ class _Lifter:
         relocation = _relocation_at(instruction, operand.within)
         if relocation is None:
             return Sum(constant=operand.value)
+        if relocation.kind == "R_386_GOTPC":
+            return Sum(symbol=OFFSET_TABLE)
         if relocation.kind in _TO_THE_TABLE:
             return Sum(terms=(UNKNOWN_AMOUNT,))
         return Sum(symbol=symbol_of(relocation), constant=relocation.addend)

@@ -7,12 +7,16 @@ from mmio_bisect.domain.toolchain import CompilerFamily
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One architecture to compile for. The triple, not the short name, is part of a cell's key."""
+    """One architecture to compile for. The triple, not the short name, is part of a cell's key.
+
+    `clang_flags` say what the triple leaves to the version of clang; they are part of the key too.
+    """
 
     name: str
     clang_triple: str
     rust_triple: str
     gcc_triple: str
+    clang_flags: tuple[str, ...] = ()
 
     def triple(self, family: CompilerFamily) -> str:
         match family:
@@ -44,6 +48,20 @@ TARGETS: dict[str, Target] = {
             clang_triple="i686-unknown-linux-gnu",
             rust_triple="i686-unknown-linux-gnu",
             gcc_triple="i686-linux-gnu",
+        ),
+        Target(
+            name="riscv64",
+            clang_triple="riscv64-unknown-linux-gnu",
+            rust_triple="riscv64gc-unknown-linux-gnu",
+            gcc_triple="riscv64-linux-gnu",
+            clang_flags=("-march=rv64gc", "-mabi=lp64d"),
+        ),
+        Target(
+            name="riscv32",
+            clang_triple="riscv32-unknown-linux-gnu",
+            rust_triple="riscv32gc-unknown-linux-gnu",
+            gcc_triple="riscv32-linux-gnu",
+            clang_flags=("-march=rv32gc", "-mabi=ilp32d"),
         ),
     )
 }
