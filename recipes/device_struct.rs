@@ -1,7 +1,7 @@
 // A driver's way to its registers: the window's pointer is a field of an ordinary structure. Reading the field is no
 // access to the window; what is done through it is (the shape of rcore-os/virtio-drivers#142).
 //@ edition: 2018
-//mmio: issue=rcore-os/virtio-drivers#142 target=aarch64,x86_64,i386,riscv64,riscv32 opt=1,2,3,s
+//mmio: issue=rcore-os/virtio-drivers#142 target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 opt=1,2,3,s
 //mmio: fn=device_struct(holds(8),_) accesses=store32+16,load32+4
 #![no_std]
 #![crate_type = "lib"]

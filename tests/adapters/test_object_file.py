@@ -17,7 +17,7 @@ from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.objects import Objects, RawFunction
 
 SHAPES = (Path(__file__).parents[1] / "fixtures" / "objects" / "shapes.o").read_bytes()
-OBJECTS = Objects(read_object, {Architecture.AARCH64: disassemble_aarch64})
+OBJECTS = Objects(read_object, {(Architecture.AARCH64, False): disassemble_aarch64})
 
 NOP = bytes.fromhex("1f2003d5")
 FUNC, NOTYPE, SECTION = 2, 0, 3

@@ -5,7 +5,7 @@ An emulator may split one instruction's access into several, so what an instruct
 
 from collections.abc import Mapping, Sequence
 
-from emulated import WINDOW, Event, Trace, joined, region_base
+from emulated import WINDOW, Event, Ranges, Trace, joined, region_base
 
 from mmio_bisect.classify.entry import entry_state, label_of
 from mmio_bisect.classify.flow import Flow, Node, WindowTouch, follow
@@ -88,11 +88,21 @@ def _covers(touches: Sequence[WindowTouch], event: Event, window: ConstantWindow
             continue
         ranges = [(low, low + (touch.transfer.width or 0) // 8) for touch in said for low in _places(touch, window)]
         if len(ranges) == len(said):
-            if joined(ranges) != done:
+            if done not in {joined(ranges), _aligned(ranges, way)}:
                 return False
         elif sum(high - low for low, high in done) * 8 != sum(width or 0 for width in widths):
             return False
     return True
+
+
+def _aligned(ranges: Sequence[tuple[int, int]], way: Direction) -> Ranges:
+    """The rule "unaligned loads": the emulator reads the two aligned words around what is not aligned to its size."""
+    if way is Direction.STORE:
+        return joined(ranges)
+    sizes = [min(high - low, 8) for low, high in ranges]
+    return joined(
+        [(low // size * size, -(-high // size) * size) for (low, high), size in zip(ranges, sizes, strict=True)]
+    )
 
 
 def _places(touch: WindowTouch, window: ConstantWindow | None) -> list[int]:

@@ -21,7 +21,7 @@ UART = ConstantWindow(low=0x900_0000, high=0x900_1000)
 
 @pytest.fixture(scope="module")
 def image() -> CodeImage:
-    return Objects(read_object, {Architecture.AARCH64: disassemble_aarch64}).read(OBJECT.read_bytes())
+    return Objects(read_object, {(Architecture.AARCH64, False): disassemble_aarch64}).read(OBJECT.read_bytes())
 
 
 def judged(image: CodeImage, expectation: str, window: ConstantWindow | None = None) -> FunctionJudgement:

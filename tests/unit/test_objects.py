@@ -35,7 +35,7 @@ def read(script: Script, *functions: RawFunction) -> list[list[Instruction]]:
         assert data == b"object"
         return RawObject(architecture=Architecture.AARCH64, functions=functions)
 
-    image = Objects(reader, {Architecture.AARCH64: script}).read(b"object")
+    image = Objects(reader, {(Architecture.AARCH64, False): script}).read(b"object")
     assert [code.name for code in image.functions] == [raw.name for raw in functions]
     return [list(code.instructions) for code in image.functions]
 

@@ -30,6 +30,7 @@ class ElfMachine:
     prefix: str
     names: Mapping[int, str]
     addend_in_place: bool = False
+    has_thumb: bool = False
     addend: Addend = lambda _kind, _content: 0
 
     def relocation_name(self, kind: int) -> str:
@@ -120,6 +121,7 @@ MACHINES: Mapping[str, Mapping[int, ElfMachine]] = {
             names=_named(ENUM_RELOC_TYPE_ARM),
             addend_in_place=True,
             addend=_arm_addend,
+            has_thumb=True,
         )
     },
     "EM_RISCV": {64: _riscv(Architecture.RISCV64), 32: _riscv(Architecture.RISCV32)},

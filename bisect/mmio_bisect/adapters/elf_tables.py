@@ -55,6 +55,7 @@ class Symbol:
     """A symbol; a section's has the section's name, `kind` is as in `STT_FUNC`.
 
     `section` is None for what is undefined, absolute or common; otherwise `value` is the offset in the section.
+    `thumb`: of Arm's two instruction sets, T32 (which the lowest bit of the address says).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Symbol:
     section: int | None
     value: int
     size: int
+    thumb: bool = False
 
 
 def damaged(why: str) -> MalformedObjectError:
@@ -212,7 +214,9 @@ class ElfTables:
             value -= section.address if self.linked else 0
             if kind == "STT_SECTION" and not name:
                 name = self._string(self.section(self._name_table()), section.name)
-        return Symbol(name=name, kind=kind, section=number, value=value, size=int(entry["st_size"]))
+        thumb = self.machine.has_thumb and kind == "STT_FUNC" and bool(value & 1)
+        value -= thumb
+        return Symbol(name=name, kind=kind, section=number, value=value, size=int(entry["st_size"]), thumb=thumb)
 
     def _name_table(self) -> int:
         try:

@@ -35,7 +35,9 @@ def read_object(data: bytes) -> RawObject:
         place = (symbol.section, start, size)
         if place not in known:
             known[place] = _cut_out(tables, landmarks[symbol.section], place)
-        functions.append(replace(known[place], name=symbol.name))  # an alias is another name for the same bytes
+        functions.append(
+            replace(known[place], name=symbol.name, thumb=symbol.thumb)
+        )  # an alias is another name for the same bytes
     functions.sort(key=lambda function: (function.section, function.address))
     sections = {
         index: _section(tables, index, marks) for index, marks in landmarks.items() if _is_loaded(tables, index)
@@ -69,7 +71,7 @@ def _section(tables: ElfTables, index: int, marks: "_Landmarks") -> Section:
 class _Landmarks:
     """What lies where in a section that is loaded, in order of the offset.
 
-    `mapping` says from where on there is data (`$d`) or code again (`$x`).
+    `mapping` says from where on there is data (`$d`) or code again (`$x`, `$a`, `$t`).
     """
 
     functions: list[int] = field(default_factory=list)
@@ -84,7 +86,7 @@ def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
         if symbol.kind == "STT_FUNC" and symbol.section is not None:
             landmarks[symbol.section].functions.append(symbol.value)
     for symbol in tables.symbols:
-        if symbol.section in landmarks and symbol.name.split(".")[0] in {"$d", "$x"}:
+        if symbol.section in landmarks and symbol.name.split(".")[0] in {"$d", "$x", "$a", "$t"}:
             landmarks[symbol.section].mapping.append((symbol.value, symbol.name.startswith("$d")))
     for section in tables.sections:
         if section.info in landmarks and not tables.linked:

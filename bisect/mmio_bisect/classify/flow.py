@@ -171,7 +171,9 @@ class _Follower:
             if len(successors) != 1:
                 return
             after, state = successors[0]
-            if after[:2] != node[:2] or after[2] in self._heads[after[1]] or after in self._states:
+            if (after[:2], after[3]) != (node[:2], node[3]):
+                return
+            if after[2] in self._heads[after[1]] or after in self._states:
                 return
             node = after
 

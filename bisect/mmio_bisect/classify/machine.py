@@ -4,6 +4,7 @@ Registers are named by their widest form, in lower case (`x0` also for `w0`, `v3
 equal exactly when they share bits.
 """
 
+import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -118,7 +119,8 @@ class Instruction:
 class FunctionCode:
     """A function's instructions, in address order.
 
-    `section` is the section's index, `address` the offset of the first byte in it.
+    `section` is the section's index, `address` the offset of the first byte in it. `thumb`: of Arm's two instruction
+    sets, T32.
     """
 
     name: str
@@ -126,18 +128,22 @@ class FunctionCode:
     address: int
     size: int
     instructions: tuple[Instruction, ...]
+    thumb: bool = False
 
     def at(self, position: int) -> int | None:
         """Index of the instruction at that offset in the function; None if none begins there."""
-        low, high = 0, len(self.instructions)
-        while low < high:
-            middle = (low + high) // 2
-            if self.instructions[middle].position < position:
-                low = middle + 1
-            else:
-                high = middle
-        found = low < len(self.instructions) and self.instructions[low].position == position
-        return low if found else None
+        index = bisect.bisect_left(self.instructions, position, key=_position)
+        found = index < len(self.instructions) and self.instructions[index].position == position
+        return index if found else None
+
+    def covers_data(self, position: int) -> bool:
+        """Whether the byte at that offset is no instruction's."""
+        index = bisect.bisect_right(self.instructions, position, key=_position) - 1
+        return index >= 0 and not self.instructions[index].recognised
+
+
+def _position(instruction: Instruction) -> int:
+    return instruction.position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

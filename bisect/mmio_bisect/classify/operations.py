@@ -36,11 +36,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Registers and a constant added up; `symbol` adds an address that the linker knows."""
+    """Registers and a constant added up; `symbol` adds an address that the linker knows, `less` takes one away."""
 
     terms: tuple[Term, ...] = ()
     constant: int = 0
     symbol: Symbol | str | None = None
+    less: Symbol | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

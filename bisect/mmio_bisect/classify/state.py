@@ -81,6 +81,8 @@ class State:
         parts = [self._part(term) for term in total.terms]
         if total.symbol is not None:
             parts.append(_address_of(total.symbol))
+        if total.less is not None:
+            parts.append(self.algebra.scale(_address_of(total.less), -1))
         exact = [part for part in parts if isinstance(part, Tainted) or part.constant is not None]
         vague: list[Value] = [part for part in parts if isinstance(part, Linear) and part.constant is None]
         if exact:

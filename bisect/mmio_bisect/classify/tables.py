@@ -16,6 +16,7 @@ _ABSOLUTE = frozenset({
     "R_RISCV_64", "R_ARM_ABS32", "R_ARM_TARGET1",
 })  # fmt: skip
 _RELATIVE = frozenset({"R_AARCH64_PREL32", "R_AARCH64_PREL64", "R_X86_64_PC32", "R_386_PC32", "R_ARM_REL32"})
+_DISTANCES = frozenset({"R_ARM_REL32", "R_ARM_GOT_PREL"})
 _ADDED = frozenset({"R_RISCV_ADD32", "R_RISCV_ADD64", "R_RISCV_ADD16"})
 
 _MOST_ENTRIES = 4096
@@ -50,11 +51,11 @@ class ImageData:
         if found is None or not 0 <= offset <= len(found.content) - self.pointer_bytes:
             return None
         for relocation in found.relocations.get(offset, ()):
-            if relocation.kind not in _ABSOLUTE:
-                return None
-            if relocation.section is None or relocation.address is None:
-                return pointer_to(Origin(f"&{relocation.symbol}"), relocation.addend)
-            return pointer_to(section_origin(relocation.section), relocation.address)
+            if relocation.kind in _ABSOLUTE:
+                return _address(relocation)
+            if relocation.kind in _DISTANCES:
+                return _distance(relocation, section, offset)
+            return None
         near = range(offset - self.pointer_bytes + 1, offset + self.pointer_bytes)
         if any(place in found.relocations for place in near):
             return None
@@ -74,14 +75,17 @@ class ImageData:
         if others and others[0][0].section is None and (others[0][0].name != f"&{OFFSET_TABLE}" or value.constant):
             return ()
         found: list[int] = []
-        for target in self._targets(entry, factor, base, code.section):
-            if target is None or code.at(target - code.address) is None:
+        for target in self._targets(entry, factor, base, code):
+            offset = None if target is None else target - code.address
+            if offset == code.size or (offset is not None and code.covers_data(offset)):
+                continue  # a hole among the cases, of which the source says that it is never met
+            if offset is None or code.at(offset) is None:
                 break
-            found.append(target - code.address)
+            found.append(offset)
         return tuple(dict.fromkeys(found))
 
     def _targets(
-        self, entry: TableEntry, factor: int, base: tuple[int | None, int] | None, section: int
+        self, entry: TableEntry, factor: int, base: tuple[int | None, int] | None, code: FunctionCode
     ) -> Iterator[int | None]:
         """Where each entry leads in the section of the code, up to where another table may begin."""
         table = self.image.sections.get(entry.section)
@@ -90,12 +94,21 @@ class ImageData:
         later = [start for start in self._known_starts(entry.section) if start > entry.start]
         stop = min([len(table.content), entry.start + entry.width * _MOST_ENTRIES, *later])
         for place in range(entry.start, stop - entry.width + 1, entry.width):
+            amid_code = entry.section == code.section
+            if place >= stop or (amid_code and not code.covers_data(place - code.address)):
+                return
             relocations = table.relocations.get(place, ())
             if relocations:
-                yield _relocated(relocations, factor, base, place, section)
-            elif base is not None and base[0] == section:
+                yield _relocated(relocations, factor, base, place, code.section)
+            elif base is not None and base[0] == code.section:
                 content = int.from_bytes(table.content[place : place + entry.width], "little")
-                yield base[1] + factor * (wrapped(content, 8 * entry.width) if entry.signs else content)
+                distance = wrapped(content, 8 * entry.width) if entry.signs else content
+                target = wrapped(base[1] + factor * distance, 8 * self.pointer_bytes)
+                if amid_code:  # a table amid the code ends where what it leads to begins
+                    if target <= place and entry.width < self.pointer_bytes:
+                        return  # padding: a short entry leads forward
+                    stop = min(stop, target) if target > place else stop
+                yield target
             else:
                 return
 
@@ -110,6 +123,26 @@ class ImageData:
                             starts.setdefault(relocation.section, set()).add(relocation.address)
             self._starts = {index: sorted(places) for index, places in starts.items()}
         return self._starts.get(section, [])
+
+
+def _address(relocation: Relocation) -> Linear:
+    if relocation.section is None or relocation.address is None:
+        return pointer_to(Origin(f"&{relocation.symbol}"), relocation.addend)
+    return pointer_to(section_origin(relocation.section), relocation.address)
+
+
+def _distance(relocation: Relocation, section: int, offset: int) -> Linear:
+    """What a word holds that counts from where it stands itself; code adds the program counter."""
+    address = _address(relocation)
+    if relocation.kind == "R_ARM_GOT_PREL":
+        ((symbol, _),) = (*address.terms,)
+        held = pointer_to(symbol, (address.constant or 0) - relocation.addend)
+        address = pointer_to(Origin(f"slot of {relocation.symbol}", slot=held), relocation.addend)
+    here = section_origin(section)
+    factors = dict(address.terms)
+    factors[here] = factors.get(here, 0) - 1
+    terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
+    return Linear(terms, (address.constant or 0) - offset)
 
 
 def _relocated(

@@ -9,7 +9,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily
 class Target:
     """One architecture to compile for. The triple, not the short name, is part of a cell's key.
 
-    `clang_flags` say what the triple leaves to the version of clang; they are part of the key too.
+    `clang_flags` and `gcc_flags` say what the triple leaves to the compiler's version; they are part of the key too.
     """
 
     name: str
@@ -17,6 +17,7 @@ class Target:
     rust_triple: str
     gcc_triple: str
     clang_flags: tuple[str, ...] = ()
+    gcc_flags: tuple[str, ...] = ()
 
     def triple(self, family: CompilerFamily) -> str:
         match family:
@@ -36,6 +37,22 @@ TARGETS: dict[str, Target] = {
             clang_triple="aarch64-unknown-linux-gnu",
             rust_triple="aarch64-unknown-linux-gnu",
             gcc_triple="aarch64-linux-gnu",
+        ),
+        Target(
+            name="arm",
+            clang_triple="armv7a-unknown-linux-gnueabihf",
+            rust_triple="armv7-unknown-linux-gnueabihf",
+            gcc_triple="arm-linux-gnueabihf",
+            clang_flags=("-marm",),
+            gcc_flags=("-marm",),
+        ),
+        Target(
+            name="thumb",
+            clang_triple="armv7a-unknown-linux-gnueabihf",
+            rust_triple="thumbv7neon-unknown-linux-gnueabihf",
+            gcc_triple="arm-linux-gnueabihf",
+            clang_flags=("-mthumb",),
+            gcc_flags=("-mthumb",),
         ),
         Target(
             name="x86_64",

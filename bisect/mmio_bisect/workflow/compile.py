@@ -43,7 +43,7 @@ def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[s
             language = ("-Wno-override-module",) if case.language is Language.LLVM_IR else ("-nostdlibinc",)
             return (f"--target={triple}", *request.target.clang_flags, f"-O{opt}", "-fno-ident", *language, "-c")
         case CompilerFamily.GCC:
-            return (f"-O{opt}", "-fno-ident", "-c")
+            return (*request.target.gcc_flags, f"-O{opt}", "-fno-ident", "-c")
         case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
             return (f"-mtriple={triple}", f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
         case CompilerFamily.RUSTC:

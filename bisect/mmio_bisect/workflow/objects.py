@@ -18,7 +18,7 @@ class RawFunction:
 
     `section` is the section's index, `address` the offset of the first byte in it. `relocations` are in order of their
     offset in the function, which comes first in each pair; `data_ranges` are offsets in the function, in order, that
-    hold constants rather than instructions.
+    hold constants rather than instructions. `thumb` as in `FunctionCode`.
     """
 
     name: str
@@ -28,6 +28,7 @@ class RawFunction:
     code: bytes
     relocations: tuple[tuple[int, Relocation], ...] = ()
     data_ranges: tuple[range, ...] = ()
+    thumb: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,20 @@ class Disassembler(Protocol):
         """Positions count from the first byte of `code`. What cannot be disassembled is in the result all the same."""
 
 
+Disassemblers = Mapping[tuple[Architecture, bool], Disassembler]
+"""By the architecture and whether the function is Thumb code."""
+
+
 class Objects:
     """The port `ObjectReader`: `read_elf` finds functions, one of `disassemblers` reads each."""
 
-    def __init__(self, read_elf: ElfReader, disassemblers: Mapping[Architecture, Disassembler]) -> None:
+    def __init__(self, read_elf: ElfReader, disassemblers: Disassemblers) -> None:
         self._read_elf = read_elf
         self._disassemblers = disassemblers
 
     def read(self, data: bytes) -> CodeImage:
         """Raises `MalformedObjectError`."""
         raw = self._read_elf(data)
-        disassemble = self._disassemblers[raw.architecture]
         names = {(function.section, function.address): function.name for function in reversed(raw.functions)}
         # Aliases are two names for the same bytes; they are disassembled once.
         known: dict[tuple[int, int, int], tuple[Instruction, ...]] = {}
@@ -71,6 +75,7 @@ class Objects:
         for function in raw.functions:
             place = (function.section, function.address, function.size)
             if place not in known:
+                disassemble = self._disassemblers[raw.architecture, function.thumb]
                 instructions = _relocated(disassemble(function.code, function.data_ranges), function.relocations)
                 known[place] = tuple(_with_callee(instruction, function, names) for instruction in instructions)
             functions.append(
@@ -80,6 +85,7 @@ class Objects:
                     address=function.address,
                     size=function.size,
                     instructions=known[place],
+                    thumb=function.thumb,
                 ),
             )
         return CodeImage(architecture=raw.architecture, functions=tuple(functions), sections=raw.sections)
