@@ -321,7 +321,7 @@ class _Follower:
         ((origin, factor),) = value.terms
         if factor != 1:
             return None
-        if origin.section is not None and not origin.start:
+        if origin.section is not None and origin.start is None:
             return self._image.containing(origin.section, value.constant)
         return origin.name[1:] if origin.name.startswith("&") and not value.constant else None
 

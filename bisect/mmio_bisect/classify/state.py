@@ -86,7 +86,9 @@ class State:
         exact = [part for part in parts if isinstance(part, Tainted) or part.constant is not None]
         vague: list[Value] = [part for part in parts if isinstance(part, Linear) and part.constant is None]
         if exact:
-            return reduce(self.algebra.add, vague, self.algebra.shift(reduce(self.algebra.add, exact), total.constant))
+            # The constant belongs to the address of a table, whatever index is added to both.
+            first, *rest = sorted(exact, key=_is_static, reverse=True)
+            return reduce(self.algebra.add, [*rest, *vague], self.algebra.shift(first, total.constant))
         if not vague or abs(total.constant) >= _NO_DISPLACEMENT:
             vague.insert(0, self.algebra.number(total.constant))
         return reduce(self.algebra.add, vague)
@@ -274,6 +276,11 @@ def _address_of(symbol: Symbol | str) -> Linear:
     else:
         address = pointer_to(section_origin(symbol.section), symbol.address)
     return pointer_to(Origin(f"slot of {symbol.name}", slot=address)) if symbol.slot else address
+
+
+def _is_static(value: Value) -> bool:
+    """Whether it leads into a section of the object."""
+    return isinstance(value, Linear) and any(origin.section is not None for origin, factor in value.terms if factor > 0)
 
 
 def _is_number(value: Value) -> bool:

@@ -69,7 +69,7 @@ class ImageData:
         if len(entries) != 1 or value.constant is None or len(others) > 1:
             return ()
         entry, factor = entries[0]
-        if others and (others[0][1] != 1 or others[0][0].start):
+        if others and (others[0][1] != 1 or others[0][0].start is not None):
             return ()
         base = (others[0][0].section, value.constant) if others else None
         if others and others[0][0].section is None and (others[0][0].name != f"&{OFFSET_TABLE}" or value.constant):

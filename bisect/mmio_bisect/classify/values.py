@@ -24,7 +24,7 @@ class Origin:
     name: str
     window: bool = False
     section: int | None = None
-    start: int = 0
+    start: int | None = None
     slot: "Linear | None" = None
     entry: "TableEntry | None" = None
 
@@ -97,25 +97,31 @@ def from_origins(*values: Linear) -> Linear:
 
 
 def _indexed(value: Linear, index: Linear) -> Linear:
-    """A pointer to a known place of a section, before something unknown is added: where it pointed is kept."""
-    if index.constant is not None or value.constant is None or len(value.terms) != 1:
+    """A pointer to a known place of a section, before what is no number is added: where it pointed is kept."""
+    is_number = not index.terms and index.constant is not None
+    if is_number or value.constant is None or len(value.terms) != 1:
         return value
     ((origin, factor),) = value.terms
-    if origin.section is None or factor != 1 or origin.start:
+    if origin.section is None or factor != 1 or origin.start is not None:
         return value
-    start = value.constant
-    return pointer_to(Origin(f"{origin.name} from {start}", section=origin.section, start=start))
+    if any(other.section is not None or other.entry is not None for other, _ in index.terms):
+        return value  # a distance between sections, or what a table holds
+    indexed = Origin(f"{origin.name} from {value.constant}", section=origin.section, start=value.constant)
+    return Linear(frozenset({(indexed, 1)}))
 
 
 def table_entry(address: Value, width: int, *, signs: bool) -> Linear | None:
     """What is loaded from an address in a table of the object, at an unknown index; None if it is none."""
     if isinstance(address, Tainted) or address.constant is not None:
         return None
-    tables = [origin for origin, factor in address.terms if origin.section is not None and factor == 1]
+    tables = [
+        (origin.section, origin.start)
+        for origin, factor in address.terms
+        if origin.section is not None and origin.start is not None and factor == 1
+    ]
     if len(tables) != 1 or address.window_terms:
         return None
-    section, start = tables[0].section, tables[0].start
-    assert section is not None  # noqa: S101  chosen so
+    ((section, start),) = tables
     entry = TableEntry(section, start, width, signs)
     return pointer_to(Origin(f"word {width} of section {section} from {start}", entry=entry))
 
@@ -171,7 +177,8 @@ class Algebra:
             return right
         if left.constant is None or right.constant is None or left.terms or right.terms:
             # A bare constant address becomes a pointer before anything that is not constant is added.
-            left, right = _indexed(self._based(left, _NEAR), right), _indexed(self._based(right, _NEAR), left)
+            left, right = self._based(left, _NEAR), self._based(right, _NEAR)
+            left, right = _indexed(left, right), _indexed(right, left)
         factors = dict(left.terms)
         for origin, factor in right.terms:
             factors[origin] = factors.get(origin, 0) + factor

@@ -9,7 +9,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily
 class Target:
     """One architecture to compile for. The triple, not the short name, is part of a cell's key.
 
-    `clang_flags` and `gcc_flags` say what the triple leaves to the compiler's version; they are part of the key too.
+    The flags say what the triple leaves to the compiler's version; they are part of the key too.
     """
 
     name: str
@@ -18,6 +18,7 @@ class Target:
     gcc_triple: str
     clang_flags: tuple[str, ...] = ()
     gcc_flags: tuple[str, ...] = ()
+    llc_flags: tuple[str, ...] = ()
 
     def triple(self, family: CompilerFamily) -> str:
         match family:
@@ -48,7 +49,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="thumb",
-            clang_triple="armv7a-unknown-linux-gnueabihf",
+            clang_triple="thumbv7a-unknown-linux-gnueabihf",
             rust_triple="thumbv7neon-unknown-linux-gnueabihf",
             gcc_triple="arm-linux-gnueabihf",
             clang_flags=("-mthumb",),
@@ -72,6 +73,7 @@ TARGETS: dict[str, Target] = {
             rust_triple="riscv64gc-unknown-linux-gnu",
             gcc_triple="riscv64-linux-gnu",
             clang_flags=("-march=rv64gc", "-mabi=lp64d"),
+            llc_flags=("-mattr=+m,+a,+f,+d,+c", "-target-abi=lp64d"),
         ),
         Target(
             name="riscv32",
@@ -79,6 +81,7 @@ TARGETS: dict[str, Target] = {
             rust_triple="riscv32gc-unknown-linux-gnu",
             gcc_triple="riscv32-linux-gnu",
             clang_flags=("-march=rv32gc", "-mabi=ilp32d"),
+            llc_flags=("-mattr=+m,+a,+f,+d,+c", "-target-abi=ilp32d"),
         ),
     )
 }

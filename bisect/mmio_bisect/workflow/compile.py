@@ -45,7 +45,8 @@ def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[s
         case CompilerFamily.GCC:
             return (*request.target.gcc_flags, f"-O{opt}", "-fno-ident", "-c")
         case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
-            return (f"-mtriple={triple}", f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
+            flags = request.target.llc_flags
+            return (f"-mtriple={triple}", *flags, f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
         case CompilerFamily.RUSTC:
             edition = (f"--edition={case.edition}",) if case.edition else ()
             return (
