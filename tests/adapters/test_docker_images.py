@@ -1,6 +1,7 @@
 """Images that toolchains run in, on a real daemon: made, kept, adopted, and never left behind. No network is needed."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,8 @@ def test_a_built_image_holds_what_was_done_and_runs_in_the_sandbox(
     images: DockerImages, engine: Engine, tmp_path: Path
 ) -> None:
     image, said = images.build(DEFAULT_SUITE, "echo a plan", MAKE, lambda said: f"clang 1~+{said}", Uncancelled())
-    assert (image, said) == ("mmio-bisect-toolchain:clang-1-a-plan-", "a plan\n")
+    assert re.fullmatch(r"mmio-bisect-toolchain/[0-9a-f]{8}:clang-1-a-plan-", image)
+    assert said == "a plan\n"
     assert names(engine, tmp_path) == {image}
     assert images.has(image)
     root = tmp_path / "root"
@@ -80,6 +82,21 @@ def test_an_image_is_as_large_as_what_its_base_has_not(images: DockerImages) -> 
     work = "head -c 3000000 /dev/urandom > /big"
     image, _ = images.build(DEFAULT_SUITE, "true", work, lambda _: "size", Uncancelled())
     assert 3_000_000 <= images.size(image) < 4_000_000
+
+
+def test_two_stores_share_what_is_in_images_and_nothing_else(
+    images: DockerImages, engine: Engine, tmp_path: Path
+) -> None:
+    first, _ = images.build(DEFAULT_SUITE, "echo same", MAKE, lambda said: f"shared-{said}", Uncancelled())
+    other = DockerImages(tmp_path / "other")
+    second, _ = other.build(DEFAULT_SUITE, "echo same", "exit 1", lambda said: f"shared-{said}", Uncancelled())
+    try:
+        assert first != second
+        assert engine.content(first) == engine.content(second)
+        images.remove(first)
+        assert other.has(second)
+    finally:
+        other.remove(second)
 
 
 def test_an_image_that_is_there_is_not_made_again(images: DockerImages) -> None:
@@ -132,7 +149,8 @@ def test_a_cancelled_build_leaves_nothing(images: DockerImages, engine: Engine, 
     assert names(engine, tmp_path) == set()
 
 
-def test_a_killed_build_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
+def test_a_killed_build_leaves_nothing_behind_the_next(images: DockerImages, engine: Engine, tmp_path: Path) -> None:
+    """A started container ends with its owner; one that was not yet started, the next build removes."""
     child = subprocess.Popen(
         [sys.executable, "-c", BUILD, str(tmp_path)], env={"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"}
     )
@@ -140,6 +158,7 @@ def test_a_killed_build_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
         assert eventually(lambda: ours(engine, child.pid) == 1, 30)
         child.kill()
         child.wait()
+    images.ask(DEFAULT_SUITE, "true", Uncancelled())
     assert eventually(lambda: ours(engine, child.pid) == 0, 30)
     assert names(engine, tmp_path) == set()
 
@@ -152,7 +171,7 @@ def test_an_image_whose_maker_died_before_its_entry_was_there_is_swept(
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=True)
     kept, _ = images.build(DEFAULT_SUITE, "true", "true", lambda _: "kept", Uncancelled())
     living, _ = images.build(DEFAULT_SUITE, "true", "true", lambda _: "living", Uncancelled())
-    orphan = "mmio-bisect-toolchain:orphan"
+    orphan = kept.replace("kept", "orphan")
     assert names(engine, tmp_path) == {orphan, kept, living}
     images.sweep({kept})
     assert names(engine, tmp_path) == {kept, living}, "its maker lives, and may yet put it into the store"
@@ -163,7 +182,7 @@ def test_an_image_that_is_here_becomes_a_toolchains_under_a_name_of_its_own(
 ) -> None:
     made, _ = images.build(DEFAULT_SUITE, "true", MAKE, lambda _: "vendor-1.0", Uncancelled())
     image, content = images.obtain(made, lambda content: f"ours-{content[7:19]}", Uncancelled())
-    assert image == f"mmio-bisect-toolchain:ours-{content[7:19]}"
+    assert image == made.replace("vendor-1.0", f"ours-{content[7:19]}")
     assert engine.content(image) == content
     images.remove(image)
     assert images.has(made), "it is somebody else's"

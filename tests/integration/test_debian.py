@@ -83,7 +83,8 @@ def test_a_vendors_images_are_a_series_without_code(debian: Tool, engine: Engine
     assert debian("toolchains", "fetch", "clang@18.1.8+trixie", timeout=600).status == 0
     stored = debian("toolchains", "list", "--json").document["toolchains"]
     (image,) = {entry["image"] for entry in stored if entry["image"] and "clang-18" in entry["image"]}
-    assert image.startswith(f"{REPOSITORY}:clang-18.1.8-trixie-")
+    assert image.startswith(REPOSITORY)
+    assert ":clang-18.1.8-trixie-" in image
     (debian.folder / "vendor.toml").write_text(VENDOR)
     own = Tool(root=debian.root, extra=debian.extra)
     for tag in ("1.0", "1.1"):

@@ -89,9 +89,13 @@ class Engine:
             self._api.tag(image, repository, tag)
 
     def remove_image(self, name: str) -> None:
-        """One that is gone is fine."""
-        with _explained(f"remove the image {name}"), contextlib.suppress(docker.errors.ImageNotFound):
-            self._api.remove_image(name)
+        """One that is gone is fine, and one that a container still uses stays."""
+        with _explained(f"remove the image {name}"):
+            try:
+                self._api.remove_image(name)
+            except docker.errors.APIError as error:
+                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
+                    raise
 
     def labelled_images(self, label: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
         """Each name of an image with that label, and all its labels."""

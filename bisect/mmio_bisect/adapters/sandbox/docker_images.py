@@ -7,6 +7,7 @@ store it is for and who made it: by that, one that never came to be in its store
 """
 
 import contextlib
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -41,6 +42,7 @@ class DockerImages:
 
     def __init__(self, store: Path, *, say: Callable[[str], None] = lambda _: None, seconds: float = 30.0) -> None:
         self._store = str(store.absolute())
+        self._repository = f"{REPOSITORY}/{hashlib.sha256(self._store.encode()).hexdigest()[:8]}"
         self._say = say
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -52,8 +54,12 @@ class DockerImages:
     def build(self, suite: str, plan: str, work: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
         with self._container(suite, signals) as (engine, container):
             said = _run(engine, container, plan, signals)
-            image = f"{REPOSITORY}:{_TAG_LETTERS.sub('-', name(said))[:128]}"
-            if not engine.has_image(image):  # of a process that was killed before its entry was in the store
+            image = self._named(name(said))
+            if engine.has_image(image):  # of a process that was killed before its entry was in the store
+                return image, said
+            if other := self._of_another_store(engine, image):
+                self._derive(engine, other, image)
+            else:
                 _run(engine, container, work, signals)
                 engine.commit(container, image, self._labels())
             return image, said
@@ -64,10 +70,9 @@ class DockerImages:
             if not here:
                 _pull(reference, signals)
             content = engine.content(reference)
-            image = f"{REPOSITORY}:{_TAG_LETTERS.sub('-', name(content))[:128]}"
+            image = self._named(name(content))
             if not engine.has_image(image):
-                with Container.created(engine, {"Image": reference, "Cmd": ["/bin/true"]}) as container:
-                    engine.commit(container, image, self._labels())
+                self._derive(engine, reference, image)
             if not here:
                 engine.remove_image(reference)
             return image, content
@@ -90,6 +95,20 @@ class DockerImages:
                 maker = Owner.from_label(labels.get(MAKER_LABEL, ""))
                 if name not in keep and maker is not None and maker.alive() is False:
                     engine.remove_image(name)
+
+    def _named(self, text: str) -> str:
+        """Each store has names of its own, so that no store's pruning takes another's images."""
+        return f"{self._repository}:{_TAG_LETTERS.sub('-', text)[:128]}"
+
+    def _of_another_store(self, engine: Engine, image: str) -> str | None:
+        """An image made of the same packages: its tag, which holds their digest, says so."""
+        ending = f":{image.rpartition(':')[2]}"
+        return next((name for name, _ in engine.labelled_images(STORE_LABEL) if name.endswith(ending)), None)
+
+    def _derive(self, engine: Engine, reference: str, image: str) -> None:
+        """The same files under a name and labels of our own; they are on disk but once."""
+        with Container.created(engine, {"Image": reference, "Cmd": ["/bin/true"]}) as container:
+            engine.commit(container, image, self._labels())
 
     def _labels(self) -> dict[str, str]:
         return {OWNER_LABEL: "", STORE_LABEL: self._store, MAKER_LABEL: str(Owner.this_process())}
