@@ -480,6 +480,14 @@ def test_pruning_removes_the_image_with_the_entry_and_looks_for_others_left_behi
     assert images.swept == [{"second"}]
 
 
+def test_two_points_of_equal_content_share_an_image(with_images: FolderToolchainStore, images: Images) -> None:
+    for version, image in (("1", "first"), ("2", "second")):
+        with with_images.lease(point(version), in_image("same", image)) as lease:
+            assert lease.image == "first"
+    assert set(images.sizes) == {"first"}
+    assert len(with_images.entries()) == 1
+
+
 def test_an_image_in_use_stays(with_images: FolderToolchainStore, images: Images) -> None:
     with with_images.lease(point("1"), in_image("one", "first")):
         assert with_images.prune(keep_bytes=0) == ()

@@ -172,6 +172,8 @@ class FolderToolchainStore:
             size = 0 if filled.image is None else self._images.size(filled.image)
             _write_records(work, point, filled, image_size=size)
             renamed = self._put(work, point, filled.toolchain)
+            if not renamed and filled.image is not None:
+                self._drop_twin(filled)
         finally:
             if not renamed:  # or it would be another's, who waited for the name
                 remove_tree(work)
@@ -211,6 +213,12 @@ class FolderToolchainStore:
 
     def _is_whole(self, entry: _Entry | None) -> bool:
         return entry is not None and (entry.image is None or self._images.has(entry.image))
+
+    def _drop_twin(self, filled: Filled) -> None:
+        """An equal entry was there: its image serves both points, unless it has the same one."""
+        kept = _read(self._folder_of(filled.toolchain))
+        if filled.image is not None and kept is not None and kept.image != filled.image:
+            self._images.remove(filled.image)
 
     def _sweep_images(self) -> None:
         """A killed process may have made an image and no entry, or removed an entry and not yet its image."""
