@@ -1,17 +1,16 @@
 """Whatever comes in, judged as the tool would judge it: what may be raised is what the tool declares."""
 
-from mmio_bisect.adapters.disassembler import disassemble_aarch64
+from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.object_file import read_object
 from mmio_bisect.adapters.recipe_directives import parse_case, parse_function
 from mmio_bisect.classify.judge import judge_image
-from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.classify.machine import CodeImage
 from mmio_bisect.classify.profiles import PROFILES
 from mmio_bisect.domain.outcome import Judgement
 from mmio_bisect.domain.recipe import Case, ConstantWindow, Language
 from mmio_bisect.errors import InvalidRecipeError, MalformedObjectError
 from mmio_bisect.workflow.objects import Objects, RawObject
 
-_DISASSEMBLERS = {Architecture.AARCH64: disassemble_aarch64}
 _WAYS = (
     "{}(mmio)",
     "{}(_,mmio-slice) each=store32",
@@ -24,14 +23,14 @@ _WINDOW = ConstantWindow(low=0x9000000, high=0x9001000)
 def judge_file(data: bytes) -> list[Judgement]:
     """Every function of the object, in every way; nothing if it is refused."""
     try:
-        image = Objects(read_object, _DISASSEMBLERS).read(data)
+        image = Objects(read_object, DISASSEMBLERS).read(data)
     except MalformedObjectError:
         return []
     return judge_functions(image)
 
 
 def judge_stream(raw: RawObject) -> list[Judgement]:
-    return judge_functions(Objects(lambda _: raw, _DISASSEMBLERS).read(b""))
+    return judge_functions(Objects(lambda _: raw, DISASSEMBLERS).read(b""))
 
 
 def judge_functions(image: CodeImage) -> list[Judgement]:

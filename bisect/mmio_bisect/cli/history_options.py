@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options, output
+from mmio_bisect.cli.requests import ALL_TARGETS
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.questions import Filters, Page
@@ -98,10 +99,11 @@ def filters_of(
     profile: str = options.DEFAULT_PROFILE_NAME,
 ) -> Filters:
     """What was typed, every word of a closed set checked. Raises `UsageError`."""
+    chosen = options.targets(target)
     return Filters(
         recipes=options.words(recipe),
         series=options.words(series),
-        targets=tuple(found.name for found in options.targets(target)),
+        targets=() if chosen == ALL_TARGETS else tuple(found.name for found in chosen),
         opts=tuple(found.value for found in options.opt_levels(opt)),
         verdicts=tuple(found.value for found in options.members(Verdict, verdict, "verdict")),
         defects=tuple(sorted(options.defect_kinds(defect) or ())),
