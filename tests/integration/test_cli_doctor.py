@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scripted_wiring import Script, ScriptedWiring, scripted
 
+from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.cli.app import main
 from mmio_bisect.cli.wiring import Settings, Wiring, without_password
 from mmio_bisect.errors import DownloadError
@@ -51,7 +52,7 @@ def test_everything_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "series rust-nightly",
     }
     assert found["series zig"] == ("ok", "2 points, zig@1 to zig@2; asked 2026-11-01 00:00 UTC")
-    assert found["history"][1].endswith("history.db, revision 0001, no runs yet")
+    assert found["history"][1].endswith(f"history.db, revision {HEAD}, no runs yet")
     assert found["toolchain store"][1].startswith(f"{tmp_path / 'store'}: 0 toolchains, 0 B; ")
 
 
