@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format benchmark ladders fuzz clean
+.PHONY: demo test lint format benchmark benchmark-history results ladders fuzz clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,8 +33,10 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+LONG := %/ladders.py %/million_outcomes.py %/history_queries.py
+
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
-	for each in $(filter-out %/ladders.py,$(wildcard tests/benchmarks/*.py)); do \
+	for each in $(filter-out $(LONG),$(wildcard tests/benchmarks/*.py)); do \
 		PYTHONPATH=tests/fakes $(BIN)/python $$each || exit; done
 
 ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour, and 20 GB of images in the store
@@ -43,6 +45,12 @@ ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour,
 SECONDS ?= 60
 fuzz: $(STAMP)  ## malformed objects, instructions and recipes for SECONDS; what crashes is kept in tests/fixtures/corpus
 	PYTHONPATH=tests/fakes $(BIN)/python tests/fuzzing/fuzz.py --seconds $(SECONDS)
+
+benchmark-history: $(STAMP)  ## each question to a million outcomes beside SQL by hand (minutes)
+	$(BIN)/python tests/benchmarks/history_queries.py
+
+results: $(STAMP)  ## results/README.md and results/published: RESULTS_SERIES names the series, zig by default
+	.ci/results.sh $(RESULTS_SERIES)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -5,15 +5,19 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
 
+from mmio_bisect.adapters.history.archive import SqlArchive
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.domain.outcome import Cell
+from mmio_bisect.adapters.history.upkeep import SqlUpkeep
+from mmio_bisect.domain.outcome import Cell, Verdict
+from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
+from mmio_bisect.workflow.upkeep import Looked
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,3 +137,33 @@ def test_a_killed_process_leaves_a_whole_database_with_all_that_it_acknowledged(
     assert len(acknowledged) > 15
     assert acknowledged <= recorded_in(file)
     assert [path.name for path in tmp_path.iterdir()] == ["history.db"], "no log is left behind"
+
+
+def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_anew(
+    postgresql: Callable[[], str],
+) -> None:
+    """Three at once, as two sweeps and a watch: what follows from a row's neighbours must not be missed."""
+
+    def work(name: int) -> set[str]:
+        keys = set()
+        with SqlHistory.open(url) as history:
+            for number in range(name, 24, 3):
+                toolchain = a_toolchain(f"0.{number}.0")
+                cell, outcome = a_cell(toolchain=toolchain), an_object(b"bad" if number % 5 == 0 else b"good")
+                history.remember_toolchain(a_point(f"0.{number}.0"), toolchain)
+                history.record_outcome(cell, outcome)
+                history.record_judgement(cell, outcome, a_judgement(Verdict.BAD if number % 5 == 0 else Verdict.GOOD))
+                keys.add(cell.key)
+        return keys
+
+    url = postgresql()
+    with ThreadPoolExecutor(3) as pool:
+        keys = set().union(*pool.map(work, range(3)))
+    looks: list[Looked] = []
+    with SqlUpkeep.open(url) as upkeep:
+        assert upkeep.check(repair=False, told=looks.append), looks
+    with SqlHistory.open(url) as history:
+        assert {record.cell_key for record in history.outcomes()} == keys
+    with SqlArchive.open(url) as archive:
+        found = archive.transitions(Filters(profile="arm-isv"), ChangeOrder.PLACE, Page()).rows
+    assert [row.first_version for row in found if row.change == "introduced"] == [f"0.{n}.0" for n in (5, 10, 15, 20)]

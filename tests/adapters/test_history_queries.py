@@ -228,10 +228,15 @@ class TestSql:
 
     @pytest.mark.parametrize(
         ("statement", "said"),
-        [("SELEKT 1", "syntax error"), ("SELECT missing FROM runs", "missing"), ("SELECT 1; SELECT 2", "")],
+        [
+            ("SELEKT 1", "syntax error"),
+            ("SELECT missing FROM runs", "missing"),
+            ("SELECT 1; SELECT 2", ""),
+            ("SELECT 1; COMMIT; DELETE FROM runs", ""),
+        ],
     )
     def test_says_what_is_wrong(self, archive: SqlArchive, statement: str, said: str) -> None:
-        with pytest.raises(UsageError, match=said or "statement|multiple"):
+        with pytest.raises(UsageError, match=said or "one statement|multiple commands"):
             archive.sql(statement, None)
 
 

@@ -98,9 +98,7 @@ def _changed(
             llvm = f", LLVM {row.last_llvm} → {row.first_llvm}" if row.first_llvm else ""
             found[f"{step}{llvm}"].add(f"{row.recipe}.{row.language}")
     if not found:
-        return Answered(
-            question=question, state="unknown", answer=f"{otherwise}: what is bad is bad from the oldest on."
-        )
+        return Answered(question=question, state="unknown", answer=f"{otherwise}.")
     told = "; ".join(f"{_listed(cases)} at {step}" for step, cases in sorted(found.items()))
     return Answered(question=question, state=state, answer=f"{told}.")
 

@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, ResourceClosedError
 
 from mmio_bisect.errors import UsageError
 
@@ -23,22 +22,26 @@ Rows = tuple[tuple[object, ...], ...]
 
 
 def run(connection: Connection, sql: str, limit: int | None) -> tuple[tuple[str, ...], Rows]:
-    with _only_reading(connection):
+    """Through the driver's own cursor: the statement is nobody's but the user's."""
+    driver: Any = connection.connection.driver_connection
+    errors: type[Exception] = connection.dialect.loaded_dbapi.Error
+    # PostgreSQL takes several statements at once unless they are prepared, and one of them might end the transaction.
+    options = {"prepare": True} if connection.dialect.name == "postgresql" else {}
+    with _only_reading(connection), closing(driver.cursor()) as cursor:
         try:
-            result = connection.exec_driver_sql(sql.replace("%", "%%") if _doubles_percent(connection) else sql)
-            return tuple(result.keys()), tuple(tuple(row) for row in islice(result, limit))
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            cursor.execute(sql, **options)
+            if cursor.description is None:
+                raise UsageError("That statement gives no rows: `history sql` reads, it does not change anything.")
+            columns = tuple(column[0] for column in cursor.description)
+            return columns, tuple(tuple(row) for row in islice(cursor, limit))
+        except (errors, sqlite3.Warning) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise KeyboardInterrupt from error
             raise UsageError(_sentence(error)) from error
-        except ResourceClosedError as error:
-            raise UsageError(
-                "That statement gives no rows: `history sql` reads, it does not change anything."
-            ) from error
 
 
-def _sentence(error: DBAPIError) -> str:
-    reason = str(error.orig).strip().splitlines()[0]
+def _sentence(error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0]
     if "not authorized" in reason or "prohibited" in reason or "read-only transaction" in reason:
         return f"`history sql` only reads ({reason}): write a SELECT, or open a copy of the file with sqlite3."
     return (
@@ -71,7 +74,3 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
     if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS:
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
-
-
-def _doubles_percent(connection: Connection) -> bool:
-    return connection.dialect.paramstyle in {"format", "pyformat"}
