@@ -1,17 +1,18 @@
 """Series as data: what files may say, which level wins, and how a wrong key is refused."""
 
 import tomllib
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from paper_workshop import PaperWorkshop
 from signalling import Uncancelled
 
-from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Catalogue
+from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalogue
 from mmio_bisect.adapters.series.image import expanded
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
-from mmio_bisect.workflow.ports import RunsIn, SeriesSource, Signals
+from mmio_bisect.workflow.ports import Room, RunsIn, SandboxSession, SeriesSource, Signals
 
 VENDOR = """
 kind = "debian"
@@ -44,12 +45,25 @@ def source(file: Path, name: str, workshop: PaperWorkshop | None = None) -> Seri
     )
 
 
+class NoYard:
+    """Nothing is built in these tests."""
+
+    def session(self, tree: Path, room: Room, signals: Signals) -> AbstractContextManager[SandboxSession]:
+        raise AssertionError(f"{tree} was to be built in {room} for {signals}")
+
+
 def test_every_shipped_file_is_read_and_every_series_in_it_can_be_made(tmp_path: Path) -> None:
     catalogue = Catalogue()
     named = {name for path in SHIPPED.glob("*.toml") for name in tomllib.loads(path.read_text())["series"]}
     assert set(catalogue.entries) == named
     for name, entry in catalogue.entries.items():
-        made = catalogue.source(name, folder=tmp_path, workshop=PaperWorkshop(), warn=lambda _sentence: None)
+        made = catalogue.source(
+            name,
+            folder=tmp_path,
+            workshop=PaperWorkshop(),
+            warn=lambda _sentence: None,
+            builds=Builds(yard=NoYard(), folder=tmp_path),
+        )
         assert (made.name, made.family) == (name, entry.family)
         assert made.summary
 
@@ -94,7 +108,7 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
         (VENDOR + "unheard = 1\n", "series.vendor.unheard is no key of this kind of series: there are kind, family,"),
         (VENDOR.replace('tool = "/opt', '# "/opt'), "series.vendor lacks tool: add it."),
         (VENDOR.replace('"debian"', '"debain"'), "no kind that is known ('debain'): write kind = one of zig,"),
-        (VENDOR.replace('family = "clang"', 'family = "tcc"'), "“tcc” is no family of compilers; there are clang"),
+        (VENDOR.replace('family = "clang"', 'family = "icc"'), "“icc” is no family of compilers; there are clang"),
         (VENDOR.replace('["trixie"]', '"trixie"'), "series.vendor.suites: Input should be a valid list."),
         (VENDOR.replace('["trixie"]', '["trixie; rm"]'), "“trixie; rm” is no suite's name."),
         (VENDOR.replace("(?P<major>", "(?P<major"), "is no regular expression"),

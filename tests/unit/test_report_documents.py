@@ -102,6 +102,7 @@ def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
         "defects": ["writeback-post"],
         "changed": False,
         "run": 7,
+        "commits": [],
         "verifications": [],
         "cost": {"toolchains_fetched": 2, "cells_compiled": 3},
         "argv": list(ARGV),

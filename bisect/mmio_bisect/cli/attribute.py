@@ -63,6 +63,7 @@ def attribute(
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
     rust_repo: options.RustRepo = None,
+    repository: options.Repository = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -73,10 +74,18 @@ def attribute(
 
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
-    settings = options.settings(
-        database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
+    wiring = wiring_of(
+        context,
+        options.settings(
+            database=database,
+            store=store,
+            recipes=recipes,
+            series_files=series_file,
+            repository=repository,
+            sandbox=sandbox,
+            rust_repo=rust_repo,
+        ),
     )
-    wiring = wiring_of(context, settings)
     older, newer = _ends(wiring, pair, refresh=refresh)
     book = wiring.recipes().find(recipe)
     families = [wiring.family(point.series) for point in (older, newer)]

@@ -95,6 +95,16 @@ RustRepo = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+Repository = Annotated[
+    Path | None,
+    typer.Option(
+        "--repository",
+        metavar="DIR",
+        envvar="MMIO_BISECT_REPOSITORY",
+        help="A clone that is there, for a series of commits: read, never written. Default: one of our own.",
+        rich_help_panel=_WHERE,
+    ),
+]
 Keep = Annotated[
     Path | None,
     typer.Option(
@@ -224,12 +234,20 @@ def settings(
     recipes: Path | None = None,
     series_files: Iterable[Path] | None = None,
     rust_repo: Path | None = None,
+    repository: Path | None = None,
+    sandbox: str = "auto",
 ) -> "Settings":
     """Where things are, as these options say."""
     from mmio_bisect.cli.wiring import Settings  # noqa: PLC0415 - which needs our names
 
     return Settings(
-        database=database, store=store, recipes=recipes, series_files=tuple(series_files or ()), rust_repo=rust_repo
+        database=database,
+        store=store,
+        recipes=recipes,
+        series_files=tuple(series_files or ()),
+        repository=repository,
+        sandbox=sandbox,
+        rust_repo=rust_repo,
     )
 
 

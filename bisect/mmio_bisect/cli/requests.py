@@ -44,6 +44,10 @@ def requests_of(
     """
     own = [TARGETS[name] for name in case.targets]
     chosen = own if targets == ALL_TARGETS else targets or own[:1]
+    if family.only_target is not None:
+        if targets and targets != ALL_TARGETS and any(target.name != family.only_target for target in targets):
+            raise UsageError(f"The compilers of the family {family} are built for {family.only_target} alone.")
+        chosen = [TARGETS[family.only_target]]
     levels = [opt for opt in (opts or case.opt_levels) if opt in family.opt_levels]
     if not levels or (opts and len(levels) < len(opts)):
         raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(family.opt_levels)}.")

@@ -1,23 +1,18 @@
 """`mmio-bisect run`: bisect a range of compilers."""
 
-import shlex
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options, output
-from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
-from mmio_bisect.errors import CancelledError
-from mmio_bisect.workflow.ports import Sandbox
+from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.cli.descending import descended, plan
+from mmio_bisect.cli.wiring import typed, wiring_of
 
 if TYPE_CHECKING:
+    from mmio_bisect.report.descents import DescentLevel
     from mmio_bisect.report.documents import RunHead
-    from mmio_bisect.workflow.hunt import HuntRequest, HuntResult
+    from mmio_bisect.workflow.hunt import HuntResult
 
 EXAMPLES = """
 Examples:
@@ -28,6 +23,8 @@ Examples:
 
   mmio-bisect run store_then_step rust-nightly:1.77.0..2024-05-01 --opt 2
 
+  mmio-bisect run store_then_step zig:0.12.1..0.13.0 --descend --dry-run
+
   mmio-bisect run my_driver.c zig:.. --sandbox local --keep probes
 
 FROM and TO are versions, dates, commits or prefixes of them: FROM its oldest match, TO its newest; `latest` is the
@@ -36,16 +33,6 @@ newest point, and an empty end the series' own.
 Exits with 0 when answered, 3 when only suspects can be named, 4 when verdicts contradict one another: the most severe
 of several levels. `mmio-bisect --help` lists the codes of errors.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """All that was asked for, every word checked, before anything is opened."""
-
-    head: "RunHead"
-    request: "HuntRequest"
-    wiring: Wiring
-    sandbox: Sandbox
 
 
 def run(
@@ -65,6 +52,13 @@ def run(
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     changed: Annotated[
         bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
+    ] = False,
+    descend: Annotated[
+        bool,
+        typer.Option("--descend", help="Follow each culprit into the series that has points between its neighbours."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be probed, fetched and built, and do none of it.")
     ] = False,
     verify: Annotated[
         bool | None,
@@ -86,101 +80,91 @@ def run(
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
     rust_repo: options.RustRepo = None,
+    repository: options.Repository = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Bisect: find the first compiler whose verdict differs, and show the proof."""
-    from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
-    from mmio_bisect.workflow.prefetch import Ahead  # noqa: PLC0415
-    from mmio_bisect.workflow.ranges import parse_range, resolve_range  # noqa: PLC0415
+    from mmio_bisect.workflow.prefetch import Ahead  # noqa: PLC0415 - `--help` needs none of these
+    from mmio_bisect.workflow.ranges import parse_range  # noqa: PLC0415
 
     text = parse_range(extent)
-    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    judged_as = options.profile(profile)
-    wiring = wiring_of(
-        context,
-        options.settings(
-            database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
-        ),
-    )
-    family = wiring.family(text.series)
-    case = choose_case(wiring.recipes().find(recipe), recipe, family, compilers=f"The series {text.series}")
-    chosen = choose(
-        wiring, sandbox, options.bounds(memory, time), cases=[case], quiet=quiet, runs_in=wiring.runs_in(text.series)
-    )
-    source = wiring.source(text.series)
-    found = resolve_range(text, source.listing(refresh=refresh), source.interpret)
-    if found.reversed and not quiet:
-        output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
-    head = RunHead(
-        case=case,
-        series=text.series,
-        first=found.first,
-        last=found.last,
-        reversed=found.reversed,
-        profile=judged_as.name,
-        defects=kinds,
+    asked = Asked(
+        recipe=recipe,
+        targets=options.targets(target),
+        opts=options.opt_levels(opt),
+        defects=options.defect_kinds(defect),
+        profile=options.profile(profile),
         changed=changed,
-        argv=typed(context),
-    )
-    request = HuntRequest(
-        requests=requests_of(case, family, targets, levels),
-        points=found.points,
-        profile=judged_as,
-        defects=kinds,
-        changed=changed,
+        verify=verify,
         jobs=jobs,
         ahead=Ahead(
             count=(2 if jobs > 1 else 0) if prefetch is None else prefetch,
             budget=options.size(disk_budget) if disk_budget else None,
         ),
-        ask_again=refresh,
-        verify=verify,
-        argv=head.argv,
-        render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
+        sandbox=sandbox,
+        bounds=options.bounds(memory, time),
+        refresh=refresh,
+        keep=keep,
+        quiet=quiet,
+        argv=typed(context),
+        wiring=wiring_of(
+            context,
+            options.settings(
+                database=database,
+                store=store,
+                recipes=recipes,
+                series_files=series_file,
+                repository=repository,
+                sandbox=sandbox,
+                rust_repo=rust_repo,
+            ),
+        ),
     )
-    result = _carry_out(_Plan(head=head, request=request, wiring=wiring, sandbox=chosen), keep=keep, quiet=quiet)
-    _print(head, result, as_json=as_json)
+    bisection = planned(asked, text)
+    head = bisection.head
+    if head.reversed and not quiet:
+        output.note(f"note: the range was given newest first; it is {head.first} to {head.last}.")
+    if dry_run or descend:
+        _print_plan(bisection, descend=descend, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    if dry_run:
+        return exits.ANSWERED
+    result = carried_out(bisection)
+    levels = descended(asked, head.series, result.answers) if descend else []
+    _print(head, result, levels, as_json=as_json)
     return exits.of_answers(cell.answer for cell in result.answers)
 
 
-def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "HuntResult":
-    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
-    from mmio_bisect.report.progress import expected_probes, watching  # noqa: PLC0415
-    from mmio_bisect.workflow.hunt import Toolbox, hunt  # noqa: PLC0415
+def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    from mmio_bisect.report.descents import plan_members, plan_text  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents import document  # noqa: PLC0415
 
-    request, wiring = plan.request, plan.wiring
-    expected = expected_probes(len(request.points), len(request.requests))
-    sink = partial(keep_probe, keep) if keep else None
-    with (
-        wiring.history() as history,
-        watching(
-            output.console(stderr=True), expected=expected, sink=sink, quiet=quiet, changed=request.changed
-        ) as events,
-    ):
-        tools = Toolbox(
-            source=wiring.source(plan.head.series),
-            store=wiring.store(),
-            sandbox=plan.sandbox,
-            objects=wiring.objects(),
-            history=history,
-        )
-        try:
-            return hunt(request, tools, events)
-        except KeyboardInterrupt:
-            resume = shlex.join(plan.head.argv)
-            raise CancelledError(f"Interrupted: {events.count} probes are kept; resume with: {resume}") from None
+    levels = plan(bisection) if descend else plan(bisection)[:1]
+    if not dry_run:
+        if not quiet:
+            output.note(plan_text(levels).rstrip("\n"))
+    elif as_json:
+        output.show_document(document("run", plan=plan_members(levels)))
+    else:
+        output.show(plan_text(levels))
 
 
-def _print(head: "RunHead", result: "HuntResult", *, as_json: bool) -> None:
+def _print(head: "RunHead", result: "HuntResult", levels: "list[DescentLevel]", *, as_json: bool) -> None:
     if as_json:
         from mmio_bisect.report.documents import run_document  # noqa: PLC0415 - as above
 
-        output.show_document(run_document(head, run=result.run, answers=result.answers, cost=result.cost))
+        found = run_document(head, run=result.run, answers=result.answers, cost=result.cost)
+        if levels:
+            from mmio_bisect.report.descents import descent_members  # noqa: PLC0415 - as above
+
+            found["descent"] = descent_members(levels)
+        output.show_document(found)
         return
     from mmio_bisect.report.answers import answer_text  # noqa: PLC0415 - as above
 
-    output.show(
-        answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
-    )
+    text = answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
+    if levels:
+        from mmio_bisect.report.descents import descent_text  # noqa: PLC0415 - as above
+
+        text.append_text(descent_text(levels, width=output.width()))
+    output.show(text)

@@ -44,6 +44,7 @@ def show(
     store: options.Store = None,
     series_file: options.SeriesFiles = None,
     rust_repo: options.RustRepo = None,
+    repository: options.Repository = None,
     as_json: options.AsJson = False,
 ) -> int:
     """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
@@ -55,7 +56,9 @@ def show(
     )
     from mmio_bisect.report.tables import columns  # noqa: PLC0415
 
-    wiring = wiring_of(context, options.settings(store=store, series_files=series_file, rust_repo=rust_repo))
+    wiring = wiring_of(
+        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
+    )
     source = wiring.source(series)
     listing = source.listing(refresh=refresh)
     known = {point: entry.toolchain for entry in wiring.store().entries() for point in entry.points}

@@ -77,6 +77,7 @@ def sweep(
     recipes: options.Recipes = None,
     series_file: options.SeriesFiles = None,
     rust_repo: options.RustRepo = None,
+    repository: options.Repository = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -92,7 +93,13 @@ def sweep(
     wiring = wiring_of(
         context,
         options.settings(
-            database=database, store=store, recipes=recipes, series_files=series_file, rust_repo=rust_repo
+            database=database,
+            store=store,
+            recipes=recipes,
+            series_files=series_file,
+            repository=repository,
+            sandbox=sandbox,
+            rust_repo=rust_repo,
         ),
     )
     family = wiring.family(text.series)

@@ -50,6 +50,7 @@ def fetch(
     store: options.Store = None,
     series_file: options.SeriesFiles = None,
     rust_repo: options.RustRepo = None,
+    repository: options.Repository = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -58,7 +59,9 @@ def fetch(
     from mmio_bisect.report.progress import watching  # noqa: PLC0415
     from mmio_bisect.workflow.acquire import acquire  # noqa: PLC0415
 
-    wiring = wiring_of(context, options.settings(store=store, series_files=series_file, rust_repo=rust_repo))
+    wiring = wiring_of(
+        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
+    )
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
     sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
     sandboxes = {

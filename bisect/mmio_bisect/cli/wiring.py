@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
     from mmio_bisect.adapters.sandbox.docker_images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
-    from mmio_bisect.adapters.series.catalogue import Catalogue, Entry
+    from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
+    from mmio_bisect.workflow.descend import Finer
     from mmio_bisect.workflow.rejudge import StoredJudgements
 
 _CHECKOUT = Path(__file__).parents[3]
@@ -52,6 +53,8 @@ class Settings:
     recipes: Path | None = None
     series_files: tuple[Path, ...] = ()
     rust_repo: Path | None = None
+    repository: Path | None = None
+    sandbox: str = "auto"
 
 
 class Wiring(Protocol):
@@ -62,6 +65,9 @@ class Wiring(Protocol):
 
     def family(self, series: str) -> CompilerFamily:
         """What a series consists of. Raises `UnknownSeriesError` with the nearest names, `InvalidSeriesFileError`."""
+
+    def finer(self, series: str) -> "Finer | None":
+        """The series that has points between its own. Raises as `family` does."""
 
     def runs_in(self, series: str) -> RunsIn:
         """Where its compilers can run. Raises as `family` does."""
@@ -165,6 +171,12 @@ class RealWiring:
     def family(self, series: str) -> CompilerFamily:
         return self._entry(series).family
 
+    def finer(self, series: str) -> "Finer | None":
+        from mmio_bisect.workflow.descend import Finer  # noqa: PLC0415 - as above
+
+        found = self._entry(series).schema.finer
+        return None if found is None else Finer(series=found.series, by=found.by, usually=found.usually)
+
     def runs_in(self, series: str) -> RunsIn:
         return self._entry(series).kind.runs_in
 
@@ -179,6 +191,18 @@ class RealWiring:
             workshop=_LateImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
             rust=rust_places(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
+            builds=self._builds(),
+        )
+
+    def _builds(self) -> "Builds":
+        from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - as above
+        from mmio_bisect.cli.yards import yard_of  # noqa: PLC0415
+
+        folder = self.store_folder().absolute().parent / "builds"
+        return Builds(
+            yard=yard_of(self.settings.sandbox, self._images, output.note),
+            folder=folder,
+            given=self.settings.repository,
         )
 
     def _entry(self, series: str) -> "Entry":

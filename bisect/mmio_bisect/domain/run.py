@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mmio_bisect.domain.answer import Answer
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
@@ -38,12 +39,14 @@ class CellAnswer:
     """The answer for one target and optimisation level, with the probes that bear on it.
 
     `verification` is None where nobody looked again: no culprit, not wanted, or both neighbours came from history.
+    `commits` tell of the culprit, or of the suspects, where the series is one of commits.
     """
 
     request: CellRequest
     answer: Answer
     probes: tuple[Probe, ...]
     verification: Verification | None = None
+    commits: tuple[tuple[Point, Commit], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

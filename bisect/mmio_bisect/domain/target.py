@@ -26,7 +26,7 @@ class Target:
                 return self.clang_triple
             case CompilerFamily.RUSTC:
                 return self.rust_triple
-            case CompilerFamily.GCC:
+            case CompilerFamily.GCC | CompilerFamily.TCC:
                 return self.gcc_triple
 
 

@@ -14,6 +14,7 @@ class CompilerFamily(StrEnum):
     GCC = "gcc"
     RUSTC = "rustc"
     LLC = "llc"
+    TCC = "tcc"
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -21,12 +22,17 @@ class CompilerFamily(StrEnum):
         match self:
             case CompilerFamily.CLANG:
                 return (Language.C, Language.LLVM_IR)
-            case CompilerFamily.GCC:
+            case CompilerFamily.GCC | CompilerFamily.TCC:
                 return (Language.C,)
             case CompilerFamily.RUSTC:
                 return (Language.RUST,)
             case CompilerFamily.LLC:
                 return (Language.LLVM_IR,)
+
+    @property
+    def only_target(self) -> str | None:
+        """The one target that all compilers of the family are built for here."""
+        return "aarch64" if self is CompilerFamily.TCC else None
 
     @property
     def opt_levels(self) -> tuple[OptLevel, ...]:

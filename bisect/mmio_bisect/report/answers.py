@@ -45,6 +45,7 @@ def answer_text(
         text.append_text(_claim(group, argv, changed=changed))
         text.append("\n")
     for group in groups:
+        text.append_text(_commits(group))
         text.append_text(_proof(group, width, changed=changed))
         if (verification := group.shown.verification) is not None and verification.confirmed:
             text.append(f"\nChecked: {verification.why}.\n")
@@ -101,6 +102,25 @@ def _claim(group: _Group, argv: Sequence[str], *, changed: bool) -> Text:
             return text
         case _:
             assert_never(group.answer)
+
+
+_PATHS_SHOWN = 10
+
+
+def _commits(group: _Group) -> Text:
+    """Who changed what, when and where to read it."""
+    text = Text()
+    for point, commit in group.shown.commits:
+        text.append(f"\n{point}  {commit.title}\n", style="bold")
+        text.append(f"    {commit.commit}\n    {commit.author}, {commit.committed}\n")
+        if commit.link:
+            text.append(f"    {commit.link}\n")
+        if commit.pull_request:
+            text.append(f"    pull request #{commit.pull_request}\n")
+        more = len(commit.paths) - _PATHS_SHOWN
+        paths = ", ".join(commit.paths[:_PATHS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        text.append(f"    touches {paths or 'no file'}\n")
+    return text
 
 
 def _refuted(group: _Group) -> str | None:

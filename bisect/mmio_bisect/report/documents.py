@@ -11,6 +11,7 @@ from typing import assert_never
 
 from mmio_bisect.domain.access import Access, Defect, DefectKind
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
@@ -59,11 +60,25 @@ def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost
         changed=head.changed,
         run=run,
         answers=[answer_member(answer) for answer in answers],
+        commits=[commit_member(point, commit) for answer in answers for point, commit in answer.commits],
         verifications=[_verification(answer) for answer in answers if answer.verification is not None],
         probes=[probe_member(probe) for answer in answers for probe in answer.probes],
         cost={"toolchains_fetched": cost.toolchains_fetched, "cells_compiled": cost.cells_compiled},
         argv=list(head.argv),
     )
+
+
+def commit_member(point: Point, commit: Commit) -> JSON:
+    return {
+        "toolchain": str(point),
+        "commit": commit.commit,
+        "author": commit.author,
+        "committed": commit.committed,
+        "title": commit.title,
+        "paths": list(commit.paths),
+        "link": commit.link,
+        "pull_request": commit.pull_request,
+    }
 
 
 def _verification(cell: CellAnswer) -> JSON:

@@ -44,7 +44,7 @@ def compiler_there(toolchain: Toolchain) -> str | None:
             if "nightly" in toolchain.version_text:
                 return "nightly"
             return f"r{numbers[0]}{numbers[1]}0" if len(numbers) == 2 and numbers[0] == 1 else None
-        case CompilerFamily.GCC | CompilerFamily.LLC:
+        case CompilerFamily.GCC | CompilerFamily.LLC | CompilerFamily.TCC:
             return None
 
 

@@ -25,7 +25,7 @@ from mmio_bisect.workflow.ports import RunRecord
 from mmio_bisect.workflow.questions import NoteRow
 
 _PROGRAMS = {CompilerFamily.CLANG: "clang", CompilerFamily.RUSTC: "rustc", CompilerFamily.GCC: "aarch64-linux-gnu-gcc"}
-_PROGRAMS |= {CompilerFamily.LLC: "llc"}
+_PROGRAMS |= {CompilerFamily.LLC: "llc", CompilerFamily.TCC: "arm64-tcc"}
 
 
 def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -> str:

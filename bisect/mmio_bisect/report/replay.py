@@ -11,6 +11,7 @@ from typing import Any
 
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, Verification
@@ -52,7 +53,7 @@ def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str
     ]
     return Replay(
         answers=tuple(
-            replace(answer, verification=_verification(members, answer))
+            replace(answer, verification=_verification(members, answer), commits=_commits(members, answer))
             for answer in (_cell_answer(told, probes, record, outcomes) for told in members["answers"])
         ),
         cost=Cost(**members["cost"]),
@@ -70,6 +71,28 @@ def _cell_answer(
     language = record.case.rpartition(".")[2]
     request = own[0].request if own else _request(record.recipe, language, text, target, opt)
     return CellAnswer(request=request, answer=_answer(told), probes=own)
+
+
+def _commits(members: Mapping[str, Any], answer: CellAnswer) -> tuple[tuple[Point, Commit], ...]:
+    match answer.answer:
+        case Culprit(first=first):
+            named = {str(first)}
+        case Suspects(suspects=suspects):
+            named = set(map(str, suspects))
+        case _:
+            named = set()
+    found = {}
+    for told in members.get("commits", ()):
+        if told["toolchain"] in named:  # once for each level that it is the answer of
+            found[_point(told["toolchain"])] = Commit(
+                commit=told["commit"],
+                author=told["author"],
+                committed=told["committed"],
+                title=told["title"],
+                paths=tuple(told["paths"]),
+                link=told["link"],
+            )
+    return tuple(found.items())
 
 
 def _verification(members: Mapping[str, Any], answer: CellAnswer) -> Verification | None:

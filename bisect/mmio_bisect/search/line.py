@@ -4,8 +4,8 @@ Positions are indices into the range that is searched, 0 being the oldest point.
 """
 
 import bisect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from math import log2
 
 from mmio_bisect.domain.outcome import Verdict
@@ -48,21 +48,25 @@ def spread(free: Sequence[range], picks: int) -> list[int]:
     ]
 
 
-def worthwhile(free: Sequence[range], picks: int, cost: Callable[[int], float]) -> list[int]:
+def worthwhile(
+    free: Sequence[range], picks: int, cost: Callable[[int], float], likelihood: Callable[[int], float]
+) -> list[int]:
     """At most `picks` positions, oldest first, each the one that tells most for its cost, given those before it.
 
-    A gap of n positions has n + 1 places where the change can be, all as likely; a probe that leaves a of them on one
-    side and b on the other tells their entropy in bits (Shannon 1948), times the odds that the change is in that gap.
-    Where all costs are the same this is `spread`: of one pick, the middle of the longest gap.
+    The change can be at any position of a gap, or at the one after it, as `likelihood` weighs them against one another.
+    A probe that leaves a weight of a on one side and b on the other tells their entropy in bits (Shannon 1948), times
+    the odds that the change is in that gap. Where all costs and weights are the same this is `spread`: of one pick, the
+    middle of the longest gap.
     """
     costs = {position: max(cost(position), _FREE) for gap in free for position in gap}
-    if len(set(costs.values())) <= 1:
+    weights = {position: likelihood(position) for gap in free for position in range(gap.start, gap.stop + 1)}
+    if len(set(costs.values())) <= 1 and len(set(weights.values())) <= 1:
         return spread(free, picks)
     chosen: list[int] = []
     left = list(free)
     for _ in range(min(picks, len(costs))):
+        worth = {position: bits / costs[position] for gap in left for position, bits in _telling(gap, weights)}
         # Of equals the oldest: so does `spread` choose between two middles.
-        worth = {position: _bits(gap, position) / costs[position] for gap in left for position in gap}
         best = max(worth, key=lambda position: worth[position])
         chosen.append(best)
         left = [part for gap in left for part in gaps(gap, [best])]
@@ -73,11 +77,12 @@ _FREE = 1e-6
 """What costs nothing still comes after what costs nothing and tells more."""
 
 
-def _bits(gap: range, position: int) -> float:
-    """What a probe tells, times the places where the change can be in this gap; a constant away from its odds."""
-    places = len(gap) + 1
-    fewer, more = sorted((position - gap.start + 1, gap.stop - position))
-    return -fewer * log2(fewer / places) - more * log2(more / places)
+def _telling(gap: range, weights: Mapping[int, float]) -> Iterator[tuple[int, float]]:
+    """What a probe of each position tells, but for a factor that is the same for all gaps."""
+    until = list(accumulate(weights[position] for position in range(gap.start, gap.stop + 1)))
+    for position, before in zip(gap, until, strict=False):
+        fewer, more = sorted((before, until[-1] - before))
+        yield position, -sum(part * log2(part / until[-1]) for part in (fewer, more) if part > 0)
 
 
 def count_between(positions: Sequence[int], low: int, high: int) -> int:

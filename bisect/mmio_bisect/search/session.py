@@ -64,12 +64,17 @@ class Session:
         self._state = self._assess()
 
     def propose(
-        self, in_flight: Collection[Point], free: int, costs: Callable[[Point], float] | None = None
+        self,
+        in_flight: Collection[Point],
+        free: int,
+        costs: Callable[[Point], float] | None = None,
+        likelihood: Callable[[Point], float] | None = None,
     ) -> tuple[Point, ...]:
         """At most `free` further points to probe, given those being probed now.
 
-        With `costs` (what a probe of a point takes now, in any unit) each is the one that tells most for its cost; the
-        bound on probes is then one on nothing: many cheap ones may stand for a dear one.
+        With `costs` (what a probe of a point takes now, in any unit) each is the one that tells most for its cost;
+        `likelihood` weighs where the change may have come in, by its first point. The bound on probes does not hold
+        then: many cheap ones may stand for a dear one, and an unlikely change is found last.
         Empty when the search is done, or when nothing is worth starting before a probe in flight has ended.
         """
         if not isinstance(self._state, _Frontier):
@@ -82,11 +87,16 @@ class Session:
             pending = sum(self._wanted(position) for position in flying) + len(picks)
             room = min(room, max(0, self._state.patience - pending))
         free_gaps = [gap for stretch in self._state.stretches for gap in gaps(stretch, taken)]
-        if costs is None or self._state.patience is not None:
+        if (costs is None and likelihood is None) or self._state.patience is not None:
             picks += spread(free_gaps, room)
         else:
-            picks += worthwhile(free_gaps, room, lambda position: costs(self._points[position]))
+            picks += worthwhile(free_gaps, room, self._read(costs), self._read(likelihood))
         return tuple(self._points[position] for position in picks)
+
+    def _read(self, of_point: Callable[[Point], float] | None) -> Callable[[int], float]:
+        """By position; a gap that ends with the range has no point after it."""
+        last = len(self._points) - 1
+        return lambda position: 1.0 if of_point is None else of_point(self._points[min(position, last)])
 
     def useful(self, point: Point) -> bool:
         """Whether a verdict on this point would still bear on the answer: if not, its probe may be cancelled."""

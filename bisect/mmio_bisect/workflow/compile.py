@@ -44,6 +44,8 @@ def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[s
             return (f"--target={triple}", *request.target.clang_flags, f"-O{opt}", "-fno-ident", *language, "-c")
         case CompilerFamily.GCC:
             return (*request.target.gcc_flags, f"-O{opt}", "-fno-ident", "-c")
+        case CompilerFamily.TCC:  # its target is built in, and all levels are alike to it
+            return ("-nostdinc", f"-O{opt}", "-c")
         case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
             flags = request.target.llc_flags
             return (f"-mtriple={triple}", *flags, f"-O{opt}", "-relocation-model=pic", "-filetype=obj")

@@ -24,6 +24,18 @@ class Priced(Protocol):
     def seconds(self, point: Point) -> float: ...
 
 
+@runtime_checkable
+class Likely(Protocol):
+    """A series that knows where a change is likelier to have come in."""
+
+    def likelihood(self, point: Point) -> float: ...
+
+
+def likelihood_of(source: SeriesSource) -> Callable[[Point], float] | None:
+    """How likely each point is to be the answer, beside the others; None where nothing is known."""
+    return source.likelihood if isinstance(source, Likely) else None
+
+
 def costs_of(
     source: SeriesSource, store: ToolchainStore, arrived: Callable[[], Collection[Point]]
 ) -> Callable[[Point], float]:

@@ -13,16 +13,16 @@ from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.domain.answer import NothingTestable
+from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
 from mmio_bisect.search import Session
-from mmio_bisect.workflow.costs import costs_of
+from mmio_bisect.workflow.costs import costs_of, likelihood_of
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.pool import Pool, Stoppable
-from mmio_bisect.workflow.ports import Signals
+from mmio_bisect.workflow.ports import Committed, SeriesSource, Signals
 from mmio_bisect.workflow.prefetch import Ahead, Prefetcher
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.retry import BACK_OFF, with_back_off
@@ -100,11 +100,25 @@ def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult
     probing = _Probing(request, prober, events, searches, run)
     probing.seed()
     probing.drain()
-    answers = tuple(probing.verified(search) for search in searches)
+    answers = tuple(_told_of(probing.verified(search), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
     tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
     return HuntResult(run=run, answers=answers, cost=prober.spent)
+
+
+def _told_of(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
+    """With what a series of commits knows of those that the answer names."""
+    if not isinstance(source, Committed):
+        return answer
+    match answer.answer:
+        case Culprit(first=first):
+            named: tuple[Point, ...] = (first,)
+        case Suspects(suspects=suspects):
+            named = suspects
+        case _:
+            named = ()
+    return replace(answer, commits=tuple((point, source.describe(point)) for point in named))
 
 
 def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> str:
@@ -117,6 +131,14 @@ def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> 
         f"into an object ({unprobed} not probed); {example.point} says: {example.judgement.reason}. "
         "Mend the recipe, or choose a range or a language that these compilers know."
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weights:
+    """What points cost, and how likely each is to be the answer, as `Session.propose` takes them."""
+
+    costs: Callable[[Point], float]
+    likelihood: Callable[[Point], float] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -145,11 +167,11 @@ class _Search:
     def _lacks_baseline(self) -> bool:
         return self.hunt.changed and self.hunt.points[0] not in self.probes
 
-    def propose(self, in_flight: set[Point], free: int, costs: Callable[[Point], float]) -> tuple[Point, ...]:
+    def propose(self, in_flight: set[Point], free: int, weighed: "_Weights") -> tuple[Point, ...]:
         if self._lacks_baseline:
             oldest = self.hunt.points[0]
             return () if oldest in in_flight else (oldest,)
-        return self.session.propose(in_flight, free, costs)
+        return self.session.propose(in_flight, free, weighed.costs, weighed.likelihood)
 
     def tell(self, probe: Probe) -> Probe:
         """Take a probe; it is given back as this search reads it."""
@@ -191,13 +213,16 @@ class _Probing:
     searches: tuple[_Search, ...]
     run: int
     _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
-    _costs: Callable[[Point], float] = field(init=False)
+    _weights: "_Weights" = field(init=False)
     _ahead: Prefetcher = field(init=False)
 
     def __post_init__(self) -> None:
         tools = self.prober.tools
         self._ahead = Prefetcher(self.request.ahead, tools.store, self.prober.fetch, self.events.fetching)
-        self._costs = costs_of(tools.source, tools.store, lambda: self._ahead.arrived)
+        self._weights = _Weights(
+            costs=costs_of(tools.source, tools.store, lambda: self._ahead.arrived),
+            likelihood=likelihood_of(tools.source),
+        )
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
@@ -242,7 +267,7 @@ class _Probing:
                 serving = {point for point in flying if search in self._serving[point]}
                 if pool.free <= 0 or (serving and ahead == 1):
                     continue
-                for point in search.propose(serving, min(pool.free, ahead), self._costs):
+                for point in search.propose(serving, min(pool.free, ahead), self._weights):
                     if point not in flying:
                         self._submit(pool, point)
 
@@ -250,7 +275,7 @@ class _Probing:
         """Begin to fetch what the searches would propose next, were there more workers."""
         for search in self.searches:
             begun = pool.points | self._ahead.points
-            self._ahead.begin(search.propose(set(begun), self._ahead.room(self._wanted), self._costs))
+            self._ahead.begin(search.propose(set(begun), self._ahead.room(self._wanted), self._weights))
 
     def _wanted(self, point: Point) -> bool:
         return any(search.wants(point) for search in self.searches)

@@ -11,6 +11,7 @@ from mmio_bisect.workflow.ports import Fetched
 _VERSIONS: Final = {
     CompilerFamily.CLANG: re.compile(r"clang version (?P<version>\d[^\s(]*)"),
     CompilerFamily.RUSTC: re.compile(r"^rustc (?P<version>\d\S*)", re.MULTILINE),
+    CompilerFamily.TCC: re.compile(r"^tcc version (?P<version>\d\S*)", re.MULTILINE),
     CompilerFamily.LLC: re.compile(r"LLVM version (?P<version>\d\S*)"),
     CompilerFamily.GCC: re.compile(r"^\S*gcc\S* .*?(?P<version>\d+\.\d+\.\d+)"),
 }
@@ -23,7 +24,13 @@ _DATE_OF_RUSTC: Final = re.compile(r"^commit-date: (?P<date>\d{4}-\d\d-\d\d)$", 
 
 def version_words(family: CompilerFamily) -> tuple[str, ...]:
     """What makes a compiler say all that is read here."""
-    return ("--version", "--verbose") if family is CompilerFamily.RUSTC else ("--version",)
+    match family:
+        case CompilerFamily.RUSTC:
+            return ("--version", "--verbose")
+        case CompilerFamily.TCC:
+            return ("-v",)
+        case _:
+            return ("--version",)
 
 
 def version_in(family: CompilerFamily, text: str) -> str | None:
@@ -63,7 +70,7 @@ def _llvm(family: CompilerFamily, version: str, text: str) -> str | None:
         case CompilerFamily.RUSTC:
             said = _LLVM_OF_RUSTC.search(text)
             return said and said[1]
-        case CompilerFamily.GCC:
+        case CompilerFamily.GCC | CompilerFamily.TCC:
             return None
 
 

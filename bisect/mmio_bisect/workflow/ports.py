@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
@@ -91,14 +92,14 @@ class SeriesSource(Protocol):
     def listing(self, *, refresh: bool = False) -> Listing:
         """All points, oldest first; from the cache unless it is stale or `refresh`. Raises `DownloadError`."""
 
-    def origin(self, point: Point) -> str:
-        """One line: where a listed point comes from, and what will be fetched for it."""
-
     def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
         """The points that a word of a range means beyond versions and prefixes of them, oldest first; or none.
 
         Raises `UnknownVersionError` for a word that it can tell is wrong, and `DownloadError`.
         """
+
+    def origin(self, point: Point) -> str:
+        """One line: where a listed point comes from, and what will be fetched for it."""
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
@@ -116,6 +117,13 @@ class MergedSeries(SeriesSource, Protocol):
 
     def built_from(self, point: Point) -> Merge:
         """Raises `UnknownVersionError`."""
+
+
+@runtime_checkable
+class Committed(Protocol):
+    """A series whose points are commits."""
+
+    def describe(self, point: Point) -> Commit: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +242,28 @@ class Sandbox(Protocol):
 
     def session(self, toolchain_root: Path, image: str | None = None) -> AbstractContextManager[SandboxSession]:
         """`image` as in `Fetched`. Raises `SandboxError` for one where there are no images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a build may use, and what it is done in.
+
+    `packages` of the Debian suite stand beside its base; `memory` and `disk` (one file, and all of them about twice
+    that) in bytes; `seconds` by the clock.
+    """
+
+    suite: str
+    packages: tuple[str, ...]
+    memory: int
+    disk: int
+    seconds: float
+
+
+class Yard(Protocol):
+    """Where source is built: a sandbox with room for it and without network."""
+
+    def session(self, tree: Path, room: Room, signals: Signals) -> AbstractContextManager[SandboxSession]:
+        """The source stands where a toolchain would, read-only. Raises `SandboxError`, `DownloadError`."""
 
 
 class ObjectReader(Protocol):

@@ -128,7 +128,7 @@ def configuration(*, image: str, toolchain_root: Path, limits: Limits) -> dict[s
             "Sysctls": {"kernel.shmall": "0", "kernel.msgmni": "0"},
             "Memory": limits.memory_bytes,
             "MemorySwap": limits.memory_bytes,
-            "NanoCpus": _ONE_PROCESSOR,
+            "NanoCpus": limits.processors * _ONE_PROCESSOR,
             "PidsLimit": limits.processes + 1,
             "Tmpfs": {
                 _FOLDER: f"rw,exec,nosuid,nodev,mode=1777,nr_inodes={_FILES},"

@@ -21,6 +21,7 @@ from mmio_bisect.errors import CancelledError, DaemonError, DownloadError, Missi
 from mmio_bisect.workflow.ports import Signals
 
 REPOSITORY: Final = "mmio-bisect-toolchain"
+BUILD_REPOSITORY: Final = "mmio-bisect-build"
 STORE_LABEL: Final = "org.mmio-bisect.store"
 MAKER_LABEL: Final = "org.mmio-bisect.maker"
 
@@ -63,6 +64,27 @@ class DockerImages:
                 _run(engine, container, work, signals)
                 engine.commit(container, image, self._labels())
             return image, said
+
+    def equipped(self, suite: str, packages: Collection[str], signals: Signals) -> str:
+        """An image of the suite with these packages: made once, no store's, and kept until somebody removes it."""
+        wanted = sorted(packages)
+        digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+        image = f"{BUILD_REPOSITORY}:{suite}-{digest[:12]}"
+        with self._reached() as engine:
+            if engine.has_image(image):
+                return image
+        self._say(f"docker: making an image of {suite} to build in, once: {' '.join(wanted)}")
+        names = " ".join(f"'{name}'" for name in wanted)
+        script = (
+            "export DEBIAN_FRONTEND=noninteractive LC_ALL=C\n"
+            "apt-get -o Acquire::Check-Valid-Until=false update >&2 || exit 4\n"
+            f"apt-get --yes --no-install-recommends install {names} >&2 || exit 4\n"
+            "rm -rf /var/cache/apt/* /var/lib/apt/lists/*\n"
+        )
+        with self._container(suite, signals) as (engine, container):
+            _run(engine, container, script, signals)
+            engine.commit(container, image, {OWNER_LABEL: ""})
+        return image
 
     def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
         with self._reached() as engine:

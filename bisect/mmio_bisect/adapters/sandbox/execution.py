@@ -26,9 +26,10 @@ _MEMORY_WORDS: Final = ("out of memory", "bad_alloc", "cannot allocate memory", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one command may use: bytes and seconds. `processes` holds for normal users in a namespace of their own.
+    """What one command may use: bytes and seconds.
 
-    Memory, processor time, files and their size are counted by process, wall time and output for all together.
+    `processes` holds for normal users in a namespace of their own, `processors` for containers. Memory, processor time,
+    files and their size are counted by process, wall time and output for all together.
     """
 
     memory_bytes: int = 4 << 30
@@ -38,6 +39,7 @@ class Limits:
     file_bytes: int = 256 << 20
     processes: int = 256
     open_files: int = 256
+    processors: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from mmio_bisect.adapters.series.debian_index import SuiteIndex
 from mmio_bisect.adapters.series.rust_places import ELSEWHERE, RustPlaces
 from mmio_bisect.adapters.series.schema import (
     DebianSchema,
+    GitSchema,
     ImageSchema,
     InstalledSchema,
     RustCiSchema,
@@ -28,12 +29,22 @@ from mmio_bisect.adapters.series.schema import (
     ZigSchema,
     index_names,
 )
+from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
-from mmio_bisect.workflow.ports import RunsIn, SeriesSource, Workshop
+from mmio_bisect.workflow.ports import RunsIn, SeriesSource, Workshop, Yard
 from mmio_bisect.workflow.ranges import nearest
 
 SHIPPED: Final = Path(__file__).with_name("shipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builds:
+    """What series of commits are built with: `folder` has clones, work trees and logs; `given` is a user's clone."""
+
+    yard: Yard
+    folder: Path
+    given: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,7 @@ class Workbench:
     warn: Callable[[str], None]
     index: Callable[[], SuiteIndex]
     rust: RustPlaces
+    builds: Builds | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,24 @@ def _debian(name: str, schema: DebianSchema, bench: Workbench) -> SeriesSource:
     from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - as above
 
     return DebianSeries(schema.config(name), bench.index(), bench.workshop, warn=bench.warn)
+
+
+def _git(name: str, schema: GitSchema, bench: Workbench) -> SeriesSource:
+    from mmio_bisect.adapters.series.git_commits import GitSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.git_repository import Repository  # noqa: PLC0415
+
+    builds = bench.builds
+    assert builds is not None  # noqa: S101 - whoever asks for a series that is built says where
+    place = f"{name}-{digest_of(str(builds.given.resolve() if builds.given else schema.url).encode())[7:15]}"
+    repository = Repository(
+        own=builds.folder / "clones" / place,
+        url=schema.url,
+        trees=builds.folder / "trees" / place,
+        given=builds.given,
+        ref=schema.ref,
+        say=bench.warn,
+    )
+    return GitSeries(schema.config(name), repository, builds.yard, builds.folder / "logs")
 
 
 def _image(name: str, schema: ImageSchema, bench: Workbench) -> SeriesSource:
@@ -109,6 +139,7 @@ def _rust_ci(name: str, schema: RustCiSchema, bench: Workbench) -> SeriesSource:
 KINDS: Final[Mapping[str, Kind]] = {
     "zig": Kind(schema=ZigSchema, runs_in=RunsIn.ANY, make=_zig),
     "debian": Kind(schema=DebianSchema, runs_in=RunsIn.DOCKER, make=_debian, costs_to_list=True),
+    "git": Kind(schema=GitSchema, runs_in=RunsIn.ANY, make=_git, costs_to_list=True),
     "image": Kind(schema=ImageSchema, runs_in=RunsIn.DOCKER, make=_image, costs_to_list=True),
     "installed": Kind(schema=InstalledSchema, runs_in=RunsIn.HOST, make=_installed),
     "rust-releases": Kind(schema=RustSchema, runs_in=RunsIn.ANY, make=_rust_releases),
@@ -154,10 +185,16 @@ class Catalogue:
         workshop: Workshop,
         warn: Callable[[str], None],
         rust: RustPlaces = ELSEWHERE,
+        builds: Builds | None = None,
     ) -> SeriesSource:
         entry = self.entries[name]
         bench = Workbench(
-            folder=folder, workshop=workshop, warn=warn, index=lambda: self._index(folder, workshop, warn), rust=rust
+            folder=folder,
+            workshop=workshop,
+            warn=warn,
+            index=lambda: self._index(folder, workshop, warn),
+            rust=rust,
+            builds=builds,
         )
         return entry.kind.make(name, entry.schema, bench)
 

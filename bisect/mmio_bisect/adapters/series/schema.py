@@ -9,10 +9,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from mmio_bisect.adapters.download import Downloads
 from mmio_bisect.adapters.series.debian import DebianConfig
 from mmio_bisect.adapters.series.debian_index import SOURCE_LINE, Suite
+from mmio_bisect.adapters.series.git_commits import GitConfig
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
 from mmio_bisect.adapters.series.rust_places import RustBuilds, RustPlaces, RustServer
 from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.workflow.descend import Handle
+from mmio_bisect.workflow.ports import Room
 
 # What a pattern of package names needs; it becomes part of a script, so it has nothing that would end a quoted word.
 _PATTERN: Final = re.compile(r"[A-Za-z0-9.+()?|\\<>:*\[\]-]+")
@@ -26,6 +29,14 @@ def _families(value: object) -> object:
         if value not in set(CompilerFamily):
             raise ValueError(f"“{value}” is no family of compilers; there are {', '.join(CompilerFamily)}")
         return CompilerFamily(value)
+    return value
+
+
+def _handles(value: object) -> object:
+    if isinstance(value, str):
+        if value not in set(Handle):
+            raise ValueError(f"“{value}” is nothing that a point is called by; there are {', '.join(Handle)}")
+        return Handle(value)
     return value
 
 
@@ -72,10 +83,19 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class FinerSchema(_Strict):
+    """Where a descent goes from a series: fields as in `workflow.descend.Finer`."""
+
+    series: str
+    by: Annotated[Handle, BeforeValidator(_handles)]
+    usually: Annotated[int, Field(gt=1)]
+
+
 class SeriesSchema(_Strict):
-    """What every series says."""
+    """What every series says; `finer` is the series that has points between its own."""
 
     family: Family
+    finer: FinerSchema | None = None
 
 
 class ZigSchema(SeriesSchema):
@@ -188,6 +208,92 @@ class ImageSchema(SeriesSchema):
             references=expanded(self.images),
             tool=self.tool,
             arguments=self.arguments,
+        )
+
+
+_SIZE: Final = re.compile(r"(?P<count>\d+(?:\.\d+)?) ?(?P<unit>[KMGT]i?B)")
+_PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
+
+
+def _bytes(value: object) -> object:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"“{value}” is no size: write one with its unit, as in 2GiB")
+    return int(float(found["count"]) * 1024 ** ("KMGT".index(found["unit"][0]) + 1))
+
+
+def _inside(value: str) -> str:
+    if not _PATH.fullmatch(value) or ".." in value.split("/"):
+        raise ValueError(f"“{value}” is no path below the folder that is built in")
+    return value
+
+
+def _package(value: str) -> str:
+    if not _PACKAGE.fullmatch(value):
+        raise ValueError(f"“{value}” is no package's name")
+    return value
+
+
+Size = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class GitSchema(SeriesSchema):
+    """Fields as in `GitConfig`; `suite`, `packages`, `memory`, `minutes` and `disk` are the room of a build."""
+
+    summary: str
+    url: str
+    link: str | None = None
+    ref: str = "HEAD"
+    merges_by: Words = ()
+    tagged: str | None = None
+    paths: Words = ()
+    suite: SuiteName = "trixie"
+    packages: Annotated[tuple[Annotated[str, AfterValidator(_package)], ...], BeforeValidator(_tuple)] = ()
+    build: Annotated[tuple[str, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    in_tree: bool = False
+    products: Annotated[tuple[Inside, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    tool: Inside
+    arguments: Words = ()
+    seconds: Annotated[float, Field(gt=0, strict=False)]
+    memory: Size
+    minutes: Annotated[float, Field(gt=0, strict=False)]
+    disk: Size
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not any(self.tool == product or self.tool.startswith(f"{product}/") for product in self.products):
+            raise ValueError(f"the tool {self.tool} is not among the products")
+        if self.link is not None and "{commit}" not in self.link:
+            raise ValueError("a link needs {commit} in it")
+        if self.ref.startswith("-"):
+            raise ValueError(f"“{self.ref}” is no branch")
+        return self
+
+    def config(self, name: str) -> GitConfig:
+        return GitConfig(
+            name=name,
+            family=self.family,
+            summary=self.summary,
+            url=self.url,
+            link=self.link,
+            ref=self.ref,
+            merges_by=self.merges_by,
+            tagged=self.tagged,
+            paths=self.paths,
+            build=self.build,
+            in_tree=self.in_tree,
+            products=self.products,
+            tool=(self.tool,),
+            arguments=self.arguments,
+            seconds=self.seconds,
+            room=Room(
+                suite=self.suite,
+                packages=self.packages,
+                memory=self.memory,
+                disk=self.disk,
+                seconds=60 * self.minutes,
+            ),
         )
 
 

@@ -1,0 +1,223 @@
+"""Series of commits: every commit of a repository's main line is a point, and what its build makes is the toolchain.
+
+Which commits, how they are built, in what and with what room, is data (`GitConfig`). A build runs in a sandbox without
+network, with the commit's tree to read and a folder of its own to write; what it makes is content-addressed by the
+store, so that a commit is built once, and two commits that make the same compiler are one toolchain. A build that fails
+makes its point untestable, with its log kept; one that runs out of its budget too, but it may be tried again.
+
+Commits that touch `paths` are likelier to be the answer than the others: the search looks there first, and since the
+others are points all the same, what it answers is proven against the very neighbour.
+"""
+
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from mmio_bisect.adapters.series.git_repository import Logged, Repository
+from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
+from mmio_bisect.workflow.identity import identified, version_words
+from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Room, Signals, Yard
+
+_PRODUCTS: Final = "products.tar"
+_ABBREVIATED: Final = 12
+_LOG_BYTES: Final = 200_000
+
+ELSEWHERE: Final = 0.02
+"""How likely a commit outside `paths` is to be the answer, one inside being 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitConfig:
+    """A series of commits.
+
+    `merges_by` are names of authors: where given, only what they merged into the main line counts; `tagged` is a glob
+    of tags: where given, only commits with such a tag count, and are named by it. `build` are lines of a POSIX shell,
+    run with `$SOURCE` (the commit's tree, read-only) and `$JOBS`; `in_tree` runs them in a copy of it.
+    `products` are paths, from where the build ran, that make up the toolchain; `tool` is the compiler's among them.
+    `seconds` is what a build takes about, for the search to weigh.
+    """
+
+    name: str
+    family: CompilerFamily
+    summary: str
+    url: str
+    link: str | None
+    ref: str
+    merges_by: tuple[str, ...]
+    tagged: str | None
+    paths: tuple[str, ...]
+    build: tuple[str, ...]
+    in_tree: bool
+    products: tuple[str, ...]
+    tool: tuple[str, ...]
+    arguments: tuple[str, ...]
+    seconds: float
+    room: Room
+
+
+class GitSeries:
+    """The `SeriesSource`; also `Priced` and `Likely`, and it knows its commits. Logs of builds are kept in `logs`."""
+
+    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, logs: Path) -> None:
+        self._config = config
+        self._repository = repository
+        self._yard = yard
+        self._logs = logs
+        self._commits: dict[str, Logged] = {}
+        self._touching: frozenset[str] | None = None
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    @property
+    def family(self) -> CompilerFamily:
+        return self._config.family
+
+    @property
+    def summary(self) -> str:
+        return self._config.summary
+
+    def listing(self, *, refresh: bool = False) -> Listing:
+        """Read from the clone each time: its commits are its own cache."""
+        line = self._repository.log(refresh=refresh)
+        merged = set(self._config.merges_by)
+        tags = None if self._config.tagged is None else self._repository.tags(self._config.tagged)
+        points = []
+        for place, one in enumerate(line):
+            if (merged and not (one.merge and one.author in merged)) or (tags is not None and one.commit not in tags):
+                continue
+            version = one.commit[:_ABBREVIATED] if tags is None else tags[one.commit]
+            point = Point(series=self.name, version=version, sort_key=f"{place:08}")
+            points.append(point)
+            self._commits[point.version] = one
+        return Listing(series=self.name, points=tuple(points), asked_at=self._repository.asked_at)
+
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        """A commit, a tag or a branch, by where it left the main line; or a day, for all that was committed on it."""
+        try:
+            day = datetime.strptime(word, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            commit = self._repository.resolve(word)
+            return tuple(one for one in listing.points if commit and self._commits[one.version].commit == commit)
+        return tuple(one for one in listing.points if self._commits[one.version].committed.date() == day)
+
+    def origin(self, point: Point) -> str:
+        return f"{self._config.url} at {self._one(point).commit}, built with: {'; '.join(self._config.build)}"
+
+    def seconds(self, point: Point) -> float:  # noqa: ARG002 - a build is a build
+        return self._config.seconds
+
+    def likelihood(self, point: Point) -> float:
+        """How likely the point is to be the answer, beside others."""
+        if not self._config.paths:
+            return 1.0
+        if self._touching is None:
+            self._touching = self._repository.touching(self._config.paths)
+        return 1.0 if self._one(point).commit in self._touching else ELSEWHERE
+
+    def describe(self, point: Point) -> Commit:
+        commit = self._repository.describe(self._one(point).commit)
+        return replace(commit, link=self._config.link and self._config.link.format(commit=commit.commit))
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        """Raises as the port says, and `UsageError` for a clone that cannot be read."""
+        one = self._one(point)
+        with (
+            self._repository.checkout(one.commit) as tree,
+            self._yard.session(tree, self._config.room, signals) as yard,
+        ):
+            finished = yard.run(self._command(), signals)
+        if finished.status != 0 or finished.product is None or finished.limit is not None:
+            raise self._failed(point, finished)
+        _unpack(finished.product, folder)
+        if not (folder / self._config.tool[0]).is_file():
+            raise self._failed(point, finished, why=f"the build made no {self._config.tool[0]}")
+        return Fetched(
+            digest=digest_of("\n".join([*self._config.tool, *_contents(folder)]).encode()),
+            tool=self._config.tool,
+            arguments=self._config.arguments,
+            version_words=version_words(self.family),
+            commit=one.commit,
+            released=one.committed.date(),
+        )
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        return identified(self.family, fetched, version_output)
+
+    def _one(self, point: Point) -> Logged:
+        if not self._commits:
+            self.listing()
+        try:
+            return self._commits[point.version]
+        except KeyError:
+            raise UnknownVersionError(
+                f"{point} is not in the repository's main line any more (`mmio-bisect series show {self.name}`)."
+            ) from None
+
+    def _command(self) -> Command:
+        """One script: build with the output in a file, whose end comes back if it fails; else the products."""
+        config = self._config
+        prepare = 'mkdir built && cp -R "$SOURCE"/. built && cd built' if config.in_tree else "mkdir built && cd built"
+        lines = [prepare, *config.build]
+        quoted = " ".join(f"'{path}'" for path in config.products)
+        drive = (
+            "here=$PWD; export SOURCE={toolchain} JOBS=$(nproc)\n"
+            "if ! /bin/sh -eu ./build.sh >log 2>&1; then\n"
+            f"    tail -c {_LOG_BYTES} log; exit 1\n"
+            "fi\n"
+            f'tar --create --file "$here/{_PRODUCTS}" --directory built -- {quoted}\n'
+        )
+        return Command(
+            argv=("/bin/sh", "-eu", "-c", drive),
+            inputs=(("build.sh", "\n".join([*lines, ""]).encode()),),
+            product=_PRODUCTS,
+        )
+
+    def _failed(self, point: Point, finished: Finished, why: str | None = None) -> MissingToolchainError:
+        """What a build could not make for want of room may be made with more."""
+        log = self._logs / f"{point.series}@{point.version}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        aside = log.with_suffix(f".{os.getpid()}")
+        aside.write_text(finished.output)
+        aside.rename(log)
+        if finished.limit is not None:
+            limits = {LimitHit.TIME: "time", LimitHit.MEMORY: "memory", LimitHit.OUTPUT: "room for its output"}
+            return MissingToolchainError(
+                f"the build of {point} ran out of {limits[finished.limit]} (log: {log})", for_good=False
+            )
+        said = [line.strip() for line in finished.output.splitlines() if "error" in line.lower()]
+        last = finished.output.strip().splitlines()[-1:] or [f"status {finished.status}"]
+        return MissingToolchainError(
+            f"{point} does not build: {why or (said or last)[0][:200]} (log: {log})", for_good=True
+        )
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """Raises `CorruptArtefactError` for what a hostile build may have put into its archive."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise CorruptArtefactError(f"The products of a build cannot be unpacked: {error}.") from error
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444))
+
+
+def _contents(folder: Path) -> Iterator[str]:
+    """A line for each file: its name, whether it can be run, and its digest."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield f"{name} -> {path.readlink()}"
+        elif path.is_file():
+            yield f"{name} {path.stat().st_mode & 0o100:o} {digest_of(path.read_bytes())}"

@@ -1,0 +1,129 @@
+"""One bisection as the command line plans and carries it out: of the range that was asked for, or of one below it."""
+
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.cli import output
+from mmio_bisect.cli.requests import TargetChoice, choose_case, requests_of
+from mmio_bisect.cli.sandboxes import Bounds, choose
+from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.errors import CancelledError
+from mmio_bisect.workflow.ports import Sandbox
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.documents import RunHead
+    from mmio_bisect.workflow.hunt import HuntRequest, HuntResult
+    from mmio_bisect.workflow.prefetch import Ahead
+    from mmio_bisect.workflow.ranges import RangeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The words of the command that hold for every range, checked."""
+
+    recipe: str
+    targets: TargetChoice
+    opts: tuple[OptLevel, ...]
+    defects: frozenset[DefectKind] | None
+    profile: Profile
+    changed: bool
+    verify: bool | None
+    jobs: int
+    ahead: "Ahead"
+    sandbox: str
+    bounds: Bounds
+    refresh: bool
+    keep: Path | None
+    quiet: bool
+    argv: tuple[str, ...]
+    wiring: Wiring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bisection:
+    """All that is needed to begin, before anything is opened."""
+
+    asked: Asked
+    head: "RunHead"
+    request: "HuntRequest"
+    sandbox: Sandbox
+
+
+def planned(asked: Asked, text: "RangeText") -> Bisection:
+    """Raises what is wrong with the recipe, the series, the range or the sandbox."""
+    from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
+    from mmio_bisect.workflow.ranges import resolve_range  # noqa: PLC0415
+
+    wiring = asked.wiring
+    family = wiring.family(text.series)
+    case = choose_case(wiring.recipes().find(asked.recipe), asked.recipe, family, compilers=f"The series {text.series}")
+    chosen = choose(
+        wiring,
+        asked.sandbox,
+        asked.bounds,
+        cases=[case],
+        quiet=asked.quiet,
+        runs_in=wiring.runs_in(text.series),
+    )
+    source = wiring.source(text.series)
+    found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
+    head = RunHead(
+        case=case,
+        series=text.series,
+        first=found.first,
+        last=found.last,
+        reversed=found.reversed,
+        profile=asked.profile.name,
+        defects=asked.defects,
+        changed=asked.changed,
+        argv=asked.argv,
+    )
+    request = HuntRequest(
+        requests=requests_of(case, family, asked.targets, asked.opts),
+        points=found.points,
+        profile=asked.profile,
+        defects=asked.defects,
+        changed=asked.changed,
+        jobs=asked.jobs,
+        ahead=asked.ahead,
+        ask_again=asked.refresh,
+        verify=asked.verify,
+        argv=asked.argv,
+        render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
+    )
+    return Bisection(asked=asked, head=head, request=request, sandbox=chosen)
+
+
+def carried_out(plan: Bisection) -> "HuntResult":
+    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.progress import expected_probes, watching  # noqa: PLC0415
+    from mmio_bisect.workflow.hunt import Toolbox, hunt  # noqa: PLC0415
+
+    asked, request, wiring = plan.asked, plan.request, plan.asked.wiring
+    expected = expected_probes(len(request.points), len(request.requests))
+    sink = partial(keep_probe, asked.keep) if asked.keep else None
+    with (
+        wiring.history() as history,
+        watching(
+            output.console(stderr=True), expected=expected, sink=sink, quiet=asked.quiet, changed=request.changed
+        ) as events,
+    ):
+        tools = Toolbox(
+            source=wiring.source(plan.head.series),
+            store=wiring.store(),
+            sandbox=plan.sandbox,
+            objects=wiring.objects(),
+            history=history,
+        )
+        try:
+            return hunt(request, tools, events)
+        except KeyboardInterrupt:
+            resume = shlex.join(asked.argv)
+            raise CancelledError(f"Interrupted: {events.count} probes are kept; resume with: {resume}") from None

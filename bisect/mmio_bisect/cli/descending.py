@@ -1,0 +1,74 @@
+"""`run --descend`: each culprit is followed into the series that has points between its two neighbours.
+
+What stops a descent does not take back what was found above: it is said, and the answer stands.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmio_bisect.cli import output
+from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.domain.answer import Culprit
+from mmio_bisect.domain.run import CellAnswer
+from mmio_bisect.errors import CancelledError, MmioBisectError
+
+if TYPE_CHECKING:
+    from mmio_bisect.report.descents import DescentLevel
+    from mmio_bisect.workflow.descend import PlannedLevel
+
+
+def plan(bisection: Bisection) -> "tuple[PlannedLevel, ...]":
+    """What it will take, from this range down."""
+    from mmio_bisect.workflow.descend import plan_descent  # noqa: PLC0415 - as in the commands
+
+    wiring = bisection.asked.wiring
+    return plan_descent(bisection.request.points, wiring.source, wiring.finer)
+
+
+def descended(asked: Asked, series: str, answers: tuple[CellAnswer, ...]) -> "list[DescentLevel]":
+    """All levels below these answers; levels of a target that share a culprit go down together."""
+    levels = []
+    for group in _groups(answers):
+        levels += list(_down(asked, series, group))
+    return levels
+
+
+def _groups(answers: tuple[CellAnswer, ...]) -> list[list[CellAnswer]]:
+    found: dict[object, list[CellAnswer]] = {}
+    for answer in answers:
+        if isinstance(answer.answer, Culprit):
+            found.setdefault((answer.request.target.name, answer.answer), []).append(answer)
+    return list(found.values())
+
+
+def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[DescentLevel]":
+    from mmio_bisect.report.descents import DescentLevel  # noqa: PLC0415 - as in the commands
+    from mmio_bisect.workflow.descend import Stopped, other_transition, range_below  # noqa: PLC0415
+
+    finer, above = asked.wiring.finer(series), group[0]
+    if finer is None:
+        return
+    try:
+        text = range_below(above, finer, asked.wiring.source(series))
+        if isinstance(text, Stopped):
+            yield DescentLevel(series=finer.series, above=above, stopped=text.why)
+            return
+        output.note(f"descent: {text.series}:{text.first}..{text.last}")
+        below = replace(
+            asked,
+            targets=(above.request.target,),
+            opts=tuple(answer.request.opt for answer in group),
+        )
+        bisection = planned(below, text)
+        result = carried_out(bisection)
+    except CancelledError:
+        raise
+    except MmioBisectError as error:
+        yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
+        return
+    other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
+    yield DescentLevel(series=finer.series, above=above, head=bisection.head, result=result, other=other)
+    if other is None:
+        for fine in _groups(result.answers):
+            yield from _down(asked, finer.series, fine)

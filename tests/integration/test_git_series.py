@@ -1,0 +1,290 @@
+"""A series of commits, end to end: TinyCC from a repository with a known history, built commit by commit."""
+
+import signal
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+from tcc_repository import CULPRIT, TccRepository, make
+from tool_process import Tool
+
+pytestmark = [pytest.mark.network, pytest.mark.compiler]
+
+FETCH = Path(__file__).parents[1] / "fixtures" / "tcc" / "fetch.sh"
+RECIPE = Path(__file__).parents[2] / "recipes" / "store_then_step.c"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> TccRepository:
+    """Of Debian's source of tcc, which is fetched into the user's cache once."""
+    folder = platformdirs.user_cache_path("mmio-bisect") / "test-tcc"
+    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
+    return make(Path(fetched.stdout.strip()), tmp_path_factory.mktemp("tcc") / "tcc.git")
+
+
+def words(repository: TccRepository, first: int = 0, last: int = -1) -> tuple[str, ...]:
+    commits = repository.commits
+    return (
+        *("run", "store_then_step", f"tcc:{commits[first]}..{commits[last]}", "--opt", "2", "--json"),
+        *("--repository", str(repository.folder), "--sandbox", "local"),
+    )
+
+
+@pytest.fixture(scope="module")
+def bisected(repository: TccRepository, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tool, Any]:
+    """The whole history, bisected once."""
+    tool = Tool(root=tmp_path_factory.mktemp("bisected"))
+    said = tool(*words(repository))
+    assert said.status == 0, said.err
+    return tool, said.document
+
+
+def point(repository: TccRepository, number: int) -> str:
+    return f"tcc@{repository.commits[number][:12]}"
+
+
+def writes_back(repository: TccRepository, number: int, folder: Path) -> bool | None:
+    """What the compiler of a commit does, built and read without the tool; None if it does not build."""
+    tree = folder / str(number)
+    tree.mkdir()
+    packed = subprocess.run(
+        ["git", "-C", repository.folder, "archive", repository.commits[number]], stdout=subprocess.PIPE, check=True
+    )
+    subprocess.run(["tar", "--extract", "--directory", tree], input=packed.stdout, check=True)
+    built = subprocess.run(
+        ["sh", "-c", "./configure --extra-cflags=-O0 && make arm64-tcc"], cwd=tree, capture_output=True, check=False
+    )
+    if built.returncode != 0:
+        return None
+    made = tree / "case.o"
+    subprocess.run([tree / "arm64-tcc", "-c", RECIPE, "-o", made], check=True)
+    code = made.read_bytes()
+    words = struct.unpack(f"<{len(code) // 4}I", code[: len(code) // 4 * 4])
+    return any(word & 0xFFE0_0C00 == 0xB800_0400 for word in words)
+
+
+def test_the_commit_is_found_among_hundreds_of_which_some_do_not_build(
+    bisected: tuple[Tool, Any], repository: TccRepository
+) -> None:
+    _, document = bisected
+    (answer,) = document["answers"]
+    assert (answer["kind"], answer["change"]) == ("culprit", "introduced")
+    assert (answer["last"], answer["first"]) == (point(repository, CULPRIT - 1), point(repository, CULPRIT))
+    untestable = [probe for probe in document["probes"] if probe["verdict"] == "untestable"]
+    assert untestable, "the history was made so that a bisection meets broken commits"
+    broken = {point(repository, number) for number in repository.broken}
+    assert {probe["toolchain"] for probe in untestable} <= broken
+    assert len(document["probes"]) <= 30
+    (verification,) = document["verifications"]
+    assert verification["confirmed"]
+
+
+def test_brute_force_over_the_neighbours_says_the_same(repository: TccRepository, tmp_path: Path) -> None:
+    around = range(CULPRIT - 2, CULPRIT + 2)
+    assert [writes_back(repository, number, tmp_path) for number in around] == [False, False, True, True]
+    assert writes_back(repository, min(repository.broken), tmp_path) is None
+
+
+def test_the_culprit_is_told_of(bisected: tuple[Tool, Any], repository: TccRepository) -> None:
+    tool, document = bisected
+    (commit,) = document["commits"]
+    assert commit["toolchain"] == point(repository, CULPRIT)
+    assert commit["commit"] == repository.commits[CULPRIT]
+    assert commit["author"] == "A. Programmer <a@example.org>"
+    assert commit["title"] == "arm64: post-index stores where the offset is nothing"
+    assert commit["paths"] == ["arm64-gen.c"]
+    assert commit["link"].endswith(repository.commits[CULPRIT])
+    shown = tool(*(word for word in words(repository) if word != "--json")).out
+    assert "arm64: post-index stores where the offset is nothing" in shown
+
+
+def test_a_commit_is_built_once_ever(bisected: tuple[Tool, Any], repository: TccRepository) -> None:
+    tool, document = bisected
+    again = tool(*words(repository))
+    assert again.document["answers"] == document["answers"]
+    assert again.document["cost"] == {"toolchains_fetched": 0, "cells_compiled": 0}
+    other = tool("run", "u64_register", words(repository)[2], *words(repository)[3:])
+    assert other.status == 0, other.err
+    built = {probe["toolchain"] for probe in document["probes"]}
+    ends = {probe["toolchain"] for probe in other.document["probes"]}
+    assert other.document["cost"]["toolchains_fetched"] == 0
+    assert ends <= built
+
+
+def test_a_failed_build_keeps_its_log_and_gives_its_reason(bisected: tuple[Tool, Any]) -> None:
+    tool, document = bisected
+    failed = next(probe for probe in document["probes"] if probe["verdict"] == "untestable")
+    assert "does not build: arm64-gen.c:" in failed["reason"]
+    assert "#error half way through a change" in failed["reason"]
+    log = Path(failed["reason"].partition("(log: ")[2].rstrip(")"))
+    assert log.is_relative_to(tool.root)
+    assert "make: ***" in log.read_text()
+
+
+def test_killed_and_resumed_it_builds_nothing_twice(repository: TccRepository, tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    low, high = CULPRIT - 24, CULPRIT + 20
+    process = tool.start(*words(repository, low, high), "--jobs", "1")
+    deadline = time.monotonic() + 60
+    while len(built(tool)) < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = built(tool)
+    resumed = tool(*words(repository, low, high), "--jobs", "1")
+    assert resumed.status == 0, resumed.err
+    (answer,) = resumed.document["answers"]
+    assert answer["first"] == point(repository, CULPRIT)
+    assert built(tool) > before
+    assert resumed.document["cost"]["toolchains_fetched"] == len(built(tool) - before)
+    assert not (tool.store / "work").is_dir() or not any((tool.store / "work").iterdir())
+
+
+def built(tool: Tool) -> set[str]:
+    """The points whose toolchains are in the store."""
+    return {path.name for path in (tool.store / "entries").glob("*/points/*.json")}
+
+
+def test_a_commit_is_named_by_tag_abbreviation_or_day(repository: TccRepository, tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    git = ("git", "-C", str(repository.folder))
+    subprocess.run([*git, "tag", "--force", "release", repository.commits[CULPRIT]], check=True)
+    said = tool(
+        *("run", "store_then_step", f"tcc:{repository.commits[CULPRIT - 1][:8]}..release", "--opt", "2", "--json"),
+        *("--repository", str(repository.folder), "--sandbox", "local"),
+    )
+    assert said.status == 0, said.err
+    assert said.document["answers"][0]["kind"] == "culprit"
+    listed = tool("series", "show", "tcc", "--json", "--repository", str(repository.folder))
+    assert len(listed.document["points"]) == len(repository.commits)
+    wrong = tool(*words(repository)[:2], "tcc:2020-01-01..release", *words(repository)[3:])
+    assert (wrong.status, wrong.out) == (14, "")
+
+
+def test_what_is_no_clone_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    said = tool("run", "store_then_step", "tcc:..", "--repository", str(tmp_path), "--sandbox", "local")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == (f"error: {tmp_path} is no git repository: give a clone of the compiler's with --repository.\n")
+
+
+def test_the_users_clone_is_never_written(bisected: tuple[Tool, Any], repository: TccRepository) -> None:
+    _tool, _document = bisected
+    status = subprocess.run(
+        ["git", "-C", repository.folder, "worktree", "list"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    assert len(status.splitlines()) == 1
+    assert not (repository.folder / "index").exists()
+    assert not list(repository.folder.glob("*.lock"))
+
+
+def test_series_of_ones_own_are_data(repository: TccRepository, tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f"""[series.mine]
+kind = "git"
+family = "tcc"
+summary = "my own"
+url = "{repository.folder}"
+build = ["./configure --extra-cflags=-O0", "make arm64-tcc", "exit 7"]
+in_tree = true
+products = ["arm64-tcc"]
+tool = "arm64-tcc"
+seconds = 3
+memory = "1GiB"
+minutes = 1
+disk = "100MiB"
+"""
+    )
+    last = repository.commits[-1]
+    said = tool(
+        *("run", "store_then_step", f"mine:{repository.commits[-2]}..{last}", "--series-file", str(own)),
+        *("--sandbox", "local", "--opt", "2"),
+    )
+    assert said.status == 16, "every build fails, so nothing can be tested"
+    assert f"mine@{last[:12]}" in said.err
+    assert "does not build" in said.err
+    own.write_text(own.read_text().replace('tool = "arm64-tcc"', 'tool = "bin/tcc"'))
+    wrong = tool("series", "list", "--series-file", str(own))
+    assert "the tool bin/tcc is not among the products" in wrong.err
+
+
+TAGGED = """[series.tcc-releases]
+kind = "git"
+family = "tcc"
+summary = "what has a tag"
+url = "unused"
+tagged = "v*"
+in_tree = true
+build = ["./configure --extra-cflags='-O1 -g0'", "make arm64-tcc"]
+products = ["arm64-tcc"]
+tool = "arm64-tcc"
+seconds = 3
+memory = "1GiB"
+minutes = 1
+disk = "100MiB"
+
+[series.tcc-releases.finer]
+series = "tcc"
+by = "commit"
+usually = 50
+"""
+
+
+def tagged(repository: TccRepository, folder: Path) -> Path:
+    """A series of releases, each some commits after the one before; its file."""
+    numbers = [number for number in range(0, len(repository.commits), 45) if number not in repository.broken]
+    for place, number in enumerate(numbers):
+        tag = ("tag", "--force", f"v{place}", repository.commits[number])
+        subprocess.run(["git", "-C", repository.folder, *tag], check=True, stdout=subprocess.DEVNULL)
+    file = folder / "releases.toml"
+    file.write_text(TAGGED)
+    return file
+
+
+def test_a_transition_between_releases_is_followed_to_its_commit(repository: TccRepository, tmp_path: Path) -> None:
+    tool, series = Tool(root=tmp_path), tagged(repository, tmp_path)
+    command = (
+        *("run", "store_then_step", "tcc-releases:..", "--series-file", str(series), "--opt", "2"),
+        *("--repository", str(repository.folder), "--sandbox", "local"),
+    )
+    planned = tool(*command, "--descend", "--dry-run", "--json")
+    assert planned.status == 0, planned.err
+    releases, commits = planned.document["plan"]
+    assert (releases["series"], releases["exact"], releases["builds"]) == ("tcc-releases", True, releases["probes"])
+    assert (commits["series"], commits["points"], commits["exact"]) == ("tcc", 50, False)
+    assert not (tool.store / "entries").exists(), "a plan builds nothing"
+
+    said = tool(*command, "--descend", "--json")
+    assert said.status == 0, said.err
+    assert "Plan:" in said.err
+    (coarse,) = said.document["answers"]
+    (level,) = said.document["descent"]
+    (fine,) = level["run"]["answers"]
+    assert coarse["first"].startswith("tcc-releases@v")
+    assert (level["series"], level["same_transition"], level["stopped"]) == ("tcc", True, None)
+    assert (fine["last"], fine["first"]) == (point(repository, CULPRIT - 1), point(repository, CULPRIT))
+    assert level["run"]["commits"][0]["commit"] == repository.commits[CULPRIT]
+    # The ends that were handed down are probed like any other; built once, they are one toolchain in both series.
+    assert {probe["toolchain"] for probe in level["run"]["probes"]} >= {
+        level["run"]["range"][end] for end in ("first", "last")
+    }
+
+    shown = tool(*command, "--descend")
+    assert "Into tcc" in shown.out
+    assert "arm64: post-index stores where the offset is nothing" in shown.out
+
+
+def test_without_a_finer_series_the_answer_stands(repository: TccRepository, tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    said = tool(*words(repository, CULPRIT - 1, CULPRIT), "--descend")
+    assert said.status == 0, said.err
+    assert said.document["answers"][0]["kind"] == "culprit"
+    assert "descent" not in said.document
