@@ -38,7 +38,7 @@ store: bad
      0  mov     w8, #1
 ▶    4  str     w8, [x0], #4
      8  ret
-▶ 0x4 str w8, [x0], #4  writeback-post of store32+0: register writeback: ISV = 0
+▶ 0x4 str w8, [x0], #4  writeback-post of store32+0: register writeback: ISV = 0; emulated by xen-arm, not by arm-isv
 """
 
 

@@ -126,6 +126,7 @@ def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
                 "offset": 8,
                 "instruction": "str\tw9, [x0], #8",
                 "why": "register writeback: ISV = 0",
+                "emulated": None,
             }
         ],
         "from_history": False,

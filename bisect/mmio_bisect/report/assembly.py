@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mmio_bisect.domain.access import Defect
 from mmio_bisect.domain.outcome import FunctionJudgement, ListingLine
+from mmio_bisect.report.emulators import Emulators, emulators_of, emulators_text
 
 MARK = "▶"
 _GAP = " │ "
@@ -56,19 +57,19 @@ def side_by_side(left: Column, right: Column, *, width: int) -> Text:
             text.append(right_row.text, style=_style(right_row))
             text.append("\n")
     for column in (left, right):
-        text.append_text(defect_notes(column.function.defects))
+        text.append_text(defect_notes(column.function.defects, emulators_of(column.function)))
     return _stripped(text)
 
 
 def listing(column: Column) -> Text:
     """One listing with its defects explained below."""
     text = _single(column, _rows(column.function))
-    text.append_text(defect_notes(column.function.defects))
+    text.append_text(defect_notes(column.function.defects, emulators_of(column.function)))
     return _stripped(text)
 
 
-def defect_notes(defects: Sequence[Defect]) -> Text:
-    """A line a defect: the instruction, the kind, and why."""
+def defect_notes(defects: Sequence[Defect], emulators: Emulators | None = None) -> Text:
+    """A line a defect: the instruction, the kind, why, and which hypervisors carry it out all the same."""
     text = Text()
     for defect in defects:
         text.append(f"{MARK} ", style="bold red")
@@ -78,7 +79,8 @@ def defect_notes(defects: Sequence[Defect]) -> Text:
         text.append(defect.kind.value, style="bold")
         if defect.access:
             text.append(f" of {defect.access}")
-        text.append(f": {defect.why}\n")
+        emulated = (emulators or {}).get(defect)
+        text.append(f": {defect.why}{f'; {emulators_text(emulated)}' if emulated else ''}\n")
     return text
 
 

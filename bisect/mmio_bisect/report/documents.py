@@ -16,6 +16,7 @@ from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
+from mmio_bisect.report.emulators import emulators_of
 from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord, StoredToolchain
 
 SCHEMA = 1
@@ -163,15 +164,23 @@ def probe_member(probe: Probe) -> JSON:
         "opt": probe.request.opt.value,
         "verdict": probe.judgement.verdict.value,
         "reason": untestable_reason(probe.judgement, probe.outcome),
-        "defects": [defect_member(defect) for defect in probe.judgement.defects],
+        "defects": [member for function in probe.judgement.functions for member in _defect_members(function)],
         "from_history": probe.from_history,
         "seconds": round(probe.seconds, 3),
         "cell": probe.cell_key,
     }
 
 
-def defect_member(defect: Defect) -> JSON:
-    """`offset` is the instruction's, in bytes, in the function `code`; null for what is not there."""
+def _defect_members(function: FunctionJudgement) -> list[JSON]:
+    emulators = emulators_of(function)
+    return [defect_member(defect, emulators.get(defect)) for defect in function.defects]
+
+
+def defect_member(defect: Defect, emulated: Mapping[str, bool] | None = None) -> JSON:
+    """`offset` is the instruction's, in bytes, in the function `code`; null for what is not there.
+
+    `emulated` has the profiles of the architecture; null where it is not the form that is wrong.
+    """
     return {
         "function": defect.function,
         "access": defect.access,
@@ -180,6 +189,7 @@ def defect_member(defect: Defect) -> JSON:
         "offset": defect.position,
         "instruction": defect.instruction,
         "why": defect.why,
+        "emulated": None if emulated is None else dict(emulated),
     }
 
 
@@ -217,7 +227,7 @@ def _function_member(function: FunctionJudgement) -> JSON:
         "function": function.function,
         "verdict": function.verdict.value,
         "accesses": [access_member(access) for access in function.accesses],
-        "defects": [defect_member(defect) for defect in function.defects],
+        "defects": _defect_members(function),
         "listing": [
             {"code": line.code, "offset": line.position, "encoding": line.encoding.hex(), "text": line.text}
             for line in function.listing
