@@ -1,8 +1,9 @@
 """How long judging a whole history again takes: 100,000 outcomes, of which many have equal objects.
 
-Run it with `python tests/benchmarks/rejudge_history.py [OUTCOMES [OBJECTS [PROCESSES]]]`. The history is made up: real
-objects, each with a tail of its own so that its digest is its own, in as many cells as asked for, judged by older
-rules. Prints the time of `history rejudge` as a process, and of reading and judging the objects alone, one by one.
+Run it with `python tests/benchmarks/rejudge_history.py [OUTCOMES [OBJECTS [PROCESSES]]]`, PYTHONPATH=tests/fakes. The
+history is made up: real objects, each with a tail of its own so that its digest is its own, in as many cells as asked
+for, judged by older rules. Prints the time of `history rejudge` as a process, and of reading and judging the objects
+alone, one by one.
 """
 
 import json
@@ -14,11 +15,8 @@ import time
 import zlib
 from pathlib import Path
 
-from sqlalchemy import Connection, insert
-
-sys.path.append(str(Path(__file__).parents[1] / "fakes"))
-
 from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
+from sqlalchemy import Connection, insert
 
 from mmio_bisect.adapters.history import cases, judgements, schema, toolchains
 from mmio_bisect.adapters.history.database import open_database
