@@ -34,6 +34,7 @@ c5fc1107     | vmovups [rdi], ymm0         | vmovups       | single    | store  
 a5           | movsd [rdi], [rsi]          | movs          | block     | load       | 32  | general | 0
 f3a4         | rep movsb                   | rep movs      | block     | load       | -   | general | 0
 f348ab       | rep stosq                   | rep stos      | block     | store      | -   | general | 0
+a10000000900000000 | mov eax, [0x9000000]   | mov moffs     | single    | load       | 32  | general | 1
 ff37         | push [rdi]                  | push          | folded    | load       | 64  | general | 0
 """
 RISCV64 = """

@@ -19,6 +19,7 @@ STRINGS = {"movs": BOTH, "stos": STORE, "lods": LOAD, "cmps": LOAD, "scas": LOAD
 WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64}
 _VECTOR = ("xmm", "mm", "k", "st")
 _STORES_ONLY = frozenset({"fst", "fstp", "fist", "fistp", "fisttp", "fnstcw", "fnstsw", "fbstp", "stmxcsr"})
+_LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
 READS_ONLY = frozenset({"cmp", "test", "bt", "ucomiss", "comiss", "ucomisd", "comisd", "ptest"})
 
 
@@ -102,4 +103,12 @@ def transfer_of(
 
 def _operation(instruction: Instruction, form: Form) -> str:
     name = instruction.mnemonic
-    return name[:-1] if form is Form.BLOCK else name
+    if form is Form.BLOCK:
+        return name[:-1]
+    # The address stands in the instruction (opcodes A0 to A3, after prefixes): decoders treat these apart.
+    opcode = next((byte for byte in instruction.encoding if not _is_prefix(byte)), 0)
+    return "mov moffs" if name in {"mov", "movabs"} and opcode >> 2 == 0xA0 >> 2 else name
+
+
+def _is_prefix(byte: int) -> bool:
+    return byte in _LEGACY_PREFIXES or byte >> 4 == 4

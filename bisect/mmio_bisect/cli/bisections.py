@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.cli import output
-from mmio_bisect.cli.requests import TargetChoice, choose_case, requests_of
+from mmio_bisect.cli.requests import TargetChoice, choose_case, judged_as, requests_of
 from mmio_bisect.cli.sandboxes import Bounds, choose
 from mmio_bisect.cli.wiring import Wiring
 from mmio_bisect.domain.access import DefectKind
@@ -74,21 +74,23 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
     )
     source = wiring.source(text.series)
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
+    requests = requests_of(case, family, asked.targets, asked.opts)
+    profile = judged_as(asked.profile, requests)
     head = RunHead(
         case=case,
         series=text.series,
         first=found.first,
         last=found.last,
         reversed=found.reversed,
-        profile=asked.profile.name,
+        profile=profile.name,
         defects=asked.defects,
         changed=asked.changed,
         argv=asked.argv,
     )
     request = HuntRequest(
-        requests=requests_of(case, family, asked.targets, asked.opts),
+        requests=requests,
         points=found.points,
-        profile=asked.profile,
+        profile=profile,
         defects=asked.defects,
         changed=asked.changed,
         jobs=asked.jobs,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmio_bisect.cli import exits, options, output
-from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.requests import choose_case, judged_as, requests_of
 from mmio_bisect.cli.sandboxes import Bounds, choose_for_host_compiler
 from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
 from mmio_bisect.domain.recipe import Case, ConstantWindow
@@ -134,7 +134,7 @@ def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options)
     family = _family(compiler.name)
     requests = requests_of(case, family, options.targets(words.targets), options.opt_levels(words.opts))
     kinds = options.defect_kinds(words.defects)
-    profile, objects = options.profile(words.profile), wiring.objects()
+    profile, objects = judged_as(options.profile(words.profile), requests), wiring.objects()
     checked = []
     for request in requests:
         toolchain, outcome, judgement = check_compiler(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from mmio_bisect.classify.profiles import DEFAULT_PROFILE, Profile, suited
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
 from mmio_bisect.domain.target import TARGETS, Target
@@ -52,6 +53,22 @@ def requests_of(
     if not levels or (opts and len(levels) < len(opts)):
         raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(family.opt_levels)}.")
     return tuple(CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in levels)
+
+
+def judged_as(profile: Profile, requests: Sequence[CellRequest]) -> Profile:
+    """The profile, or if none was chosen that of the target's architecture (each target its own, where several are).
+
+    Raises `UsageError` for one that can run none of the targets.
+    """
+    architectures = {request.target.architecture for request in requests}
+    if profile is DEFAULT_PROFILE:
+        return suited(profile, *architectures) if len(architectures) == 1 else profile
+    if not architectures & set(profile.architectures):
+        raise UsageError(
+            f"The profile {profile.name} is for {' and '.join(profile.architectures)}, not for "
+            f"{', '.join(sorted(architectures))}: choose another, or other targets with --target."
+        )
+    return profile
 
 
 def _listed(languages: Sequence[Language]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmio_bisect.cli import exits, options, output
-from mmio_bisect.cli.requests import choose_case, requests_of
+from mmio_bisect.cli.requests import choose_case, judged_as, requests_of
 from mmio_bisect.cli.sandboxes import choose
 from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case
@@ -89,7 +89,6 @@ def sweep(
     *names, extent = words
     text = parse_range(extent)
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    judged_as = options.profile(profile)
     wiring = wiring_of(
         context,
         options.settings(
@@ -111,20 +110,22 @@ def sweep(
     found = swept_range(text, source.listing(refresh=refresh), source.interpret)
     if found.reversed and not quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
+    requests = tuple(request for case in cases for request in requests_of(case, family, targets, levels))
+    judging = judged_as(options.profile(profile), requests)
     head = SweepHead(
         cases=cases,
         series=text.series,
         points=found.points,
         reversed=found.reversed,
         transitions=transitions,
-        profile=judged_as.name,
+        profile=judging.name,
         defects=kinds,
         argv=typed(context),
     )
     request = SweepRequest(
-        requests=tuple(request for case in cases for request in requests_of(case, family, targets, levels)),
+        requests=requests,
         points=found.points,
-        profile=judged_as,
+        profile=judging,
         defects=kinds,
         transitions=transitions,
         jobs=jobs,

@@ -20,6 +20,11 @@ class Target:
     gcc_flags: tuple[str, ...] = ()
     llc_flags: tuple[str, ...] = ()
 
+    @property
+    def architecture(self) -> str:
+        """As `machine.Architecture` names it."""
+        return "arm" if self.name == "thumb" else self.name
+
     def triple(self, family: CompilerFamily) -> str:
         match family:
             case CompilerFamily.CLANG | CompilerFamily.LLC:

@@ -7,7 +7,7 @@ a `git bisect run` whose compiler is a script or was just built.
 from pathlib import Path
 
 from mmio_bisect.classify.judge import judge_image
-from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.classify.profiles import Profile, suited
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
@@ -38,7 +38,8 @@ def check_object(
     objects: ObjectReader,
 ) -> Judgement:
     """Raises `MalformedObjectError`."""
-    return judge_image(objects.read(data), case_functions, window, profile)
+    image = objects.read(data)
+    return judge_image(image, case_functions, window, suited(profile, image.architecture.value))
 
 
 def check_compiler(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mmio_bisect.classify.judge import RULES, judge_image, untestable
-from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.classify.profiles import Profile, suited
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case
@@ -24,11 +24,12 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
         image = objects.read(object_code)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile)
-    return judge_image(image, case.functions, case.constant_window, profile)
+    return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture.value))
 
 
 def judge_once(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader, history: History) -> Judgement:
     """As `judge_outcome`, unless the same object was judged so before; a new judgement is kept."""
+    profile = suited(profile, cell.request.target.architecture)
     known = history.judgement_of(cell, outcome, profile.name, RULES)
     if known is not None:
         return known
