@@ -30,7 +30,7 @@ from mmio_bisect.domain.recipe import (
     FunctionExpectation,
 )
 
-RULES = 2
+RULES = 3
 """The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
 differently, so that history knows which judgements to make again."""
 
