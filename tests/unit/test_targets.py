@@ -7,11 +7,12 @@ import pytest
 from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.object_file import read_object
 from mmio_bisect.adapters.recipe_files import parse_function
-from mmio_bisect.classify.judge import judge_image
+from mmio_bisect.classify.judge import defect_kinds, judge_image
 from mmio_bisect.classify.machine import Architecture, CodeImage
-from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.classify.profiles import ARM_ISV, PROFILES
+from mmio_bisect.domain.access import AddressingMode, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement
-from mmio_bisect.domain.recipe import ConstantWindow
+from mmio_bisect.domain.recipe import ConstantWindow, Direction
 from mmio_bisect.workflow.objects import Objects
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "objects"
@@ -109,6 +110,22 @@ def test_x86_folds_a_read_and_a_write_into_one_instruction(name: str, image: Cod
     else:
         assert found(function) == ["load32+4", "store32+4"]
         assert function.defects == ()
+
+
+def test_a_library_call_is_a_defect_under_every_profile() -> None:
+    call = Transfer(
+        form=Form.LIBCALL,
+        directions=(Direction.STORE,),
+        element_width=8,
+        elements=1,
+        addressing=AddressingMode.OFFSET,
+        register_class=RegisterClass.NONE,
+        registers=(),
+        syndrome_valid=False,
+        why="memset",
+    )
+    for profile in PROFILES.values():
+        assert defect_kinds(call, profile) == (DefectKind.LIBCALL,), profile.name
 
 
 @everywhere

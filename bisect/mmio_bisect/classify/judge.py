@@ -96,7 +96,8 @@ def fingerprint(codes: Iterable[FunctionCode]) -> str:
 
 def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]:
     """Why a hypervisor of that profile cannot emulate the transfer; none if it can."""
-    if profile.emulates(transfer):
+    # What a library routine does is its own choice: no profile can speak for it.
+    if transfer.form is not Form.LIBCALL and profile.emulates(transfer):
         return ()
     kinds = []
     if transfer.addressing.writes_back:
