@@ -1,7 +1,7 @@
 """A regression test in the dialect of whoever is to take it: rustc's compiletest (tests/assembly-llvm), or LLVM's lit.
 
 The case's own text stands in it unchanged but for our directives, which both would ignore. Patterns are of assembly as
-LLVM prints it for AArch64; GCC's is no FileCheck project.
+LLVM prints it; those of whole kinds of instructions are AArch64's.
 """
 
 import re
@@ -23,45 +23,51 @@ _PATTERNS = {
     DefectKind.LIBCALL: r"{{bl?[[:space:]]+(mem|__aarch64)}}",
 }
 
+_BACK_ENDS = {"thumb": "arm", "x86_64": "x86", "i386": "x86", "riscv64": "riscv", "riscv32": "riscv"}
 
-def filecheck_test(case_text: str, case: Case, *, triple: str, opt: str, defects: Sequence[Defect]) -> str:
-    """The whole file. `defects` are what must not come back."""
-    source = _KEYWORD.sub("", _DIRECTIVE.sub("", case_text)).strip("\n")
+
+def filecheck_test(case: Case, *, target: str, flags: Sequence[str], defects: Sequence[Defect]) -> str:
+    """The whole file. `flags` are those of the measurement, `defects` what must not come back."""
+    text = case.text.decode(errors="replace")
+    source = _KEYWORD.sub("", _DIRECTIVE.sub("", text)).strip("\n")
     comment = case.language.comment
-    head = _head(case, triple, opt)
     checks: list[str] = []
     for function in dict.fromkeys(defect.function for defect in defects):
         checks.append(f"{comment} CHECK-LABEL: {function}:")
-        patterns = dict.fromkeys(_pattern(defect) for defect in defects if defect.function == function)
+        patterns = dict.fromkeys(_pattern(defect, target) for defect in defects if defect.function == function)
         checks += [f"{comment} CHECK-NOT: {pattern}" for pattern in patterns]
-        checks.append(f"{comment} CHECK: ret")
-    return "\n".join([*head, "", source, "", *checks]) + "\n"
+        checks.append(f"{comment} CHECK: .size")  # which ELF's assembly has after each function, tail call or not
+    return "\n".join([*_head(case, _BACK_ENDS.get(target, target), text, flags), "", source, "", *checks]) + "\n"
 
 
-def _head(case: Case, triple: str, opt: str) -> list[str]:
+def _head(case: Case, back_end: str, text: str, flags: Sequence[str]) -> list[str]:
+    kept = [flag for flag in flags if flag not in {"-S", "--emit=asm", "-nostdlibinc", "-filetype=asm"}]
     match case.language:
         case Language.RUST:
-            edition = [f"//@ edition: {case.edition}"] if case.edition else []
+            editions = [flag.partition("=")[2] for flag in kept if flag.startswith("--edition=")]
+            words = " ".join(
+                flag.replace("--target=", "--target ") for flag in kept if not flag.startswith("--edition=")
+            )
             return [
-                "//@ add-minicore"
-                if "#![no_core]" in case.text.decode(errors="replace")
-                else "//@ needs-llvm-components: aarch64",
+                "//@ add-minicore" if "#![no_core]" in text else f"//@ needs-llvm-components: {back_end}",
                 "//@ assembly-output: emit-asm",
-                f"//@ compile-flags: --target {triple} -Copt-level={opt} --crate-type=lib",
-                *edition,
+                f"//@ compile-flags: {words}",
+                *(f"//@ edition: {edition}" for edition in editions),
             ]
         case Language.C:
             return [
-                "// REQUIRES: aarch64-registered-target",
-                f"// RUN: %clang --target={triple} -O{opt} -S -o - %s | FileCheck %s",
+                f"// REQUIRES: {back_end}-registered-target",
+                f"// RUN: %clang {' '.join(kept)} -S -o - %s | FileCheck %s",
             ]
         case Language.LLVM_IR:
-            return [f"; RUN: opt -O{opt} < %s | llc -mtriple={triple} | FileCheck %s"]
+            triple = next((flag.partition("=")[2] for flag in kept if flag.startswith(("--target=", "-mtriple="))), "")
+            level = next((flag for flag in kept if flag.startswith("-O")), "-O2")
+            return [f"; RUN: opt {level} < %s | llc {level} -mtriple={triple} | FileCheck %s"]
 
 
-def _pattern(defect: Defect) -> str:
+def _pattern(defect: Defect, target: str) -> str:
     """Of the kind, or else the very instruction with its registers left open."""
-    if defect.kind in _PATTERNS:
+    if target == "aarch64" and defect.kind in _PATTERNS:
         return _PATTERNS[defect.kind]
     if defect.instruction is None:
         return "{{$}}"

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmio_bisect.classify.defects import PAGES
-from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.classify.profiles import profiles_of
 from mmio_bisect.domain.access import Defect
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
@@ -26,6 +26,7 @@ from mmio_bisect.workflow.questions import NoteRow
 
 _PROGRAMS = {CompilerFamily.CLANG: "clang", CompilerFamily.RUSTC: "rustc", CompilerFamily.GCC: "aarch64-linux-gnu-gcc"}
 _PROGRAMS |= {CompilerFamily.LLC: "llc", CompilerFamily.TCC: "arm64-tcc"}
+_SAME_ARCHITECTURE = {"thumb": "arm"}
 
 
 def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -> str:
@@ -180,14 +181,8 @@ def _assembly_flags(probe: Probe) -> list[str]:
 
 def _test(cell: CellAnswer, bad: Probe) -> str:
     case = cell.request.case
-    triple = cell.request.target.triple(bad.toolchain.family)
-    test = filecheck_test(
-        case.text.decode(errors="replace"),
-        case,
-        triple=triple,
-        opt=cell.request.opt.value,
-        defects=bad.judgement.defects,
-    )
+    target = cell.request.target.name
+    test = filecheck_test(case, target=target, flags=_assembly_flags(bad), defects=bad.judgement.defects)
     return f"## Regression test (FileCheck)\n\n{_fenced(test, _language(case))}"
 
 
@@ -196,7 +191,7 @@ def _language(case: Case) -> str:
 
 
 def _hypervisors(bad: Probe) -> str:
-    """Each profile asked about every access that was decoded."""
+    """Each profile of the architecture, asked about every access that was decoded."""
     lines = [
         "## Which hypervisors fail, and how",
         "",
@@ -204,7 +199,8 @@ def _hypervisors(bad: Probe) -> str:
         "|---|---|---|",
     ]
     accesses = [access for function in bad.judgement.functions for access in function.accesses]
-    for profile in PROFILES.values():
+    target = bad.request.target.name
+    for profile in profiles_of(_SAME_ARCHITECTURE.get(target, target)):
         failing = dict.fromkeys(
             f"`{access.instruction}`" for access in accesses if not profile.emulates(access.transfer)
         )
