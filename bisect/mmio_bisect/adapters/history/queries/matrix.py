@@ -36,14 +36,13 @@ def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int) -
         shown, oldest, newest, older = _columns(ask, series, columns, skip)
         if not shown:
             continue
-        versions = [column.version for column in shown]
-        cells = _cells(ask, [line for line, _ in rows], oldest, newest, filters)
+        cells = _cells(ask, [line for line, _ in rows], [column.version for column in shown], (oldest, newest), filters)
         blocks.append(
             Matrix(
                 series=series,
                 columns=tuple(shown),
                 older=older,
-                rows=tuple(MatrixRow._make((*row, tuple(map(cells[line].get, versions)))) for line, row in rows),
+                rows=tuple(MatrixRow._make((*row, tuple(cells[line]))) for line, row in rows),
             )
         )
     return Paged(rows=tuple(blocks), total=total, more=page.offset + len(found) < total)
@@ -70,10 +69,13 @@ def _columns(ask: Ask, series: str, columns: int, skip: int) -> tuple[list[Matri
     return [MatrixColumn(*column) for column in llvm.items()], oldest, newest, older
 
 
-def _cells(ask: Ask, lines: list[int], oldest: str, newest: str, filters: Filters) -> dict[int, dict[str, MatrixCell]]:
+def _cells(
+    ask: Ask, lines: list[int], versions: list[str], ends: tuple[str, str], filters: Filters
+) -> dict[int, list[MatrixCell | None]]:
+    """By line and place among the versions; `ends` are the oldest and the newest sort key."""
     within = Conditions()
     within.one_of_numbers("s.line_id", lines)
-    within.add("s.sort_key BETWEEN :oldest AND :newest", oldest=oldest, newest=newest)
+    within.add("s.sort_key BETWEEN :oldest AND :newest", oldest=ends[0], newest=ends[1])
     if filters.since:
         within.add("s.recorded >= :since", since=filters.since)
     sql = f"""
@@ -81,10 +83,11 @@ def _cells(ask: Ask, lines: list[int], oldest: str, newest: str, filters: Filter
     """
     rows = ask(sql, within.parameters)
     vectors = _vectors(ask, {vector for _, _, vector, _ in rows}, frozenset(filters.defects))
-    cells: dict[int, dict[str, MatrixCell]] = {line: {} for line in lines}
+    places = {version: place for place, version in enumerate(versions)}
+    cells: dict[int, list[MatrixCell | None]] = {line: [None] * len(versions) for line in lines}
     new = tuple.__new__  # as MatrixCell() does in the end: there may be a hundred thousand
     for line_id, version, vector_id, cell_key in rows:
-        cells[line_id][version] = new(MatrixCell, vectors[vector_id] + (cell_key,))
+        cells[line_id][places[version]] = new(MatrixCell, vectors[vector_id] + (cell_key,))
     return cells
 
 
