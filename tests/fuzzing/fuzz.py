@@ -6,11 +6,12 @@ streams as their seed. Exits 1 if any was found, at the twentieth at the latest.
 """
 
 import argparse
-import faulthandler
 import random
+import signal
 import time
 import traceback
 from pathlib import Path
+from types import FrameType
 
 from damage import any_recipe, any_stream, damaged_object
 from judged_whole import judge_file, judge_stream, read_recipe
@@ -42,7 +43,12 @@ def attempt(seed: int, objects: list[bytes]) -> tuple[str, bytes, str] | None:
     return None
 
 
+def too_long(_signal: int, _frame: FrameType | None) -> None:
+    raise TimeoutError(f"not done after {HANGS} seconds")
+
+
 def main() -> int:
+    signal.signal(signal.SIGALRM, too_long)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--from", type=int, default=0, dest="first")
@@ -50,8 +56,7 @@ def main() -> int:
     objects = [path.read_bytes() for path in sorted((FIXTURES / "objects").glob("*.o"))]
     end, seed, found = time.monotonic() + options.seconds, options.first, 0
     while time.monotonic() < end and found < MOST:
-        # A hang ends the process with the place where it hangs.
-        faulthandler.dump_traceback_later(HANGS, exit=True)
+        signal.alarm(HANGS)
         wrong = attempt(seed, objects)
         if wrong is not None:
             kind, data, what = wrong
@@ -60,7 +65,7 @@ def main() -> int:
             print(f"{what}\nseed {seed}, kept as {kept}: try again with --from {seed}\n")  # noqa: T201 - what it is for
             found += 1
         seed += 1
-    faulthandler.cancel_dump_traceback_later()
+    signal.alarm(0)
     print(f"seeds {options.first} to {seed - 1}: {found} found")  # noqa: T201 - as above
     return 1 if found else 0
 

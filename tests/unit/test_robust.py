@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from judged_whole import judge_file, judge_stream, read_recipe
 
 from mmio_bisect.classify.aarch64_words import read_word
+from mmio_bisect.classify.machine import Architecture, Relocation
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
+from mmio_bisect.workflow.objects import RawFunction, RawObject
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 OBJECTS = [path.read_bytes() for path in sorted((FIXTURES / "objects").glob("*.o"))]
@@ -68,6 +70,22 @@ def test_any_word_has_a_form_and_a_text(word: int) -> None:
         found.form in {"prefetch", "address translation", "instruction-cache maintenance"}
         or found.form in {"no memory access", "not an instruction"}
     )
+
+
+def one_function(*words: int, relocations: tuple[tuple[int, Relocation], ...] = ()) -> RawObject:
+    code = b"".join(word.to_bytes(4, "little") for word in words)
+    function = RawFunction(name="f", section=1, address=0, size=len(code), code=code, relocations=relocations)
+    return RawObject(architecture=Architecture.AARCH64, functions=(function,))
+
+
+def test_a_circle_that_a_relocation_closes_is_followed_once() -> None:
+    back = Relocation(kind="R_AARCH64_JUMP26", symbol=".text", addend=4, section=1, address=4)
+    raw = one_function(0xAA0403E0, 0xAA0403E0, 0x14000000, relocations=((8, back),))  # mov, mov, b .text+4
+    assert whole(judge_stream(raw))
+
+
+def test_a_shift_beyond_the_register_is_no_shift() -> None:
+    assert whole(judge_stream(one_function(0x53289C00, 0xD65F03C0)))  # ubfm w0, w0, #40, #39: not allocated
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)

@@ -188,7 +188,7 @@ def _logical_register(fields: Fields, _: Instruction) -> Operation | None:
 def _shift_left(fields: Fields, _: Instruction) -> Operation | None:
     """UBFM as LSL: imms + 1 = immr."""
     size = 64 if fields["x"] else 32
-    if fields["s"] + 1 != fields["r"] or fields["d"] == 31:
+    if fields["s"] + 1 != fields["r"] or fields["r"] >= size or fields["d"] == 31:
         return None
     value = Sum(terms=(Term(register=general(fields["n"]), factor=1 << (size - fields["r"])),))
     return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])

@@ -165,6 +165,7 @@ class _Follower:
     def _straight(self, start: Node) -> Iterator[tuple[Node, Successors]]:
         """The nodes from `start` on up to where a state is kept, each with what comes next."""
         node, state = start, self._states[start].copy()
+        passed = {start}
         while True:
             successors = self._step(node, state)
             yield node, successors
@@ -173,8 +174,10 @@ class _Follower:
             after, state = successors[0]
             if (after[:2], after[3]) != (node[:2], node[3]):
                 return
-            if after[2] in self._heads[after[1]] or after in self._states:
+            # A circle that is closed by a relocation has no head that the instructions tell: it begins where it closes.
+            if after[2] in self._heads[after[1]] or after in self._states or after in passed:
                 return
+            passed.add(after)
             node = after
 
     def _step(self, node: Node, state: State) -> Successors:
