@@ -80,7 +80,7 @@ def one_function(*words: int, relocations: tuple[tuple[int, Relocation], ...] = 
 
 def test_a_circle_that_a_relocation_closes_is_followed_once() -> None:
     back = Relocation(kind="R_AARCH64_JUMP26", symbol=".text", addend=4, section=1, address=4)
-    raw = one_function(0xAA0403E0, 0xAA0403E0, 0x14000000, relocations=((8, back),))  # mov, mov, b .text+4
+    raw = one_function(0xAA0403E0, 0xAA0403E0, 0x14000008, relocations=((8, back),))  # mov, mov, b .text+4
     assert whole(judge_stream(raw))
 
 
