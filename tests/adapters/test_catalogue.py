@@ -105,7 +105,7 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
     ("text", "said"),
     [
         (VENDOR + 'tol = "/x"\n', "series.vendor.tol is no key of this kind of series: did you mean tool?"),
-        (VENDOR + "unheard = 1\n", "series.vendor.unheard is no key of this kind of series: there are kind, family,"),
+        (VENDOR + "qqqq = 1\n", "series.vendor.qqqq is no key of this kind of series: there are kind, family,"),
         (VENDOR.replace('tool = "/opt', '# "/opt'), "series.vendor lacks tool: add it."),
         (VENDOR.replace('"debian"', '"debain"'), "no kind that is known ('debain'): write kind = one of zig,"),
         (VENDOR.replace('family = "clang"', 'family = "icc"'), "“icc” is no family of compilers; there are clang"),
