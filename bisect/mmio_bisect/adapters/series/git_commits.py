@@ -11,6 +11,7 @@ others are points all the same, what it answers is proven against the very neigh
 
 import io
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Roo
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
 _LOG_BYTES: Final = 200_000
+_ERROR: Final = re.compile(r"\berror: |\bCMake Error\b", re.IGNORECASE)  # and not a test named after one
 
 ELSEWHERE: Final = 0.02
 """How likely a commit outside `paths` is to be the answer, one inside being 1."""
@@ -194,7 +196,7 @@ class GitSeries:
             return MissingToolchainError(
                 f"the build of {point} ran out of {limits[finished.limit]} (log: {log})", for_good=False
             )
-        said = [line.strip() for line in finished.output.splitlines() if "error" in line.lower()]
+        said = [line.strip() for line in finished.output.splitlines() if _ERROR.search(line)]
         last = finished.output.strip().splitlines()[-1:] or [f"status {finished.status}"]
         return MissingToolchainError(
             f"{point} does not build: {why or (said or last)[0][:200]} (log: {log})", for_good=True
