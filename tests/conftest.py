@@ -1,12 +1,17 @@
 """What holds for every test: docker is for those that are marked, and its base image is there for them."""
 
 import os
+import signal
 
 import pytest
 
 from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
 
 _HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+
+
+# Whoever starts the tests in the background may have interrupts ignored, and so would the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -246,7 +246,9 @@ def test_a_compiler_that_is_killed_for_memory_is_out_of_memory(served: Tool, ind
 # --- interrupted and killed
 
 RUN = ("run", "store_then_step", "zig:..", "--opt", "2", "--jobs", "1")
-SLOW = 'case "$*" in *--version*) echo "clang version 18.1.6"; exit 0;; esac; sleep 1000; : '
+# A number of seconds that nobody else on this machine sleeps for.
+SECONDS = f"1000{os.getpid()}"
+SLOW = f'case "$*" in *--version*) echo "clang version 18.1.6"; exit 0;; esac; sleep {SECONDS}; : '
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -269,4 +271,4 @@ def test_stopped_while_it_compiles_nothing_is_left(served: Tool, index: Index, n
 def sleeping(tool: Tool) -> list[int]:
     """Processes of compilers in containers."""
     assert tool.root.exists()
-    return processes_with("sleep\x001000")
+    return processes_with(f"sleep\x00{SECONDS}")
