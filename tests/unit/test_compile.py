@@ -1,6 +1,7 @@
 """What a compiler's ending means, and the command lines it is asked with."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
@@ -15,6 +16,8 @@ from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.compile import cell_of, command_of, compile_cell
 from mmio_bisect.workflow.judge import compared, restrict
 from mmio_bisect.workflow.ports import Command, Finished, LimitHit, Signals
+
+OBJECTS = Path(__file__).parents[1] / "fixtures" / "objects"
 
 
 class Ending:
@@ -59,6 +62,19 @@ def test_each_ending_has_its_kind(ending: Ending, kind: OutcomeKind) -> None:
     outcome = compile_cell(a_cell(), ending, "local", Quiet())
     assert outcome.kind is kind
     assert (outcome.reason is None) == (kind is OutcomeKind.OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("shapes.o", OutcomeKind.OBJECT), ("targets.x86_64.o", OutcomeKind.TARGET_UNKNOWN)]
+)
+def test_an_object_for_another_machine_is_none_of_the_target(file: str, kind: OutcomeKind) -> None:
+    ending = Ending()
+    ending._finished = replace(ending._finished, product=(OBJECTS / file).read_bytes())
+    outcome = compile_cell(a_cell(), ending, "local", Quiet())
+    assert outcome.kind is kind
+    if kind is not OutcomeKind.OBJECT:
+        assert outcome.object_code is None
+        assert outcome.reason == "target unknown: error: the object is not for aarch64, by its ELF header"
 
 
 def test_a_kill_from_outside_is_no_outcome() -> None:

@@ -1,6 +1,7 @@
 """Targets: the short names that users write, and the triple that each compiler family wants."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mmio_bisect.domain.toolchain import CompilerFamily
 
@@ -9,10 +10,12 @@ from mmio_bisect.domain.toolchain import CompilerFamily
 class Target:
     """One architecture to compile for. The triple, not the short name, is part of a cell's key.
 
-    The flags say what the triple leaves to the compiler's version; they are part of the key too.
+    The flags say what the triple leaves to the compiler's version; they are part of the key too. `elf` is what the
+    header of an object says (System V gABI, “ELF Header”): the class, 1 for 32 and 2 for 64 bits, and `e_machine`.
     """
 
     name: str
+    elf: tuple[int, int]
     clang_triple: str
     rust_triple: str
     gcc_triple: str
@@ -24,6 +27,13 @@ class Target:
     def architecture(self) -> str:
         """As `machine.Architecture` names it."""
         return "arm" if self.name == "thumb" else self.name
+
+    def made(self, object_code: bytes) -> bool:
+        """Whether an ELF object's header is this target's; what is no ELF object is for its reader to refuse."""
+        if len(object_code) < 20 or object_code[:4] != b"\x7fELF":
+            return True
+        order: Literal["little", "big"] = "big" if object_code[5] == 2 else "little"
+        return (object_code[4], int.from_bytes(object_code[18:20], order)) == self.elf
 
     def triple(self, family: CompilerFamily) -> str:
         match family:
@@ -40,12 +50,14 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target(
             name="aarch64",
+            elf=(2, 183),
             clang_triple="aarch64-unknown-linux-gnu",
             rust_triple="aarch64-unknown-linux-gnu",
             gcc_triple="aarch64-linux-gnu",
         ),
         Target(
             name="arm",
+            elf=(1, 40),
             clang_triple="armv7a-unknown-linux-gnueabihf",
             rust_triple="armv7-unknown-linux-gnueabihf",
             gcc_triple="arm-linux-gnueabihf",
@@ -54,6 +66,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="thumb",
+            elf=(1, 40),
             clang_triple="thumbv7a-unknown-linux-gnueabihf",
             rust_triple="thumbv7neon-unknown-linux-gnueabihf",
             gcc_triple="arm-linux-gnueabihf",
@@ -62,18 +75,21 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="x86_64",
+            elf=(2, 62),
             clang_triple="x86_64-unknown-linux-gnu",
             rust_triple="x86_64-unknown-linux-gnu",
             gcc_triple="x86_64-linux-gnu",
         ),
         Target(
             name="i386",
+            elf=(1, 3),
             clang_triple="i686-unknown-linux-gnu",
             rust_triple="i686-unknown-linux-gnu",
             gcc_triple="i686-linux-gnu",
         ),
         Target(
             name="riscv64",
+            elf=(2, 243),
             clang_triple="riscv64-unknown-linux-gnu",
             rust_triple="riscv64gc-unknown-linux-gnu",
             gcc_triple="riscv64-linux-gnu",
@@ -82,6 +98,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="riscv32",
+            elf=(1, 243),
             clang_triple="riscv32-unknown-linux-gnu",
             rust_triple="riscv32gc-unknown-linux-gnu",
             gcc_triple="riscv32-linux-gnu",

@@ -1,6 +1,7 @@
 """From a cell to an outcome: the command line of each compiler family, and what its ending means."""
 
 import re
+from dataclasses import replace
 
 from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language
@@ -73,7 +74,16 @@ def command_of(cell: Cell) -> Command:
 
 def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Signals) -> Outcome:
     """Raises `SandboxError` when it was not the compiler that failed, `CancelledError` when told to stop."""
-    return outcome_of(session.run(command_of(cell), signals), sandbox)
+    return _for_the_target(cell, outcome_of(session.run(command_of(cell), signals), sandbox))
+
+
+def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:
+    """A compiler may take no notice of the target, or be built before it knew it: what it makes says nothing of it."""
+    target = cell.request.target
+    if outcome.object_code is None or target.made(outcome.object_code):
+        return outcome
+    said = f"error: the object is not for {target.name}, by its ELF header\n{outcome.output}"
+    return replace(outcome, kind=OutcomeKind.TARGET_UNKNOWN, object_code=None, output=said)
 
 
 def outcome_of(finished: Finished, sandbox: str) -> Outcome:
