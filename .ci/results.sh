@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes results/README.md and results/published anew: a sweep of the series named (zig, unless told otherwise), its export
-# and its page. `make results` runs it; the history behind it is kept, so that the next time only what is new is compiled.
+# and its page, around what people wrote in findings.md. `make results` runs it; the history behind it is kept, so that the next time only what is new is compiled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,8 @@ fenced() {
     printf 'What was measured of %s, made by `make results`: [a page to look at](published/index.html),\n' "${series[*]}"
     printf 'and [all of it](published/history.jsonl.gz) for `gzip -dc … | mmio-bisect history import -`.\n'
     printf '`history.db`, the history database of a checkout, is made here too, and Git ignores it.\n'
+    printf '\n'
+    cat results/findings.md
     printf '\n## Transitions\n'
     fenced transitions
     printf '\n## Matrix at -O2\n'
