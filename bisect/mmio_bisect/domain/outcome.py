@@ -45,6 +45,10 @@ class Cell:
         return digest_of(json.dumps(parts).encode())
 
 
+# How much of a compiler's message makes a reason: a line for people, not the whole story.
+_REASON = 300
+
+
 class OutcomeKind(StrEnum):
     """What came of compiling: an object, or why not. All but the first make the cell untestable."""
 
@@ -90,7 +94,11 @@ class Outcome:
         errors = [line.strip() for line in self.output.splitlines() if "error" in line.lower()]
         said = errors or [line.strip() for line in self.output.splitlines() if line.strip()]
         what = self.kind.value.replace("-", " ")
-        return f"{what}: {said[0][:300]}" if said else f"{what} (status {self.status}, nothing printed)"
+        return f"{what}: {_shortened(said[0])}" if said else f"{what} (status {self.status}, nothing printed)"
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _REASON else f"{line[: _REASON - 1]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
