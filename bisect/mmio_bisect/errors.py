@@ -165,6 +165,24 @@ class InvalidExportError(MmioBisectError):
     exit_code = 41
 
 
+class InvalidConfigurationError(MmioBisectError):
+    """`mmio-bisect.toml`, or a variable that overrides it, says what cannot be: see file, line and key."""
+
+    exit_code = 70
+
+
+class WatchBusyError(MmioBisectError):
+    """Another watch is at work on the same store."""
+
+    exit_code = 71
+
+
+class UndeliveredError(MmioBisectError):
+    """A notice could not be handed over; it is kept and tried again."""
+
+    exit_code = 72
+
+
 class CancelledError(MmioBisectError):
     """A probe that another verdict made useless, or that the user interrupted."""
 

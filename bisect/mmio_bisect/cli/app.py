@@ -13,6 +13,7 @@ from mmio_bisect import __version__
 from mmio_bisect.cli import (
     attribute,
     check,
+    configuration,
     doctor,
     exits,
     explain,
@@ -69,6 +70,7 @@ app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
 app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)
 app.add_typer(series.app, name="series", rich_help_panel=_LOOK)
 app.add_typer(toolchains.app, name="toolchains", rich_help_panel=_LOOK)
+app.add_typer(configuration.app, name="config", rich_help_panel=_LOOK)
 app.command(epilog=doctor.EXAMPLES, rich_help_panel=_LOOK)(doctor.doctor)
 
 

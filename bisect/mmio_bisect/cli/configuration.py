@@ -1,0 +1,153 @@
+"""`mmio-bisect config`: the file that the watch reads; and reading it for the commands that need it."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmio_bisect.cli import options, output
+from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of, without_password
+from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
+from mmio_bisect.workflow.configuration import Configuration
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect config init
+
+  mmio-bisect config check
+
+  mmio-bisect config show --json
+
+The nearest mmio-bisect.toml counts, in this folder or above it, or else the one in your configuration folder.
+"""
+
+app = typer.Typer(help="The watch's configuration, mmio-bisect.toml.", no_args_is_help=True, epilog=EXAMPLES)
+
+File = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", envvar="MMIO_BISECT_CONFIG", help="The configuration. Default: found."),
+]
+
+
+def configuration(file: Path | None, **given: str | None) -> Configuration:
+    """The file's, or the one that is found; `given` are variables that options stand for.
+
+    Raises `InvalidConfigurationError`.
+    """
+    import platformdirs  # noqa: PLC0415 - only where it is needed
+
+    from mmio_bisect.adapters.configuration_file import find, load  # noqa: PLC0415 - `--help` needs none
+
+    found = file or find(Path.cwd(), platformdirs.user_config_path("mmio-bisect"))
+    set_here = {name: value for name, value in given.items() if value is not None}
+    return load(found, {**os.environ, **set_here})
+
+
+def settings_of(config: Configuration) -> Settings:
+    return Settings(
+        database=config.database, store=config.store, recipes=config.recipes, series_files=config.series_files
+    )
+
+
+def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
+    """What the file cannot know by itself: series, recipes, the schedule. Sentences, one a problem."""
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - as above
+
+    from mmio_bisect.adapters.schedule import Schedule  # noqa: PLC0415
+
+    problems = []
+    try:
+        Schedule(config.schedule, config.timezone)
+        names = wiring.recipes().names()
+        for series in config.series:
+            wiring.family(series.name)
+            problems += [
+                f"watch.series.{series.name}: no recipe's name fits “{glob}”"
+                for glob in series.recipes
+                if not any(fnmatchcase(name, glob.rpartition(".")[0] if "." in glob else glob) for name in names)
+            ]
+    except MmioBisectError as error:
+        problems.append(str(error))
+    if not config.series:
+        problems.append("nothing is watched: write a table [watch.series.NAME]")
+    problems += [
+        f"notify.{channel.name}: {channel.address} is not there"
+        for channel in config.channels
+        if not (os.environ.get(channel.address.variable or "") or (channel.address.file or Path()).is_file())
+    ]
+    return tuple(problems)
+
+
+@app.command(epilog=EXAMPLES)
+def show(file: File = None, as_json: options.AsJson = False) -> int:
+    """Print what counts, variables and defaults included; secrets only by where they are."""
+    config = configuration(file)
+    if as_json:
+        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+
+        output.show_document(document("config", **_members(config)))
+        return 0
+    for key, value in _members(config).items():
+        output.show(f"{key} = {value}\n")
+    return 0
+
+
+@app.command(epilog=EXAMPLES)
+def check(context: typer.Context, file: File = None) -> int:
+    """Say whether the configuration can be."""
+    config = configuration(file)
+    problems = check_against(config, wiring_of(context, settings_of(config)))
+    where = config.file or "no file"
+    if problems:
+        raise InvalidConfigurationError(f"{where}: {'; '.join(problems)}")
+    output.show(f"{where}: {len(config.series)} series, {len(config.channels)} channels\n")
+    return 0
+
+
+@app.command(epilog=EXAMPLES)
+def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bisect.toml")) -> int:
+    """Write a commented configuration to begin with."""
+    from mmio_bisect.adapters.configuration_file import TEMPLATE  # noqa: PLC0415 - as above
+
+    try:
+        with file.open("x", encoding="utf-8") as made:
+            made.write(TEMPLATE)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already: name another file, or edit it.") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written ({error.strerror}): name another file.") from error
+    output.note(f"{file} is written: edit it, then try `mmio-bisect config check`.")
+    return 0
+
+
+def _members(config: Configuration) -> dict[str, object]:
+    return {
+        "file": None if config.file is None else str(config.file),
+        "database": None if config.database is None else without_password(config.database),
+        "store": None if config.store is None else str(config.store),
+        "recipes": None if config.recipes is None else str(config.recipes),
+        "series_files": [str(path) for path in config.series_files],
+        "sandbox": config.sandbox,
+        "schedule": config.schedule,
+        "timezone": config.timezone,
+        "profile": config.profile,
+        "jobs": config.jobs,
+        "patience": config.patience,
+        "points_per_tick": config.points_per_tick,
+        "pauses": list(config.pauses),
+        "disk": config.disk,
+        "reports": str(config.reports),
+        "series": {
+            one.name: {
+                "from": one.first,
+                "to": one.last,
+                "recipes": list(one.recipes),
+                "targets": list(one.targets),
+                "opt": list(one.opts),
+            }
+            for one in config.series
+        },
+        "notify": {channel.name: str(channel.address) for channel in config.channels},
+    }

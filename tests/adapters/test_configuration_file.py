@@ -1,0 +1,93 @@
+"""The configuration file: where it is found, what it may say, and how it says what it may not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mmio_bisect.adapters.configuration_file import NAME, TEMPLATE, find, load
+from mmio_bisect.adapters.schedule import Schedule
+from mmio_bisect.errors import InvalidConfigurationError
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / NAME
+    file.write_text(text)
+    return file
+
+
+def test_the_nearest_file_above_counts_and_else_the_users(tmp_path: Path) -> None:
+    deep, user = tmp_path / "a" / "b", tmp_path / "user"
+    deep.mkdir(parents=True)
+    user.mkdir()
+    assert find(deep, user) is None
+    users = written(user, "")
+    assert find(deep, user) == users
+    above = written(tmp_path, "")
+    assert find(deep, user) == above
+    assert find(deep, user) != written(deep, "")
+    assert find(deep, user) == deep / NAME
+
+
+def test_the_template_can_be(tmp_path: Path) -> None:
+    config = load(written(tmp_path, TEMPLATE), {})
+    (series,) = config.series
+    assert (series.name, series.first, series.opts, config.disk) == ("rust-nightly", "2026-11-01", ("2",), 20 << 30)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    text = 'database = "sqlite:///h.db"\nstore = "s"\n[notify.m]\nurl_file = "secret"\n'
+    config = load(written(tmp_path, text), {})
+    assert config.database == f"sqlite:///{tmp_path}/h.db"
+    assert config.store == tmp_path / "s"
+    assert config.channels[0].address.file == tmp_path / "secret"
+
+
+def test_a_series_says_only_what_differs(tmp_path: Path) -> None:
+    text = '[watch]\nopt = ["2"]\nrecipes = ["a*"]\n[watch.series.zig]\nopt = ["s"]\n[watch.series.rust]\n'
+    zig, rust = load(written(tmp_path, text), {}).series
+    assert (zig.opts, zig.recipes, rust.opts) == (("s",), ("a*",), ("2",))
+
+
+def test_variables_override(tmp_path: Path) -> None:
+    file = written(tmp_path, '[watch]\njobs = 2\nopt = ["2"]\n')
+    config = load(file, {"MMIO_BISECT_JOBS": "5", "MMIO_BISECT_OPT": "1,s", "MMIO_BISECT_DATABASE": "sqlite:////x"})
+    assert (config.jobs, config.database) == (5, "sqlite:////x")
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "sentence"),
+    [
+        ("databse = 1\n", {}, ", line 1: databse is no key that is known: there are database, store,"),
+        ('[watch]\n\nopt = ["7"]\n', {}, ", line 3: watch.opt: “7” is none of 0, 1, 2, 3, s, z."),
+        ("[watch]\njobs = 0\n", {}, ", line 2: watch.jobs: Input should be greater than or equal to 1."),
+        ("[watch.series.zig]\nfrm = 1\n", {}, ", line 2: watch.series.zig.frm is no key that is known: there are from"),
+        ("[notify.m]\n", {}, ", line 1: notify.m: write either url_env"),
+        ('[notify.m]\nurl = "x"\n', {}, ", line 2: notify.m.url is no key that is known: there are url_env, url_file."),
+        ('sandbox = "vm"\n', {}, ", line 1: sandbox: Input should be 'auto', 'docker' or 'local'."),
+        ('[watch]\ndisk = "much"\n', {}, ", line 2: watch.disk: “much” is no size"),
+        ("[watch\n", {}, " is no TOML: "),
+        ("", {"MMIO_BISECT_PROFILE": "none"}, "MMIO_BISECT_PROFILE: “none” is none of "),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_place(
+    tmp_path: Path, text: str, environment: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(InvalidConfigurationError) as refused:
+        load(written(tmp_path, text), environment)
+    assert sentence in str(refused.value)
+
+
+def test_times_are_of_the_zone_and_summer_time_skips_none() -> None:
+    schedule = Schedule("30 2 * * *", "Europe/Berlin")
+    winter = schedule.after(datetime(2026, 1, 1, tzinfo=UTC))
+    assert winter == datetime(2026, 1, 1, 1, 30, tzinfo=UTC)
+    spring = schedule.after(datetime(2026, 3, 28, 12, tzinfo=UTC))  # that night has no half past two
+    assert spring is not None
+    assert spring.date().isoformat() in {"2026-03-29", "2026-03-30"}
+
+
+@pytest.mark.parametrize(("crontab", "zone"), [("often", "UTC"), ("0 25 * * *", "UTC"), ("0 6 * * *", "Mars/Base")])
+def test_times_that_cannot_be_are_refused(crontab: str, zone: str) -> None:
+    with pytest.raises(InvalidConfigurationError):
+        Schedule(crontab, zone)
