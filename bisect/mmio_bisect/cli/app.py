@@ -30,6 +30,7 @@ from mmio_bisect.cli import (
     series,
     sweep,
     toolchains,
+    watch,
 )
 from mmio_bisect.cli.wiring import Invocation, RealWiring, Wire
 from mmio_bisect.errors import CancelledError, MmioBisectError
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 app.command(epilog=run.EXAMPLES)(run.run)
 app.command(epilog=sweep.EXAMPLES)(sweep.sweep)
+app.add_typer(watch.app, name="watch")
 app.command(epilog=check.EXAMPLES)(check.check)
 app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
 app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)

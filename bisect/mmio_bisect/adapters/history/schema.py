@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # Revisions this version knows, oldest first. Kept here so that opening an up-to-date database imports no alembic.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 REVISION_TABLE = "alembic_version"
 
@@ -276,4 +276,50 @@ notes = Table(
     required("author", String),
     required("recorded", String),
     Index("ix_notes_recipe", "recipe"),
+)
+
+# How far the watch has come with each series, and what it knows of it (`workflow.watch_state`).
+watched = Table(
+    "watched",
+    metadata,
+    Column("series", String, primary_key=True),
+    Column("profile", String, primary_key=True),
+    required("state", Text),
+    required("updated", String),
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    required("started", String),
+    Column("finished", String),
+    Column("code", Integer),
+    Column("summary", Text),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    required("key", String),
+    required("kind", String),
+    required("series", String),
+    required("title", String),
+    required("plain", Text),
+    required("markdown", Text),
+    Column("run_id", Integer),
+    required("recorded", String),
+    UniqueConstraint("key", name="uq_notices_key"),
+)
+
+# One for each notice and channel; `delivered` says when it was handed over.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notice_id", Integer, ForeignKey("notices.id"), primary_key=True),
+    Column("channel", String, primary_key=True),
+    required("attempts", Integer),
+    Column("error", Text),
+    Column("delivered", String),
 )

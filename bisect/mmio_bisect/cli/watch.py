@@ -1,0 +1,180 @@
+"""`mmio-bisect watch`: the nightly job, once or on a schedule; and how it stands."""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmio_bisect.cli import configuration, options, output
+from mmio_bisect.cli.wiring import Wiring, default_database, wiring_of
+from mmio_bisect.errors import CancelledError, MmioBisectError, UsageError
+from mmio_bisect.workflow.configuration import Configuration
+
+if TYPE_CHECKING:
+    from mmio_bisect.cli.watch_tick import TickResult
+
+EXAMPLES = """
+Examples:
+
+  mmio-bisect watch --once
+
+  mmio-bisect watch --dry-run
+
+  mmio-bisect watch status --json
+
+What is watched, when and who is told stands in mmio-bisect.toml (`config init`). `--once` exits with 0 where nothing is
+new, 1 for a regression, 10 and up for trouble.
+"""
+
+app = typer.Typer(help="Watch series of compilers, and tell of what changed.", epilog=EXAMPLES)
+
+
+class LogForm(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+_LONGEST_SLEEP = timedelta(seconds=30)
+
+
+@app.callback(invoke_without_command=True)
+def watch(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="One tick, for cron and CI.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be probed and told; do nothing.")] = False,
+    log: Annotated[LogForm, typer.Option("--log", envvar="MMIO_BISECT_LOG", help="How the log is written.")] = (
+        LogForm.TEXT
+    ),
+    file: configuration.File = None,
+    database: options.Database = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Probe new toolchains with all recipes, bisect what changed, and tell it once."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - `--help` needs none
+
+    config, wiring = _configured(context, file, database, store)
+    if dry_run:
+        told = watch_tick.dry_run(config, wiring)
+        if as_json:
+            output.show_document(told)
+        else:
+            output.show(_plan_text(told))
+        return 0
+    stream = sys.stderr if once else sys.stdout
+    say = _Log(log, stream.fileno())
+    try:
+        with watch_tick.alone(wiring):
+            if not once:
+                return _on_schedule(config, wiring, say)
+            result = watch_tick.tick(config, wiring, say)
+    except KeyboardInterrupt:
+        raise CancelledError("Interrupted: what was probed is kept; the next tick goes on from there.") from None
+    if as_json:
+        output.show_document(result.document)
+    return result.code
+
+
+@app.command(epilog=EXAMPLES)
+def status(
+    context: typer.Context,
+    file: configuration.File = None,
+    database: options.Database = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """How the watch stands: last and next run, newest seen, lag, open regressions, notices not yet delivered."""
+    from mmio_bisect.cli.watch_status import status_document, status_text  # noqa: PLC0415 - as above
+
+    config, wiring = _configured(context, file, database, store)
+    told = status_document(config, wiring)
+    if as_json:
+        output.show_document(told)
+    else:
+        output.show(status_text(told))
+    return 0
+
+
+def _configured(
+    context: typer.Context, file: Path | None, database: str | None, store: Path | None
+) -> tuple[Configuration, Wiring]:
+    config = configuration.configuration(
+        file, MMIO_BISECT_DATABASE=database, MMIO_BISECT_STORE=None if store is None else str(store.absolute())
+    )
+    return config, wiring_of(context, configuration.settings_of(config))
+
+
+class _Log:
+    """A line of text, or a JSON object, for each sentence."""
+
+    def __init__(self, form: LogForm, descriptor: int) -> None:
+        self._form = form
+        self._descriptor = descriptor
+
+    def __call__(self, sentence: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        if self._form is LogForm.JSON:
+            line = json.dumps({"time": now, "message": sentence}, ensure_ascii=False)
+        else:
+            line = f"{now} {sentence}"
+        stream = sys.stderr if self._descriptor == sys.stderr.fileno() else sys.stdout
+        print(line, file=stream, flush=True)
+
+
+def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> int:
+    """Ticks until it is interrupted. Runs missed while nobody watched are one run, at once.
+
+    It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time.
+    """
+    from mmio_bisect.adapters.schedule import Schedule  # noqa: PLC0415 - as above
+
+    schedule = Schedule(config.schedule, config.timezone)
+    from_when = _last_started(config) or datetime.now(UTC)
+    while True:
+        due = schedule.after(from_when)
+        if due is None:
+            raise UsageError(f"The schedule “{config.schedule}” has no further time: mend watch.schedule.")
+        say(f"next run: {due.isoformat()}")
+        while (left := due - datetime.now(UTC)) > timedelta(0):
+            time.sleep(min(left, _LONGEST_SLEEP).total_seconds())
+        from_when = datetime.now(UTC)
+        try:
+            _tick(config, wiring, say)
+        except MmioBisectError as error:
+            if isinstance(error, CancelledError):
+                raise
+            say(f"trouble: {error}")
+
+
+def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
+    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - as above
+
+    result = watch_tick.tick(config, wiring, say)
+    say(f"done, code {result.code}")
+    return result
+
+
+def _last_started(config: Configuration) -> datetime | None:
+    from mmio_bisect.adapters.history.outbox import SqlOutbox  # noqa: PLC0415 - as above
+
+    with SqlOutbox.open(config.database or default_database()) as outbox:
+        ticks = outbox.ticks(limit=1)
+    return datetime.fromisoformat(ticks[0].started) if ticks else None
+
+
+def _plan_text(told: dict[str, Any]) -> str:
+    lines = []
+    for one in told["series"]:
+        new, retry = len(one["new"]), len(one["retry"])
+        lines.append(f"{one['series']}: {new} new toolchains, {retry} to try again, {one['cells']} cells")
+        lines += [f"  would be probed: {version}" for version in (*one["retry"], *one["new"])]
+        lines += [f"  would be told: {news}" for news in one["news"]]
+    lines += [f"waits for {one['channel']}: {one['plain']}" for one in told["waiting"]]
+    return "\n".join(lines) + "\n"

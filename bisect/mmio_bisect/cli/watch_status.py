@@ -1,0 +1,95 @@
+"""How the watch stands, as a document and as text."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mmio_bisect.adapters.history.outbox import SqlOutbox
+from mmio_bisect.adapters.schedule import Schedule
+from mmio_bisect.cli.wiring import Wiring, default_database
+from mmio_bisect.errors import MmioBisectError
+from mmio_bisect.report.documents import document
+from mmio_bisect.report.tables import size_text
+from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
+from mmio_bisect.workflow.watch_state import read
+from mmio_bisect.workflow.watching import SeriesState
+
+
+def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
+    """Listings come from their cache: nothing is asked for that is not too old."""
+    with SqlOutbox.open(config.database or default_database()) as outbox:
+        ticks = outbox.ticks(limit=1)
+        pending = outbox.pending()
+        states = {one.name: read(outbox.state(one.name, config.profile)) for one in config.series}
+    last = ticks[0] if ticks else None
+    due = Schedule(config.schedule, config.timezone).after(datetime.now(UTC))
+    return dict(
+        document(
+            "watch status",
+            last=None if last is None else {"started": last.started, "finished": last.finished, "code": last.code},
+            next=None if due is None else due.isoformat(),
+            series=[_member(one, states[one.name], wiring) for one in config.series],
+            undelivered=[
+                {"channel": one.channel, "title": one.notice.title, "attempts": one.attempts, "error": one.error}
+                for one in pending
+            ],
+            disk={"used": sum(entry.size for entry in wiring.store().entries()), "budget": config.disk},
+        )
+    )
+
+
+def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[str, Any]:
+    try:
+        points = wiring.source(series.name).listing().points
+        lag = sum(point.sort_key > (state.through or "") for point in points) if state.through else None
+    except MmioBisectError:
+        lag = None
+    trouble = state.trouble
+    return {
+        "series": series.name,
+        "newest": state.newest,
+        "lag": lag,
+        "waiting": dict(state.waiting),
+        "trouble": None
+        if trouble is None
+        else {"message": trouble.message, "since": trouble.since, "ticks": trouble.ticks},
+        "flapping": sum(one.held_back > 0 for line in state.lines.values() for one in line.marks.values()),
+        "regressions": [
+            {
+                "case": line.case,
+                "target": line.target,
+                "opt": line.opt,
+                "function": mark.function,
+                "access": mark.access,
+                "defect": mark.kind,
+                "since": since,
+            }
+            for line, mark, since in state.regressions
+        ],
+    }
+
+
+def status_text(told: dict[str, Any]) -> str:
+    last = told["last"]
+    ended = (
+        "never"
+        if last is None
+        else f"{last['started'][:16]}, "
+        + ("did not come to its end" if last["code"] is None else f"code {last['code']}")
+    )
+    lines = [f"last run: {ended}", f"next run: {told['next'] or 'never'}"]
+    for one in told["series"]:
+        lag = "unknown" if one["lag"] is None else one["lag"]
+        lines.append(f"{one['series']}: newest {one['newest'] or 'none'}, {lag} behind")
+        if one["trouble"]:
+            lines.append(f"  trouble, {one['trouble']['ticks']} times in a row: {one['trouble']['message']}")
+        if one["flapping"]:
+            lines.append(f"  {one['flapping']} flapping")
+        lines += [
+            f"  open: {found['case']} {found['target']} -O{found['opt']} {found['defect']} in {found['function']}, "
+            + (f"since {found['since']}" if found["since"] else "from the beginning")
+            for found in one["regressions"]
+        ]
+    lines += [f"not yet told {one['channel']} ({one['attempts']} tries): {one['title']}" for one in told["undelivered"]]
+    budget = told["disk"]["budget"]
+    lines.append(f"store: {size_text(told['disk']['used'])}" + (f" of {size_text(budget)}" if budget else ""))
+    return "\n".join(lines) + "\n"

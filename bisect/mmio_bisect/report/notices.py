@@ -1,0 +1,100 @@
+"""What people are told, in words: a title, a short plain form, and the whole report in Markdown."""
+
+from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.report.issue import issue_text
+from mmio_bisect.report.replay import Replay
+from mmio_bisect.workflow.notices import Notice, NoticeKind, notice_key
+from mmio_bisect.workflow.ports import RunRecord
+from mmio_bisect.workflow.watch import Story
+from mmio_bisect.workflow.watching import News
+
+
+def change_notice(story: Story, record: RunRecord | None, told: Replay | None) -> Notice:
+    """`record` and `told` are the bisection's, where there is one."""
+    fixed = story.change is Change.FIXED
+    case, last, first = story.news[0].line.case, story.points[0], story.points[-1]
+    claims = tuple(dict.fromkeys(_claim(cell.answer) for cell in told.answers)) if told else ()
+    where = claims[0] if len(claims) == 1 else f"between {last} and {first}"
+    title = f"{case} {'fixed' if fixed else 'regressed'}: {where}"
+    lines = [_line(one) for one in story.news]
+    closes = sorted({one.since for one in story.news if one.since})
+    if fixed:
+        ending = (
+            f"This closes the regression of {', '.join(closes)}."
+            if closes
+            else ("This closes what was so when the watch began.")
+        )
+        lines.append(ending)
+    if len(claims) > 1:
+        lines += (
+            [f"{cell.request.target.name} -O{cell.request.opt}: {_claim(cell.answer)}" for cell in told.answers]
+            if told
+            else []
+        )
+    if story.why_not:
+        lines.append(f"It was not bisected: {story.why_not}.")
+    plain = "\n".join([title, *lines])
+    markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), ""])
+    if record is not None and told is not None:
+        markdown += "\n" + issue_text(record, told)
+    marks = sorted(f"{one.line} {one.mark}" for one in story.news)
+    return Notice(
+        key=notice_key("change", story.series, story.profile.name, story.change, last.version, first.version, *marks),
+        kind=NoticeKind.FIXED if fixed else NoticeKind.REGRESSION,
+        series=story.series,
+        title=title,
+        plain=plain,
+        markdown=markdown,
+        run=story.run,
+    )
+
+
+def trouble_notice(series: str, message: str, since: str, ticks: int) -> Notice:
+    title = f"{series} cannot be watched"
+    plain = f"{title} since {since[:16]} ({ticks} times in a row): {message}"
+    return Notice(
+        key=notice_key("trouble", series, since),
+        kind=NoticeKind.TROUBLE,
+        series=series,
+        title=title,
+        plain=plain,
+        markdown=plain,
+    )
+
+
+def recovered_notice(series: str, message: str, since: str, ticks: int) -> Notice:
+    title = f"{series} is watched again"
+    plain = f"{title}. From {since[:16]} on it was not, {ticks} times in a row: {message}"
+    return Notice(
+        key=notice_key("recovered", series, since),
+        kind=NoticeKind.RECOVERED,
+        series=series,
+        title=title,
+        plain=plain,
+        markdown=plain,
+    )
+
+
+def news_line(one: News) -> str:
+    """What would be told of it, before anything is bisected."""
+    return f"{one.line.case} {one.change} between {one.last} and {one.first}: {_line(one)}"
+
+
+def _line(one: News) -> str:
+    access = f" of {one.mark.access}" if one.mark.access else ""
+    what = "no longer " if one.change is Change.FIXED else ""
+    return f"{one.line.target} -O{one.line.opt}: {what}{one.mark.kind}{access} in {one.mark.function}"
+
+
+def _claim(answer: Answer) -> str:
+    match answer:
+        case Culprit(last=last, first=first):
+            return f"{first} (before it: {last.version})"
+        case Suspects(suspects=suspects):
+            return f"one of {', '.join(map(str, suspects))}"
+        case NoChange(verdict=verdict):
+            return f"bisected by kind of defect there is no change ({verdict} at both ends)"
+        case Contradiction(witnesses=witnesses):
+            return "contradicted by " + ", ".join(f"{point} {verdict}" for point, verdict in witnesses)
+        case NothingTestable():
+            return "nothing was testable"

@@ -1,0 +1,132 @@
+"""The watch over simulated days: a loopback mirror publishes a nightly a day, and only what is news is told, once."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback_dist import DistServer, Fault, serving_dist
+from notice_receivers import Received, mailbox, webhook
+from rust_artefacts import HOST, publish_nightly, scripted
+from tool_process import Said, Tool
+
+CONFIG = """
+[watch]
+recipes = ["store_then_step.rs"]
+opt = ["2"]
+patience = 3
+pauses = []
+
+[watch.series.rust-nightly]
+from = "2024-02-01"
+to = "2024-02-{day:02}"
+
+[notify.mail]
+url_env = "MAIL"
+
+[notify.hook]
+url_file = "hook.url"
+"""
+
+
+@dataclass(slots=True)
+class World:
+    """A tool, the mirror that it looks at, and those who are told."""
+
+    tool: Tool
+    server: DistServer
+    mail: Received
+    hook: Received
+
+    def publish(self, day: int, *, bad: bool) -> None:
+        publish_nightly(self.server, f"2024-02-{day:02}", scripted(str(day), bad=bad))
+
+    def configure(self, day: int) -> None:
+        (self.tool.folder / "mmio-bisect.toml").write_text(CONFIG.format(day=day))
+        (self.tool.folder / "hook.url").write_text(self.hook.url)
+
+    def night(self, day: int) -> Said:
+        """One tick, the day after."""
+        self.configure(day)
+        return self.tool("watch", "--once", "--json")
+
+    def status(self) -> dict[str, Any]:
+        (series,) = self.tool("watch", "status", "--json").document["series"]
+        return dict(series)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with serving_dist() as server, mailbox() as mail, webhook() as hook:
+        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "0.3", "MAIL": mail.url}
+        yield World(tool=Tool(root=tmp_path, extra=extra), server=server, mail=mail, hook=hook)
+
+
+def rustc_of(day: int) -> str:
+    return f"/dist/2024-02-{day:02}/rustc-nightly-{HOST}.tar.xz"
+
+
+def nights_without_news(world: World) -> None:
+    """Clean ones, a day without a nightly, one that is damaged, and one on which nobody answers."""
+    world.publish(1, bad=False)
+    world.publish(2, bad=False)
+    assert world.night(2).status == 0
+    assert world.night(3).status == 0
+    world.publish(4, bad=False)
+    assert world.night(4).status == 0
+    world.publish(5, bad=False)
+    world.server.befall(rustc_of(5), *[Fault.CORRUPT] * 9)
+    assert world.night(5).status == 18
+    world.publish(6, bad=False)
+    assert world.night(6).status == 0
+    for name in ("channel-rust-nightly.toml", "channel-rust-nightly.toml.sha256"):
+        world.server.befall(f"/dist/2024-02-07/{name}", *[Fault.BROKEN] * 20)
+    assert world.night(7).status == 17
+    world.server.faults.clear()
+
+
+def killed_in_the_middle(world: World, day: int) -> None:
+    world.configure(day)
+    world.server.befall(rustc_of(day), Fault.STALLED)
+    killed = world.tool.start("watch", "--once")
+    assert world.server.stalled.wait(30)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    world.server.let_go.set()
+    world.server.faults.clear()
+
+
+def test_a_fortnight_of_nights_is_told_in_two_notices(world: World) -> None:
+    nights_without_news(world)
+    assert (world.mail.subjects, world.hook.bodies) == ([], [])
+
+    world.publish(7, bad=False)
+    world.publish(8, bad=True)
+    killed_in_the_middle(world, 8)
+    told = world.night(8)
+    assert told.status == 1, told.err
+    (notice,) = told.document["series"][0]["notices"]
+    assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-08 (before it: 2024-02-07)"
+    assert world.mail.subjects == [notice["title"]]
+    assert "writeback-post" in world.mail.bodies[0]
+    (report,) = (world.tool.folder / "watch-reports").iterdir()
+    assert report.read_text().startswith("**store_then_step.rs regressed")
+    (regression,) = world.status()["regressions"]
+    assert (regression["defect"], regression["since"]) == ("writeback-post", "2024-02-08")
+
+    again = world.night(8)
+    assert (again.status, again.document["series"][0]["notices"]) == (0, [])
+    world.publish(9, bad=True)
+    world.publish(10, bad=True)
+    assert world.night(10).status == 0
+    world.publish(11, bad=False)
+    fixed = world.night(11)
+    assert fixed.status == 0, fixed.err
+    assert world.mail.subjects[1:] == ["store_then_step.rs fixed: rust-nightly@2024-02-11 (before it: 2024-02-10)"]
+    assert "This closes the regression of 2024-02-08." in world.mail.bodies[1]
+    assert world.status()["regressions"] == []
+    world.publish(12, bad=False)
+    assert world.night(12).status == 0
+    assert (len(world.mail.subjects), len(world.hook.bodies)) == (2, 2)
