@@ -1,0 +1,125 @@
+"""What is news and what is not: the rules of the watch over points and marks, as small stories."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.workflow.sweep import Mark
+from mmio_bisect.workflow.watch_state import read, written
+from mmio_bisect.workflow.watching import (
+    Line,
+    LineState,
+    PointPlan,
+    SeriesState,
+    Trouble,
+    advanced,
+    begun,
+    plan_points,
+    troubled,
+)
+
+LINE = Line(case="a.rs", target="aarch64", opt="2")
+MARK = Mark(function="f", access="store32+0", kind=DefectKind.WRITEBACK_POST)
+OTHER = Mark(function="f", access=None, kind=DefectKind.PAIR)
+
+
+def told(story: str, *, patience: int = 3) -> list[str]:
+    """A letter a night, `b` with the mark and `.` without; what is told, and in which night."""
+    state = begun("0", _marks(story[0]))
+    said = []
+    for night, letter in enumerate(story[1:], start=1):
+        state, news = advanced(state, LINE, str(night), _marks(letter), patience=patience)
+        said += [f"{night}: {one.change} {one.last}..{one.first}" for one in news]
+    return said
+
+
+def _marks(letter: str) -> frozenset[Mark]:
+    return frozenset({MARK}) if letter == "b" else frozenset()
+
+
+def test_what_does_not_change_is_no_news() -> None:
+    assert told("......") == told("bbbbb") == []
+
+
+def test_what_comes_and_what_goes_is_told_at_once() -> None:
+    assert told("..bbbb...") == ["2: introduced 1..2", "6: fixed 5..6"]
+    assert told("bb.") == ["2: fixed 1..2"]
+
+
+def test_a_flapping_mark_is_told_when_it_has_stayed() -> None:
+    assert told("..b.b.b.b.") == ["2: introduced 1..2"]
+    assert told("..b.....") == ["2: introduced 1..2", "5: fixed 2..3"]
+    assert told("..b.b.bbbb....") == ["2: introduced 1..2", "10: fixed 9..10"]
+
+
+def test_without_patience_every_change_is_told() -> None:
+    assert len(told(".b.b.b", patience=1)) == 5
+
+
+def test_marks_of_one_line_are_told_apart() -> None:
+    state, _ = advanced(begun("0", frozenset({MARK})), LINE, "1", frozenset({MARK, OTHER}), patience=3)
+    _, news = advanced(state, LINE, "2", frozenset({OTHER}), patience=3)
+    assert [(one.mark, one.change) for one in news] == [(MARK, "fixed")]
+
+
+@given(st.text(alphabet="b.", min_size=1, max_size=40), st.integers(1, 4))
+def test_told_changes_alternate_and_end_where_the_compiler_stayed(story: str, patience: int) -> None:
+    changes = [one.split()[1] for one in told(story, patience=patience)]
+    assert all(one != other for one, other in pairwise(changes))
+    settled = told(story + story[-1] * patience, patience=patience)
+    bad = settled[-1].split()[1] == "introduced" if settled else story[0] == "b"
+    assert bad == (story[-1] == "b")
+
+
+def points(count: int) -> tuple[Point, ...]:
+    return tuple(Point(series="s", version=f"v{place:03}", sort_key=f"{place:03}") for place in range(count))
+
+
+def plan(count: int, state: SeriesState, *, limit: int = 5, known: frozenset[str] = frozenset()) -> PointPlan:
+    return plan_points(points(count), state, known, bounded=False, limit=limit, patience=3)
+
+
+def versions(found: tuple[Point, ...]) -> list[str]:
+    return [point.version for point in found]
+
+
+def test_the_first_look_is_at_the_newest_or_at_what_history_lacks() -> None:
+    assert versions(plan(9, SeriesState()).new) == ["v008"]
+    assert versions(plan(9, SeriesState(), known=frozenset({"v001", "v006"})).new) == ["v007", "v008"]
+
+
+def test_after_days_off_the_newest_and_some_between_are_probed() -> None:
+    found = plan(100, SeriesState(through="049"))
+    assert versions(found.new) == ["v059", "v069", "v079", "v089", "v099"]
+    assert found.skipped == 45
+
+
+def test_older_points_are_tried_again_until_patience_ends() -> None:
+    state = SeriesState(through="008", waiting={"v005": 2, "v006": 3})
+    assert versions(plan(9, state).points) == ["v005"]
+
+
+def test_trouble_is_told_once_when_it_lasts() -> None:
+    trouble: Trouble | None = None
+    said = []
+    for _ in range(5):
+        trouble, telling = troubled(trouble, "no answer", "2026-01-01", patience=3)
+        said.append(telling)
+    assert said == [False, False, True, False, False]
+
+
+def test_a_state_is_read_as_it_was_written() -> None:
+    line, news = advanced(begun("0", frozenset({OTHER})), LINE, "1", frozenset({MARK}), patience=3)
+    state = SeriesState(
+        through="001",
+        newest="v001",
+        lines={LINE: line, Line(case="b.c", target="aarch64", opt="s"): LineState(version="0")},
+        waiting={"v000": 1},
+        trouble=Trouble(message="no answer", since="2026-01-01", ticks=2),
+    )
+    assert len(news) == 2
+    assert read(written(state)) == state
+    assert [(mark, since) for _, mark, since in state.regressions] == [(MARK, "1")]
