@@ -18,6 +18,7 @@ recipes = ["store_then_step.rs"]
 opt = ["2"]
 patience = 3
 pauses = []
+page = "page/index.html"
 
 [watch.series.rust-nightly]
 from = "2024-02-01"
@@ -130,3 +131,48 @@ def test_a_fortnight_of_nights_is_told_in_two_notices(world: World) -> None:
     world.publish(12, bad=False)
     assert world.night(12).status == 0
     assert (len(world.mail.subjects), len(world.hook.bodies)) == (2, 2)
+    assert "store_then_step" in (world.tool.folder / "page" / "index.html").read_text()
+
+
+def test_a_notice_that_nobody_takes_is_kept_until_someone_does(world: World) -> None:
+    world.publish(1, bad=False)
+    world.publish(2, bad=True)
+    world.mail.refuses = True
+    assert world.night(2).status == 1
+    assert (world.mail.subjects, len(world.hook.bodies)) == ([], 1)
+    refused = world.night(2)
+    assert refused.status == 72
+    assert "The channel mail (address in $MAIL) took no notice" in refused.err
+    assert world.mail.url not in refused.err
+    (waiting,) = world.tool("watch", "--dry-run", "--json").document["waiting"]
+    assert waiting["channel"] == "mail"
+    world.mail.refuses = False
+    assert world.night(2).status == 0
+    assert (len(world.mail.subjects), len(world.hook.bodies)) == (1, 1)
+
+
+def test_a_watch_is_alone_and_ends_when_told_to(world: World) -> None:
+    world.publish(1, bad=False)
+    world.configure(1)
+    world.server.befall(rustc_of(1), Fault.STALLED)
+    tool = Tool(root=world.tool.root, extra={**world.tool.extra, "MMIO_BISECT_SILENCE": "60"})
+    running = tool.start("watch", "--once")
+    assert world.server.stalled.wait(30)
+    second = tool("watch", "--once")
+    assert second.status == 71
+    assert "Another watch is at work" in second.err
+    running.terminate()
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    scheduled = tool.start("watch", "--log", "json")
+    assert scheduled.stdout is not None
+    assert '"message": "next run: ' in scheduled.stdout.readline()
+    scheduled.terminate()
+    scheduled.communicate(timeout=30)
+    assert scheduled.returncode == 130
+
+
+def test_nothing_to_watch_is_said(world: World) -> None:
+    said = world.tool("watch", "--once")
+    assert said.status == 70
+    assert "`mmio-bisect config init` writes an example" in said.err

@@ -34,6 +34,7 @@ OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
     "MMIO_BISECT_SCHEDULE": ("watch", "schedule"),
     "MMIO_BISECT_TIMEZONE": ("watch", "timezone"),
     "MMIO_BISECT_REPORTS": ("watch", "reports"),
+    "MMIO_BISECT_PAGE": ("watch", "page"),
 }
 """Variables that stand in for keys; those that mean several values have commas."""
 
@@ -55,6 +56,8 @@ opt = ["2"]                   # without it: each recipe's own levels
 patience = 3                  # ticks that trouble lasts before it is told
 points_per_tick = 14          # new toolchains of a series at most; of more, so many at even distances
 pauses = [1, 4]               # seconds before a toolchain is asked for again within a tick
+# reports = "watch-reports"   # a folder for the report of each bisection
+# page = "index.html"         # the history as a page, written anew after each tick
 disk = "20GiB"                # the store is pruned to this after each tick
 
 [watch.series.rust-nightly]
@@ -121,6 +124,7 @@ class _Watch(_Strict):
     pauses: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_floats)] = (1.0, 4.0)
     disk: Annotated[str, AfterValidator(_bytes)] | None = None
     reports: str = "watch-reports"
+    page: str | None = None
     series: dict[str, _Series] = {}
 
 
@@ -212,6 +216,7 @@ def _configuration(read: _File, file: Path | None) -> Configuration:
         pauses=watch.pauses,
         disk=None if watch.disk is None else _size(watch.disk),
         reports=base / watch.reports,
+        page=base / watch.page if watch.page else None,
         series=tuple(
             WatchedSeries(
                 name=name,

@@ -139,6 +139,7 @@ def _members(config: Configuration) -> dict[str, object]:
         "pauses": list(config.pauses),
         "disk": config.disk,
         "reports": str(config.reports),
+        "page": None if config.page is None else str(config.page),
         "series": {
             one.name: {
                 "from": one.first,

@@ -12,9 +12,9 @@ import typer
 from mmio_bisect import __version__
 from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
 from mmio_bisect.errors import DiskFullError, UsageError
-from mmio_bisect.workflow.questions import ChangeOrder, Page
+from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
 
 EXAMPLES = """
 Examples:
@@ -40,18 +40,24 @@ def report(
     database: options.Database = None,
 ) -> int:
     """Write a page: answers, timelines, transitions, and the matrix with the code behind every cell."""
+    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    cells = write_page(html, wiring_of(context, Settings(database=database)), filters)
+    output.note(f"{html}: {cells} cells, {html.stat().st_size:,} bytes")
+    return 0
+
+
+def write_page(html: Path, wiring: Wiring, filters: Filters) -> int:
+    """Gives the number of cells. Raises as `write_aside`."""
     from mmio_bisect.report.page import page  # noqa: PLC0415 - `--help` needs none
 
-    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
-    with wiring_of(context, Settings(database=database)).archive() as archive:
+    with wiring.archive() as archive:
         panorama = archive.panorama(filters)
         transitions = archive.transitions(filters, ChangeOrder.PLACE, _ALL).rows
         statistics = archive.statistics(filters.profile)
         notes = archive.notes()
     made = f"made by mmio-bisect {__version__} on {datetime.now(UTC):%Y-%m-%d}, profile {filters.profile}"
     write_aside(html, page(panorama, transitions, notes, statistics, made=made))
-    output.note(f"{html}: {len(panorama.standings)} cells, {html.stat().st_size:,} bytes")
-    return 0
+    return len(panorama.standings)
 
 
 def write_aside(path: Path, text: str | Iterable[str]) -> None:

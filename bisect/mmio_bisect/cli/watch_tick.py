@@ -11,7 +11,7 @@ from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notifier import AppriseMessenger
 from mmio_bisect.classify.profiles import PROFILES
-from mmio_bisect.cli.history_page import write_aside
+from mmio_bisect.cli.history_page import write_aside, write_page
 from mmio_bisect.cli.requests import choose_case, requests_of
 from mmio_bisect.cli.sandboxes import choose
 from mmio_bisect.cli.wiring import Wiring, default_database
@@ -30,6 +30,7 @@ from mmio_bisect.workflow.hunt import HuntRequest, hunt
 from mmio_bisect.workflow.notices import Notice, NoticeKind
 from mmio_bisect.workflow.ports import History
 from mmio_bisect.workflow.probe import Toolbox
+from mmio_bisect.workflow.questions import Filters
 from mmio_bisect.workflow.sweep import FailedPoint
 from mmio_bisect.workflow.watch import Assignment, Story, Watched, known_news, planned, watch_series
 from mmio_bisect.workflow.watch_state import read
@@ -233,6 +234,9 @@ def tick(config: Configuration, wiring: Wiring, say: Say) -> TickResult:
             undelivered=len(gone.failed),
         )
         outbox.finish_tick(number, code, text_of(told))
+    if config.page is not None:
+        config.page.parent.mkdir(parents=True, exist_ok=True)
+        write_page(config.page, wiring, Filters(profile=config.profile))
     return TickResult(code=code, document=dict(told))
 
 

@@ -62,5 +62,6 @@ class Configuration:
     pauses: tuple[float, ...]
     disk: int | None
     reports: Path
+    page: Path | None
     series: tuple[WatchedSeries, ...]
     channels: tuple[Channel, ...]
