@@ -11,14 +11,14 @@ COPY bisect /src/bisect
 COPY recipes /src/recipes
 RUN python3 -m venv /opt/mmio-bisect \
     && /opt/mmio-bisect/bin/pip install --no-cache-dir --upgrade 'pip>=25.1' \
-    && /opt/mmio-bisect/bin/pip install --no-cache-dir /src
+    && /opt/mmio-bisect/bin/pip install --no-cache-dir '/src[postgresql]'
 
 FROM ${BASE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates git python3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 mmio \
-    && install --directory --owner=mmio --group=mmio /var/lib/mmio-bisect
+    && install --directory --owner=mmio --group=mmio /var/lib/mmio-bisect /var/lib/mmio-bisect/www
 COPY --from=build /opt/mmio-bisect /opt/mmio-bisect
 ENV PATH=/opt/mmio-bisect/bin:$PATH \
     MMIO_BISECT_DATABASE=sqlite:////var/lib/mmio-bisect/history.db \
