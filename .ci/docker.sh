@@ -15,9 +15,10 @@ fi
 
 answers && exit 0
 
-# What a daemon that was killed has left would keep the next one from starting, should its number be another's by now.
-pgrep -x dockerd >/dev/null || rm -f /var/run/docker.pid
-pgrep -x containerd >/dev/null || rm -f /var/run/docker/containerd/containerd.pid
+# What a daemon that was killed has left would keep the next one from starting, while its number is another's or a zombie's.
+lives() { pgrep --exact --runstates D,R,S,T "$1" >/dev/null; }
+lives dockerd || rm -f /var/run/docker.pid
+lives containerd || rm -f /var/run/docker/containerd/containerd.pid
 
 # A daemon of this machine's own, which outlives this script; its words are in the log.
 log="${TMPDIR:-/tmp}/mmio-bisect-dockerd.log"
