@@ -1,4 +1,4 @@
-"""The launcher, and one command of it: read what comes, end it when a limit is hit, and say how it ended."""
+"""The launcher, seen from outside: what commands print, when a limit ends them, and how they ended."""
 
 import contextlib
 import os
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -44,49 +43,81 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How an execution ended; `report` is what the launcher wrote, by its lines' first words."""
+    """How a command ended."""
 
     status: int
     limit: LimitHit | None
     output: str
     seconds: float
-    report: dict[str, str]
 
 
 class Launcher:
-    """A running `launcher.py` around one private folder. Raises `SandboxError` where it does not do its work."""
+    """A running `launcher.py` around one private folder. Raises `SandboxError` where it does not do its work.
 
-    def __init__(self, private: Path) -> None:
+    After a limit was hit, or an error, it has ended and all that it ran with it: `ended` says so.
+    """
+
+    def __init__(self, private: Path, limits: Limits) -> None:
+        self._limits = limits
+        self._output = bytearray()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel.settimeout(_ANSWER_SECONDS)
-        words = (sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(theirs.fileno()), str(private))
-        with theirs:
-            self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                umask=0o077,
-                cwd=private,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            )
+        self._reading, writing = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reading, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._channel, selectors.EVENT_READ)
+        self._selector.register(self._reading, selectors.EVENT_READ)
+        numbers = (limits.memory_bytes, limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes)
+        words = (os.getpid(), theirs.fileno(), writing, private, ",".join(map(str, numbers)))
+        self._process = subprocess.Popen(
+            (sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, words)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno(), writing],
+            start_new_session=True,
+            umask=0o077,
+            cwd=private,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        )
+        theirs.close()
+        os.close(writing)
+        self._isolation: frozenset[str] | None = None
+        self.ended = False
 
-    def begin(self, words: tuple[str, ...], *, report: int, output: int) -> int:
-        """Have a command run; the number of the process that takes care of it."""
+    def isolation(self) -> frozenset[str]:
+        """What the kernel granted; it is the launcher's first word."""
+        if self._isolation is None:
+            _, *words = self._answer(time.monotonic() + _ANSWER_SECONDS, None).split()
+            self._isolation = frozenset(words)
+        return self._isolation
+
+    def run(self, argv: tuple[str, ...], folder: Path, signals: Signals) -> Ended:
+        """One command, from its start until its last process is dead. Raises `CancelledError`, `SandboxError`."""
         try:
-            socket.send_fds(self._channel, [b"\0".join(map(os.fsencode, words))], [report, output])
-            answer = self._channel.recv(64)
-        except OSError as error:
-            raise SandboxError(f"the local sandbox's launcher does not answer: {self._last_words(error)}") from error
-        if not answer:
-            raise SandboxError(f"the local sandbox's launcher ended too early: {self._last_words()}")
-        return int(answer)
+            self.isolation()
+            self._output.clear()
+            started = time.monotonic()
+            status, processor, limit = self._carry_out(argv, folder, signals, started + self._limits.wall_seconds)
+        except BaseException:
+            self.end()
+            raise
+        seconds = time.monotonic() - started
+        output = self._output[: self._limits.output_bytes].decode(errors="replace")
+        # Nobody here sends SIGKILL before it has ended: it was the kernel, out of memory.
+        killed = limit is None and status == -signal.SIGKILL
+        limit = limit or limit_behind(
+            status, processor=processor, output=output, limits=self._limits, killed_for_memory=killed
+        )
+        return Ended(status=status, limit=limit, output=output, seconds=seconds)
 
     def end(self) -> None:
-        """What it still takes care of ends with it."""
+        """What it still runs ends with it."""
+        if self.ended:
+            return
+        self.ended = True
+        self._selector.close()
         self._channel.close()
+        os.close(self._reading)
         self._process.terminate()  # nothing happens if it has ended
         try:
             self._process.wait(_GRACE_SECONDS)
@@ -96,84 +127,70 @@ class Launcher:
         if self._process.stderr is not None:
             self._process.stderr.close()
 
+    def _carry_out(
+        self, argv: tuple[str, ...], folder: Path, signals: Signals, deadline: float
+    ) -> tuple[int, float, LimitHit | None]:
+        """Status, processor time in seconds, and which of our own limits was hit."""
+        try:
+            self._ask(b"\0".join(map(os.fsencode, (str(folder), argv[0], *argv))))
+            word, *numbers = self._answer(deadline, signals).split()
+        except _LimitError as hit:
+            self.end()
+            return -signal.SIGKILL, 0.0, hit.limit
+        if word == "failed":
+            why = os.strerror(int(numbers[0]))
+            raise SandboxError(
+                f"{argv[0]} cannot be executed ({why}): the toolchain is incomplete or not for this machine"
+            )
+        return int(numbers[0]), float(numbers[1]), None
+
+    def _ask(self, request: bytes) -> None:
+        try:
+            self._channel.send(request)
+        except OSError as error:
+            raise SandboxError(f"the local sandbox's launcher does not answer: {self._last_words(error)}") from error
+
+    def _answer(self, deadline: float, signals: Signals | None) -> str:
+        """Read what commands print until the launcher has its say. Raises `_LimitError` besides."""
+        while True:
+            for key, _ in self._selector.select(_POLL_SECONDS):
+                if key.fd == self._reading:
+                    self._read_output()
+                else:
+                    answer = self._received()
+                    if not answer:
+                        raise SandboxError(f"the local sandbox's launcher ended too early: {self._last_words()}")
+                    self._read_output()  # what was written last
+                    return answer.decode()
+            if signals is not None and signals.cancelled():
+                raise CancelledError("the compiler was stopped")
+            if time.monotonic() >= deadline:
+                raise _LimitError(LimitHit.TIME)
+
+    def _received(self) -> bytes:
+        try:
+            return self._channel.recv(1 << 12)
+        except ConnectionError:
+            return b""
+
+    def _read_output(self) -> None:
+        """What is there at the moment."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._reading, 1 << 16):
+                self._output += data
+                if len(self._output) > self._limits.output_bytes:
+                    raise _LimitError(LimitHit.OUTPUT)
+
     def _last_words(self, error: OSError | None = None) -> str:
         self._process.kill()
         said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
         return (said.strip().splitlines() or [str(error or "it was killed")])[-1]
 
 
-class Execution:
-    """One command, from its start until its last process is dead. Without `argv` it only isolates."""
-
-    def __init__(self, argv: tuple[str, ...], folder: Path, limits: Limits) -> None:
-        self._argv = argv
-        self._folder = folder
-        self._limits = limits
-        self._output = bytearray()
-        self._report = bytearray()
-
-    def finish(self, launcher: Launcher, signals: Signals) -> Ended:
-        """Raises `CancelledError`, `SandboxError`."""
-        started = time.monotonic()
-        report, reported = _pipe()
-        output, written = _pipe()
-        with report, reported, output, written:
-            carer = launcher.begin(self._words(), report=reported.fileno(), output=written.fileno())
-            reported.close()
-            written.close()
-            try:
-                limit = self._watch(output.fileno(), report.fileno(), signals, started + self._limits.wall_seconds)
-            finally:
-                _end(carer, report.fileno())
-        return self._judge(limit, time.monotonic() - started)
-
-    def _words(self) -> tuple[str, ...]:
-        limits = self._limits
-        numbers = (limits.memory_bytes, limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes)
-        return (str(self._folder), ",".join(map(str, numbers)), *self._argv[:1], *self._argv)
-
-    def _watch(self, output: int, report: int, signals: Signals, deadline: float) -> LimitHit | None:
-        """Read until the report is closed, or a limit is hit."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(output, selectors.EVENT_READ, self._output)
-            selector.register(report, selectors.EVENT_READ, self._report)
-            while report in selector.get_map():
-                for key, _ in selector.select(_POLL_SECONDS):
-                    if not _read_into(key.data, key.fd):
-                        selector.unregister(key.fd)
-                if len(self._output) > self._limits.output_bytes:
-                    return LimitHit.OUTPUT
-                if signals.cancelled():
-                    raise CancelledError(f"{self._argv[0]} was stopped")
-                if time.monotonic() >= deadline:
-                    return LimitHit.TIME
-        while len(self._output) <= self._limits.output_bytes:  # what was written last
-            if not _read_into(self._output, output):
-                return None
-        return LimitHit.OUTPUT
-
-    def _judge(self, limit: LimitHit | None, seconds: float) -> Ended:
-        output = self._output[: self._limits.output_bytes].decode(errors="replace")
-        lines = (line.split(" ", 1) for line in self._report.decode().splitlines())
-        report = {line[0]: line[-1] for line in lines}
-        if "failed" in report:
-            raise SandboxError(
-                f"{self._argv[0]} cannot be executed ({os.strerror(int(report['failed']))}): the toolchain is "
-                "incomplete or not for this machine"
-            )
-        status = -signal.SIGKILL
-        if "ended" in report:
-            word, processor = report["ended"].split()
-            status = int(word)
-            # Nobody here sends SIGKILL before `ended` is reported: it was the kernel, out of memory.
-            killed = status == -signal.SIGKILL
-            limit = limit or limit_behind(
-                status, processor=float(processor), output=output, limits=self._limits, killed_for_memory=killed
-            )
-        elif limit is None and (self._argv or "isolation" not in report):
-            why = output.strip().splitlines()[-1:] or ["it was killed"]
-            raise SandboxError(f"the local sandbox's launcher ended too early: {why[0]}")
-        return Ended(status=status, limit=limit, output=output, seconds=seconds, report=report)
+class _LimitError(Exception):
+    def __init__(self, limit: LimitHit) -> None:
+        super().__init__(limit.value)
+        self.limit = limit
 
 
 def limit_behind(
@@ -188,46 +205,3 @@ def limit_behind(
     if killed_for_memory or any(words in said for words in _MEMORY_WORDS):
         return LimitHit.MEMORY
     return None
-
-
-def _read_into(buffer: bytearray, descriptor: int) -> bool:
-    """False at the end, or when nothing more is there at the moment."""
-    try:
-        data = os.read(descriptor, 1 << 16)
-    except BlockingIOError:
-        return False
-    buffer += data
-    return bool(data)
-
-
-def _pipe() -> tuple[FileIO, FileIO]:
-    """To read from without waiting, and to write to."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    os.set_blocking(reading, False)
-    return FileIO(reading, "r"), FileIO(writing, "w")
-
-
-def _end(carer: int, report: int) -> None:
-    """Return when all processes of a command are dead, which is when nobody holds its report any more."""
-    if _is_closed(report, within=0):
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(carer, signal.SIGTERM)  # it ends all else first
-    if _is_closed(report, within=_GRACE_SECONDS):
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(carer, signal.SIGKILL)
-    _is_closed(report, within=_ANSWER_SECONDS)
-
-
-def _is_closed(report: int, *, within: float) -> bool:
-    """Whether its end is reached within so many seconds; what is read is of no more use."""
-    deadline = time.monotonic() + within
-    with selectors.DefaultSelector() as selector:
-        selector.register(report, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
-            if selector.select(max(left, 0)) and not os.read(report, 1 << 16):
-                return True
-            if left <= 0:
-                return False

@@ -1,27 +1,26 @@
 """The program between mmio-bisect and compilers: it shuts the door behind itself, then runs one command after another.
 
-Run as `python -I -S launcher.py PARENT CHANNEL PRIVATE`, by `execution` alone, once for a session. What must happen
-between fork and exec cannot happen in a process with threads, hence a program of its own; it imports little, because a
-fork of it is part of every compile.
+Run as `python -I -S launcher.py PARENT CHANNEL OUTPUT PRIVATE LIMITS`, by `execution` alone, once for a session. What
+is to hold for every command alike is done once, and what must happen between fork and exec cannot happen in a process
+with threads: hence a program of its own. It imports little, and starts compilers without copying itself
+(posix_spawn), because both are part of the price of every compile.
 
-PARENT is the process that must live on; PRIVATE the one folder that stays writable; CHANNEL a socket of packets. Each
-packet is a request: FOLDER, LIMITS, PROGRAM, ARGV0, WORD… with a zero byte between them, and two descriptors, REPORT
-and OUTPUT. FOLDER lies in PRIVATE (the program starts in its `work`); LIMITS are `memory,cpu,file,files,processes`;
-without a PROGRAM it only isolates. The answer is the number of the process that takes care of it, which ends only
-after every process of the program has, and leaves lines on REPORT:
+PARENT is the process that must live on; PRIVATE the one folder that stays writable; LIMITS are
+`memory,cpu,file,files,processes`; OUTPUT is where commands write to; CHANNEL a socket of packets. The first packet is
+ours, then each request has one answer, which comes only after every process of the command is dead:
 
     isolation WORD…        what the kernel granted, see `Isolation` in `subprocess_local`
+    FOLDER PROGRAM ARGV0 WORD…   a request, with zero bytes between; FOLDER lies in PRIVATE (we start in its `work`)
     failed ERRNO           PROGRAM could not be executed
     ended STATUS SECONDS   how it ended (negative: the signal), and the processor time it took
 
-With a pid namespace that takes three processes: the one that takes care, outside; the namespace's first, whose death
-kills all others; and the program, which must not be the first, because signals with default action, abort()'s among
-them, do not reach that one. Without, the one that takes care adopts orphans and kills them.
+With a pid namespace there are two processes of us: one outside, which waits, and the namespace's first, which serves
+and whose death kills all others. (Compilers are never the first, because signals with default action, abort()'s among
+them, do not reach that one.) Without, one process serves, adopts orphans and kills them.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # what `signal` wraps in enums
 import _socket  # what `socket` wraps in enums and selectors
-import array
 import ctypes
 import os
 import resource
@@ -71,15 +70,11 @@ def _isolate(private: bytes) -> list[str]:
     granted += ["network"]
     try:
         _make_read_only(private)
+        granted += ["files"]
     except OSError:  # a kernel before 5.12, or one that forbids mounts
-        return granted
-    return [*granted, "files"]
-
-
-def _isolate_command(granted: list[str]) -> list[str]:
-    """What a command is not to share with the one before."""
-    if "network" in granted and _libc.unshare(CLONE_NEWPID | CLONE_NEWIPC) == 0:
-        return [*granted, "processes"]
+        pass
+    if _libc.unshare(CLONE_NEWPID | CLONE_NEWIPC) == 0:
+        granted += ["processes"]
     return granted
 
 
@@ -105,36 +100,20 @@ def _counts_own_processes() -> bool:
     return (int(major), int("".join(filter(str.isdigit, minor)))) >= (5, 14)
 
 
-def _become(program: str, argv: list[str], limits: list[int], granted: list[str], report: int) -> None:
-    private = os.path.dirname(os.getcwd())  # noqa: PTH109, PTH120 - pathlib would be imported for it
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C",
-        "HOME": f"{private}/home",
-        "TMPDIR": f"{private}/tmp",  # noqa: S108 - a folder of the command's own
-        "SOURCE_DATE_EPOCH": "0",
-    }
-    try:
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        memory, cpu, file, files, processes = limits
-        _limit(resource.RLIMIT_AS, memory, memory)
-        _limit(resource.RLIMIT_CPU, cpu, cpu + 1)  # SIGXCPU first, which says why; then SIGKILL
-        _limit(resource.RLIMIT_FSIZE, file, file)
-        _limit(resource.RLIMIT_NOFILE, files, files)
-        _limit(resource.RLIMIT_CORE, 0, 0)
-        if "user" in granted and _counts_own_processes():
-            _limit(resource.RLIMIT_NPROC, processes, processes)
-        for capability in range(64):
-            if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-                break
-        _prctl(PR_SET_NO_NEW_PRIVS, 1)
-        os.execve(program, argv, environment)  # noqa: S606 - argument list, no shell
-    except OSError as error:
-        os.write(report, f"failed {error.errno}\n".encode())
-    finally:
-        os._exit(127)
+def _give_up(limits: list[int], granted: list[str]) -> None:
+    """What commands shall not have: beyond limits, which hold for each of them anew, nothing that can be had back."""
+    memory, cpu, file, files, processes = limits
+    _limit(resource.RLIMIT_AS, memory, memory)
+    _limit(resource.RLIMIT_CPU, cpu, cpu + 1)  # SIGXCPU first, which says why; then SIGKILL
+    _limit(resource.RLIMIT_FSIZE, file, file)
+    _limit(resource.RLIMIT_NOFILE, files, files)
+    _limit(resource.RLIMIT_CORE, 0, 0)
+    if "user" in granted and _counts_own_processes():
+        _limit(resource.RLIMIT_NPROC, processes, processes)
+    for capability in range(64):
+        if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
@@ -144,33 +123,45 @@ def _limit(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _supervise(program: str, argv: list[str], limits: list[int], granted: list[str], report: int) -> None:
-    child = os.fork()
-    if child == 0:
-        _become(program, argv, limits, granted, report)
+def _run(request: bytes, output: int) -> str:
+    """One command, but for what it leaves behind."""
+    folder, program, *argv = request.split(b"\0")
+    os.chdir(folder + b"/work")
+    environment = {
+        b"PATH": b"/usr/bin:/bin",
+        b"LC_ALL": b"C",
+        b"HOME": folder + b"/home",
+        b"TMPDIR": folder + b"/tmp",
+        b"SOURCE_DATE_EPOCH": b"0",
+    }
+    try:
+        child = os.posix_spawn(
+            program,
+            argv,
+            environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, output, standard) for standard in (1, 2)],
+            setpgroup=0,  # it may signal its own group, and we are not to be in it
+            setsigdef=(signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ),
+        )
+    except OSError as error:
+        return f"failed {error.errno}"
     while True:
         ended, status, usage = os.wait4(-1, 0)
         if ended == child:
-            break
-    seconds = usage.ru_utime + usage.ru_stime
-    os.write(report, f"ended {os.waitstatus_to_exitcode(status)} {seconds:.3f}\n".encode())
+            return f"ended {os.waitstatus_to_exitcode(status)} {usage.ru_utime + usage.ru_stime:.3f}"
 
 
-def _supervise_in_namespace(program: str, argv: list[str], limits: list[int], granted: list[str], report: int) -> None:
-    first = os.fork()
-    if first == 0:
+def _kill_all_in_namespace() -> None:
+    """All processes of the namespace but its first, which we are."""
+    while True:
         try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.write(report, b"begun\n")  # fails if mmio-bisect died before the line above took effect
-            _supervise(program, argv, limits, granted, report)
-        finally:
-            os._exit(0)
-    try:
-        os.waitpid(first, 0)
-    except _Stop:
-        os.kill(first, signal.SIGKILL)
-        os.waitpid(first, 0)  # returns when the whole namespace is dead
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
 
 
 def _kill_descendants() -> None:
@@ -185,78 +176,72 @@ def _kill_descendants() -> None:
             return
 
 
+def _serve(channel: _socket.socket, output: int, limits: list[int], granted: list[str]) -> None:
+    """Until the other end is closed: mmio-bisect wants no more, or is dead."""
+    clean = _kill_all_in_namespace if "processes" in granted else _kill_descendants
+    _give_up(limits, granted)
+    channel.send(f"isolation {' '.join(granted)}".encode())
+    while request := channel.recv(1 << 20):
+        answer = _run(request, output)
+        clean()
+        channel.send(answer.encode())
+
+
+def _serve_in_namespace(channel: _socket.socket, output: int, limits: list[int], granted: list[str]) -> None:
+    """Serve in the namespace's first process, and wait for it."""
+    alive, kept = os.pipe()
+    first = os.fork()
+    if first == 0:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.close(kept)
+            os.set_blocking(alive, False)
+            try:
+                os.read(alive, 1)  # nothing: who waits for us died before the line above took effect
+            except BlockingIOError:
+                _serve(channel, output, limits, granted)
+        except BaseException as error:  # noqa: BLE001 - the last words
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        finally:
+            os._exit(0)
+    channel.close()
+    os.close(output)
+    try:
+        os.waitpid(first, 0)
+    except _Stop:
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)  # returns when the whole namespace is dead
+
+
 def _stop(_number: int, _frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Stop
 
 
-def _take_care(request: list[str], report: int, output: int, granted: list[str], server: int) -> None:
-    """One command, in a process of its own."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _stop)
-    os.setsid()
-    for standard in (1, 2):
-        os.dup2(output, standard)
-    os.close(output)
-    granted = _isolate_command(granted)
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != server:
-        return
-    os.write(report, f"isolation {' '.join(granted)}\n".encode())
-    folder, limits, *command = request
-    if not command:
-        return
-    os.chdir(f"{folder}/work")
-    program, *argv = command
-    numbers = [int(limit) for limit in limits.split(",")]
-    if "processes" in granted:
-        _supervise_in_namespace(program, argv, numbers, granted, report)
-        return
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    try:
-        _supervise(program, argv, numbers, granted, report)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _kill_descendants()
-
-
-def _serve(channel: _socket.socket, granted: list[str]) -> None:
-    """Until the other end is closed: mmio-bisect wants no more, or is dead."""
-    server = os.getpid()
-    while True:
-        request, extra, _, _ = channel.recvmsg(1 << 20, _socket.CMSG_SPACE(2 * array.array("i").itemsize))
-        if not request:
-            return
-        descriptors = array.array("i")
-        for _, _, data in extra:
-            descriptors.frombytes(data)
-        report, output = descriptors
-        child = os.fork()
-        if child == 0:
-            try:
-                channel.close()
-                for descriptor in (report, output):
-                    os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the function is
-                _take_care([os.fsdecode(word) for word in request.split(b"\0")], report, output, granted, server)
-            except _Stop:
-                pass
-            except BaseException as error:  # noqa: BLE001 - to be read in the output
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
-            finally:
-                os._exit(0)
-        os.close(report)
-        os.close(output)
-        channel.send(str(child).encode())
-
-
 def main() -> None:
-    parent, number, private = sys.argv[1:]
-    channel = _socket.socket(fileno=int(number))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who take care
-    granted = _isolate(os.fsencode(private))
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
-    if os.getppid() == int(parent):
-        _serve(channel, granted)
+    parent, number, written, private, numbers = sys.argv[1:]
+    channel, output = _socket.socket(fileno=int(number)), int(written)
+    for descriptor in (channel.fileno(), output):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the function is
+    limits = [int(limit) for limit in numbers.split(",")]
+    try:
+        signal.signal(signal.SIGTERM, _stop)
+        granted = _isolate(os.fsencode(private))
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
+        if os.getppid() != int(parent):
+            return
+        if "processes" in granted:
+            _serve_in_namespace(channel, output, limits, granted)
+            return
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        try:
+            _serve(channel, output, limits, granted)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _kill_descendants()
+    except _Stop:
+        pass
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 What it promises everywhere: a clean environment, an empty home, a private work folder that is removed afterwards,
 limits on time, memory, output and files, no privileges beyond the caller's, and no process left when a command is
 over or mmio-bisect dies. Where the kernel grants namespaces (`abilities` says so): no network, no reaching of other
-processes, and nothing writable but the private folder.
+processes, and nothing writable but the private folder. Commands of one session come one after another, with no process
+and no file of one left when the next begins; they share its namespaces, as those in one container do.
 
 What it does not promise: it does not hide the host. A hostile compiler can read what the caller may read, connect to
 Unix sockets that lie in the file system, and fill the disk with many files until its time is over; without
@@ -23,12 +24,13 @@ from pathlib import Path
 
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
-from mmio_bisect.adapters.sandbox.execution import Execution, Launcher, Limits
+from mmio_bisect.adapters.sandbox.execution import Launcher, Limits
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
 
 _FULL = os.strerror(errno.ENOSPC)
 _LITTLE_BYTES = 1 << 20
+_PARTS = ("work", "home", "tmp")
 
 __all__ = ["Isolation", "Limits", "LocalSandbox", "LocalSession"]
 
@@ -73,9 +75,8 @@ class LocalSandbox:
         self._prepare()
         with self._lock:
             if self._abilities is None:
-                with contextlib.closing(_Place(self._base)) as place:
-                    ended = Execution((), place.folder, self._limits).finish(place.launcher, _NeverCancelled())
-                self._abilities = frozenset(Isolation(word) for word in ended.report.get("isolation", "").split())
+                with contextlib.closing(_Place(self._base, self._limits)) as place:
+                    self._abilities = frozenset(map(Isolation, place.launcher().isolation()))
             return self._abilities
 
     def sweep(self) -> None:
@@ -107,7 +108,7 @@ class LocalSandbox:
 
 
 class LocalSession:
-    """Commands around one toolchain, one after another, each in a folder of its own in the session's private one."""
+    """Commands around one toolchain, one after another, each in a folder that is as good as new, in one private one."""
 
     def __init__(self, toolchain_root: Path, base: Path, limits: Limits) -> None:
         self._root = toolchain_root
@@ -146,13 +147,13 @@ class LocalSession:
 
     def _run(self, argv: tuple[str, ...], command: Command, signals: Signals) -> Finished:
         if self._place is None:
-            self._place = _Place(self._base)
+            self._place = _Place(self._base, self._limits)
         with self._place.fresh() as folder:
             work = os.open(folder / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 for name, content in command.inputs:
                     (folder / "work" / name).write_bytes(content)
-                ended = Execution(argv, folder, self._limits).finish(self._place.launcher, signals)
+                ended = self._place.launcher().run(argv, folder, signals)
                 if ended.status != 0 and _FULL in ended.output and _is_full(folder):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
                 product = _read_product(work, command.product, self._limits.file_bytes)
@@ -171,38 +172,77 @@ class LocalSession:
 class _Place:
     """A private folder, and the launcher that may write there and nowhere else."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, limits: Limits) -> None:
+        self._limits = limits
+        self._launcher: Launcher | None = None
+        self._clean: Path | None = None
         with contextlib.ExitStack() as stack:
             self.folder = stack.enter_context(held_work_folder(base))
-            self.launcher = Launcher(self.folder)
-            stack.callback(self.launcher.end)
+            stack.callback(self._end_launcher)
             self._stack = stack.pop_all()
+
+    def launcher(self) -> Launcher:
+        """Another one than before if that was ended."""
+        if self._launcher is None or self._launcher.ended:
+            self._launcher = Launcher(self.folder, self._limits)
+        return self._launcher
 
     @contextlib.contextmanager
     def fresh(self) -> Iterator[Path]:
-        """A folder with `work`, `home` and `tmp` in it; afterwards nothing is left, whatever the command made where."""
+        """A folder with empty `work`, `home` and `tmp` in it; afterwards nothing is left, whatever was made where."""
+        folder, self._clean = self._clean or self._new_folder(), None
+        try:
+            yield folder
+        finally:
+            if self._is_clean(folder):
+                self._clean = folder
+            else:
+                self._remove_all()
+
+    def _is_clean(self, folder: Path) -> bool:
+        try:
+            return os.listdir(self.folder) == [folder.name] and _cleared(folder)  # noqa: PTH208 - for every compile
+        except OSError:
+            return False
+
+    def _new_folder(self) -> Path:
         folder = self.folder / secrets.token_hex(8)
         try:
             folder.mkdir(mode=0o700)
-            for name in ("work", "home", "tmp"):
+            for name in _PARTS:
                 (folder / name).mkdir(mode=0o700)
-            yield folder
-        finally:
-            for left in self.folder.iterdir():
-                if left.is_dir() and not left.is_symlink():
-                    remove_tree(left)
-                else:
-                    left.unlink()
+        except OSError:
+            self._remove_all()
+            raise
+        return folder
+
+    def _remove_all(self) -> None:
+        for left in self.folder.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                remove_tree(left)
+            else:
+                left.unlink()
 
     def close(self) -> None:
         self._stack.close()
 
+    def _end_launcher(self) -> None:
+        if self._launcher is not None:
+            self._launcher.end()
 
-class _NeverCancelled:
-    def cancelled(self) -> bool:
+
+def _cleared(folder: Path) -> bool:
+    """Remove what an honest compiler leaves: files in `work`. False where there is anything else, or was changed."""
+    with os.scandir(folder) as found:
+        parts = {entry.name: entry.stat(follow_symlinks=False) for entry in found}
+    if parts.keys() != set(_PARTS) or any(part.st_mode != stat.S_IFDIR | 0o700 for part in parts.values()):
         return False
-
-    def progress(self, done: int, total: int | None) -> None: ...
+    with os.scandir(folder / "work") as files:
+        for file in files:
+            if not file.is_file(follow_symlinks=False):
+                return False
+            os.unlink(file.path)  # noqa: PTH108 - for every compile
+    return not any(os.listdir(folder / name) for name in ("home", "tmp"))  # noqa: PTH208 - as above
 
 
 def _is_full(folder: Path) -> bool:
