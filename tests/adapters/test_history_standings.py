@@ -137,7 +137,10 @@ def test_the_same_source_under_another_name_has_lines_of_that_name(history: SqlH
 
 _versions = st.sampled_from(["0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0"])
 _steps = st.tuples(
-    st.sampled_from(["good", "bad", "other", "rejected", "moved", "judged again", "another text", "profile"]), _versions
+    st.sampled_from(
+        ["good", "bad", "other", "rejected", "moved", "judged again", "another text", "profile", "several at once"]
+    ),
+    _versions,
 )
 
 
@@ -154,6 +157,12 @@ def take(history: SqlHistory, step: str, version: str) -> None:
             history.remember_toolchain(replace(a_point(version), sort_key=version), toolchain)
             history.record_outcome(other, BAD)
             history.record_judgement(other, BAD, judged(Verdict.BAD))
+        case "several at once":
+            history.remember_toolchain(a_point(version), toolchain)
+            texts = [a_cell(case=a_case(source=SOURCE + more), toolchain=toolchain) for more in (b"//\n", b"", b"\n")]
+            found = list(zip(texts, [BAD, a_rejection(), GOOD], strict=True))
+            verdicts = zip((found[0], found[2]), (Verdict.BAD, Verdict.GOOD), strict=True)
+            history.record(found, [(*each, judged(verdict)) for each, verdict in verdicts])
         case "judged again" | "profile":
             outcome = history.outcome_of(cell)
             if outcome is not None and outcome.object_code is not None:

@@ -38,8 +38,8 @@ def objects(count: int) -> list[bytes]:
 
 def fill(connection: Connection, outcomes: int, data: list[bytes]) -> None:
     case = a_case()
-    cases.keep(connection, case)
-    toolchains.keep(connection, a_toolchain())
+    cases.keep(connection, [case])
+    toolchains.keep(connection, [a_toolchain()])
     toolchains.remember(connection, a_point(), a_toolchain())
     digests = [digest_of(each) for each in data]
     connection.execute(
@@ -49,8 +49,8 @@ def fill(connection: Connection, outcomes: int, data: list[bytes]) -> None:
             for digest, each in zip(digests, data, strict=True)
         ],
     )
-    for digest in digests:
-        judgements.keep(connection, digest, case.expectation_digest, a_judgement(Verdict.GOOD, rules=RULES - 1))
+    earlier = a_judgement(Verdict.GOOD, rules=RULES - 1)
+    judgements.keep(connection, [(digest, case.expectation_digest, earlier) for digest in digests])
     for start in range(0, outcomes, BATCH):
         indices = range(start, min(start + BATCH, outcomes))
         rows = [_row(index, digests[index % len(digests)]) for index in indices]

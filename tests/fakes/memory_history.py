@@ -69,8 +69,19 @@ class MemoryHistory:
                 was[digest] = point
 
     def outcome_of(self, cell: Cell) -> Outcome | None:
-        kept = self._outcomes.get(cell.key)
-        return None if kept is None else kept.outcome
+        return self.outcomes_of([cell]).get(cell.key)
+
+    def outcomes_of(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
+        kept = {cell.key: self._outcomes.get(cell.key) for cell in cells}
+        return {key: found.outcome for key, found in kept.items() if found is not None}
+
+    def record(
+        self, found: Sequence[tuple[Cell, Outcome]], judged: Sequence[tuple[Cell, Outcome, Judgement]] = ()
+    ) -> None:
+        for cell, outcome in found:
+            self.record_outcome(cell, outcome)
+        for cell, outcome, judgement in judged:
+            self.record_judgement(cell, outcome, judgement)
 
     def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
         with self._lock:

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from mmio_bisect.classify.judge import RULES, judge_image, untestable
+from mmio_bisect.classify.judge import judge_image, untestable
 from mmio_bisect.classify.profiles import Profile, suited
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
-from mmio_bisect.workflow.ports import History, ObjectReader
+from mmio_bisect.workflow.ports import ObjectReader
 
 
 def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader) -> Judgement:
@@ -25,17 +25,6 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile)
     return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture.value))
-
-
-def judge_once(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader, history: History) -> Judgement:
-    """As `judge_outcome`, unless the same object was judged so before; a new judgement is kept."""
-    profile = suited(profile, cell.request.target.architecture)
-    known = history.judgement_of(cell, outcome, profile.name, RULES)
-    if known is not None:
-        return known
-    judgement = judge_outcome(cell, outcome, profile, objects)
-    history.record_judgement(cell, outcome, judgement)
-    return judgement
 
 
 def restrict(judgement: Judgement, kinds: frozenset[DefectKind] | None) -> Judgement:

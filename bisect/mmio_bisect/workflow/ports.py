@@ -4,7 +4,7 @@ Every port that may take long is handed a `Signals`: it reports progress there a
 after `cancelled` is set.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -332,10 +332,17 @@ class History(Protocol):
 
     def outcome_of(self, cell: Cell) -> Outcome | None: ...
 
-    def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep it; an outcome that is there already (another process was quicker) stays as it is."""
+    def outcomes_of(self, cells: Sequence[Cell]) -> Mapping[str, Outcome]:
+        """By cell's key, those that are known."""
 
     def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None: ...
+
+    def record(
+        self, found: Sequence[tuple[Cell, Outcome]], judged: Sequence[tuple[Cell, Outcome, Judgement]] = ()
+    ) -> None:
+        """Keep them, all or none; what is there already (another process was quicker) stays as it is."""
+
+    def record_outcome(self, cell: Cell, outcome: Outcome) -> None: ...
 
     def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None: ...
 

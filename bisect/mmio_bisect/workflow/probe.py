@@ -1,18 +1,32 @@
 """One point, several cells: answered from history where it can be, compiled where it must be."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from time import monotonic
 
-from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.classify.judge import RULES
+from mmio_bisect.classify.profiles import Profile, suited
 from mmio_bisect.domain.outcome import Cell, CellRequest, Judgement, Outcome
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
 from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError
 from mmio_bisect.workflow.acquire import acquire
 from mmio_bisect.workflow.compile import cell_of, compile_cell, outcome_without
-from mmio_bisect.workflow.judge import judge_once
-from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
+from mmio_bisect.workflow.judge import judge_outcome
+from mmio_bisect.workflow.ports import (
+    History,
+    ObjectReader,
+    Sandbox,
+    SandboxSession,
+    SeriesSource,
+    Signals,
+    ToolchainStore,
+)
+
+# Outcomes are kept together, since a database waits for its disk each time: as many as a killed run can well lose.
+_TOGETHER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +48,19 @@ def unanswered(
         return tuple(requests)
     if toolchain.is_missing:
         return ()
-    return tuple(request for request in requests if history.outcome_of(cell_of(request, toolchain)) is None)
+    cells = [(request, cell_of(request, toolchain)) for request in requests]
+    known = history.outcomes_of([cell for _, cell in cells])
+    return tuple(request for request, cell in cells if cell.key not in known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A cell with its outcome; `fresh` if history does not have it yet."""
+
+    request: CellRequest
+    cell: Cell
+    outcome: Outcome
+    fresh: bool
 
 
 def _nobody(_probe: Probe) -> None:
@@ -68,12 +94,12 @@ class Prober:
             return ()
         if toolchain.is_missing:
             return tuple(self._without(point, requests, toolchain, from_history=True))
-        probes = []
-        for request in requests:
-            outcome = self.tools.history.outcome_of(cell_of(request, toolchain))
-            if outcome is not None:
-                probes.append(self._judged(point, toolchain, request, outcome, from_history=True))
-        return tuple(probes)
+        cells = [(request, cell_of(request, toolchain)) for request in requests]
+        outcomes = self.tools.history.outcomes_of([cell for _, cell in cells])
+        found = [
+            _Answered(request, cell, outcomes[cell.key], fresh=False) for request, cell in cells if cell.key in outcomes
+        ]
+        return tuple(self._keep(point, found))
 
     def remembered(self, points: Sequence[Point]) -> tuple[Point, ...]:
         """Those of one series' points of which history knows the toolchain: a series may have thousands of others."""
@@ -88,13 +114,12 @@ class Prober:
     def probe(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> tuple[Probe, ...]:
         """Answer all requests, fetching and compiling what history lacks: one sandbox start for all of it.
 
-        Every outcome is kept as soon as it is there, so a killed run loses one compile at most. A toolchain that is not
+        A killed run loses half a second's outcomes at most, or one compile that takes longer. A toolchain that is not
         to be had, or whose compiler does not start, makes all its cells untestable: that is its own doing. Raises the
         other errors of `acquire`, and those of `compile_cell`, which are never verdicts.
         """
         known = self.known(point, requests)
-        for probe in known:
-            self.told(probe)
+        self._tell(known)
         answered = {id(probe.request) for probe in known}
         missing = [request for request in requests if id(request) not in answered]
         if not missing:
@@ -103,10 +128,7 @@ class Prober:
             return (*known, *self._make(point, missing, signals))
         except (MissingToolchainError, BrokenToolchainError) as error:
             toolchain = self._missing(point, error)
-            made = self._without(point, missing, toolchain, from_history=False)
-            for probe in made:
-                self.told(probe)
-            return (*known, *made)
+            return (*known, *self._tell(self._without(point, missing, toolchain, from_history=False)))
 
     def fetch(self, point: Point, signals: Signals) -> None:
         """Put the point's toolchain into the store. Raises the errors of `acquire`."""
@@ -115,23 +137,57 @@ class Prober:
             self._spend(fetched=int(lease.fetched))
 
     def _make(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> list[Probe]:
-        tools, made = self.tools, []
+        tools, made = self.tools, list[Probe]()
         with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
             self._spend(fetched=int(lease.fetched))
             tools.history.remember_toolchain(point, lease.toolchain)
             with tools.sandbox.session(lease.root, lease.image) as session:
-                for request in requests:
-                    cell = cell_of(request, lease.toolchain)
-                    # Two points may be one toolchain: what another name of it made need not be made again.
-                    outcome = tools.history.outcome_of(cell)
-                    fresh = outcome is None
-                    if outcome is None:
-                        outcome = compile_cell(cell, session, tools.sandbox.name, signals)
-                        tools.history.record_outcome(cell, outcome)
-                        self._spend(compiled=1)
-                    made.append(self._judged(point, lease.toolchain, request, outcome, from_history=not fresh))
-                    self.told(made[-1])
+                waiting = deque((request, cell_of(request, lease.toolchain)) for request in requests)
+                while waiting:
+                    batch = list[_Answered]()
+                    try:
+                        self._compile(waiting, batch, session, signals)
+                    finally:
+                        made += self._tell(self._keep(point, batch))
         return made
+
+    def _compile(
+        self,
+        waiting: deque[tuple[CellRequest, Cell]],
+        batch: list[_Answered],
+        session: SandboxSession,
+        signals: Signals,
+    ) -> None:
+        """Move what half a second is enough for from `waiting` to `batch`, one cell at least."""
+        # Two points may be one toolchain: what another name of it made need not be made again.
+        known = self.tools.history.outcomes_of([cell for _, cell in waiting])
+        until = monotonic() + _TOGETHER_SECONDS
+        while waiting and (not batch or monotonic() < until):
+            request, cell = waiting[0]
+            outcome = known.get(cell.key)
+            fresh = outcome is None
+            if outcome is None:
+                outcome = compile_cell(cell, session, self.tools.sandbox.name, signals)
+                self._spend(compiled=1)
+            batch.append(_Answered(request, cell, outcome, fresh))
+            waiting.popleft()
+
+    def _keep(self, point: Point, batch: Sequence[_Answered]) -> list[Probe]:
+        """Judge what was answered, and keep what is new of it."""
+        new = list[tuple[Cell, Outcome, Judgement]]()
+        probes = [
+            self._probe(point, found, self._judgement(found.cell, found.outcome, new), from_history=not found.fresh)
+            for found in batch
+        ]
+        fresh = [(found.cell, found.outcome) for found in batch if found.fresh]
+        if fresh or new:
+            self.tools.history.record(fresh, new)
+        return probes
+
+    def _tell(self, probes: Sequence[Probe]) -> Sequence[Probe]:
+        for probe in probes:
+            self.told(probe)
+        return probes
 
     def _missing(self, point: Point, error: MissingToolchainError | BrokenToolchainError) -> Toolchain:
         """Only what is missing for good is believed without asking again; a toolchain that was there stays known."""
@@ -145,38 +201,38 @@ class Prober:
     def _without(
         self, point: Point, requests: Sequence[CellRequest], missing: Toolchain, *, from_history: bool
     ) -> list[Probe]:
-        probes = []
-        for request in requests:
-            outcome = outcome_without(missing.version_text)
-            self.tools.history.record_outcome(cell_of(request, missing), outcome)
-            probes.append(self._judged(point, missing, request, outcome, from_history=from_history))
-        return probes
+        outcome = outcome_without(missing.version_text)
+        found = [_Answered(request, cell_of(request, missing), outcome, fresh=True) for request in requests]
+        self.tools.history.record([(each.cell, outcome) for each in found])
+        return [
+            self._probe(point, each, self._judgement(each.cell, outcome, []), from_history=from_history)
+            for each in found
+        ]
 
-    def _judged(
-        self, point: Point, toolchain: Toolchain, request: CellRequest, outcome: Outcome, *, from_history: bool
-    ) -> Probe:
-        cell = cell_of(request, toolchain)
+    def _probe(self, point: Point, found: _Answered, judgement: Judgement, *, from_history: bool) -> Probe:
         return Probe(
             point=point,
-            toolchain=toolchain,
-            request=request,
-            cell_key=cell.key,
-            outcome=outcome,
-            judgement=self._judgement(cell, outcome),
+            toolchain=found.cell.toolchain,
+            request=found.request,
+            cell_key=found.cell.key,
+            outcome=found.outcome,
+            judgement=judgement,
             from_history=from_history,
-            seconds=outcome.seconds,
+            seconds=found.outcome.seconds,
         )
 
-    def _judgement(self, cell: Cell, outcome: Outcome) -> Judgement:
-        """Many cells of a sweep give the same object: it is looked up once."""
+    def _judgement(self, cell: Cell, outcome: Outcome, new: list[tuple[Cell, Outcome, Judgement]]) -> Judgement:
+        """Equal objects are judged once, and looked up once; what is judged now is added to `new`."""
         tools = self.tools
+        profile = suited(self.profile, cell.request.target.architecture)
         if outcome.object_digest is None:
-            return judge_once(cell, outcome, self.profile, tools.objects, tools.history)
+            return judge_outcome(cell, outcome, profile, tools.objects)
         key = (outcome.object_digest, cell.request.case.expectation_digest)
-        known = self._judgements.get(key)
+        known = self._judgements.get(key) or tools.history.judgement_of(cell, outcome, profile.name, RULES)
         if known is None:
-            known = judge_once(cell, outcome, self.profile, tools.objects, tools.history)
-            self._judgements[key] = known
+            known = judge_outcome(cell, outcome, profile, tools.objects)
+            new.append((cell, outcome, known))
+        self._judgements[key] = known
         return known
 
     def _spend(self, *, fetched: int = 0, compiled: int = 0) -> None:

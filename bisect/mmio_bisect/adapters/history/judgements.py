@@ -4,41 +4,49 @@ The rows are all there is; a judgement is put together from them and equals the 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from mmio_bisect.adapters.history import schema, standings
+from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.adapters.history.standings import JudgementKey
 from mmio_bisect.domain.access import Access, AddressingMode, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.recipe import Direction
 
 _judgements = schema.judgements
+_Values = dict[str, Any]
 
 
-def keep(connection: Connection, object_digest: str, expectation_digest: str, judgement: Judgement) -> None:
-    """Unless the same was judged before. The object must be there."""
-    inserted = insert_if_new(
-        connection,
-        _judgements,
-        key={
-            "object_digest": object_digest,
-            "expectation_digest": expectation_digest,
-            "profile": judgement.profile,
-            "rules": judgement.rules,
-        },
-        values={
-            "verdict": judgement.verdict.value,
-            "fingerprint": judgement.fingerprint,
-            "reason": judgement.reason,
-            "recorded": now(),
-        },
-    )
-    if inserted is not None:
-        _keep_functions(connection, inserted[0], judgement.functions)
-        standings.after_judgement(connection, object_digest, expectation_digest, judgement.profile)
+def keep(connection: Connection, found: Iterable[tuple[str, str, Judgement]]) -> list[JudgementKey]:
+    """Judgements by object and expectation, unless the same was judged before; gives the keys of those that are new.
+
+    The objects must be there. What follows is left to the caller: see `standings`.
+    """
+    new: dict[int, tuple[JudgementKey, Judgement]] = {}
+    for object_digest, expectation_digest, judgement in found:
+        inserted = insert_if_new(
+            connection,
+            _judgements,
+            key={
+                "object_digest": object_digest,
+                "expectation_digest": expectation_digest,
+                "profile": judgement.profile,
+                "rules": judgement.rules,
+            },
+            values={
+                "verdict": judgement.verdict.value,
+                "fingerprint": judgement.fingerprint,
+                "reason": judgement.reason,
+                "recorded": now(),
+            },
+        )
+        if inserted is not None:
+            new[inserted[0]] = ((object_digest, expectation_digest, judgement.profile), judgement)
+    _keep_functions(connection, {number: judgement.functions for number, (_, judgement) in new.items()})
+    return [key for key, _ in new.values()]
 
 
 def load(
@@ -63,22 +71,23 @@ def of_object(connection: Connection, object_digest: str | None) -> tuple[Judgem
     return tuple(_judgement(connection, row) for row in rows)
 
 
-def _keep_functions(connection: Connection, judgement_id: int, functions: Iterable[FunctionJudgement]) -> None:
-    for function_ordinal, function in enumerate(functions):
-        of_function = {"judgement_id": judgement_id, "function_ordinal": function_ordinal}
-        listing = [[line.code, line.position, line.encoding.hex(), line.text] for line in function.listing]
-        values = {**of_function, "function": function.function, "listing": listing}
-        connection.execute(insert(schema.judged_functions).values(values))
-        _insert_in_order(connection, schema.accesses, of_function, map(_access_values, function.accesses))
-        _insert_in_order(connection, schema.defects, of_function, map(_defect_values, function.defects))
+def _keep_functions(connection: Connection, functions_of: Mapping[int, Iterable[FunctionJudgement]]) -> None:
+    """By the numbers of their judgements."""
+    functions, accesses, defects = list[_Values](), list[_Values](), list[_Values]()
+    for number, found in functions_of.items():
+        for ordinal, function in enumerate(found):
+            of_function = {"judgement_id": number, "function_ordinal": ordinal}
+            listing = [[line.code, line.position, line.encoding.hex(), line.text] for line in function.listing]
+            functions.append({**of_function, "function": function.function, "listing": listing})
+            accesses += _in_order(of_function, map(_access_values, function.accesses))
+            defects += _in_order(of_function, map(_defect_values, function.defects))
+    for table, rows in ((schema.judged_functions, functions), (schema.accesses, accesses), (schema.defects, defects)):
+        if rows:
+            connection.execute(insert(table), rows)
 
 
-def _insert_in_order(
-    connection: Connection, table: Table, of_function: dict[str, int], values: Iterable[dict[str, Any]]
-) -> None:
-    rows = [{**of_function, "ordinal": ordinal, **row} for ordinal, row in enumerate(values)]
-    if rows:
-        connection.execute(insert(table), rows)
+def _in_order(of_function: _Values, values: Iterable[_Values]) -> list[_Values]:
+    return [{**of_function, "ordinal": ordinal, **row} for ordinal, row in enumerate(values)]
 
 
 def _judgement(connection: Connection, row: Row[tuple[Any, ...]]) -> Judgement:

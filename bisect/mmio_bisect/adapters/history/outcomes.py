@@ -1,53 +1,65 @@
 """What compiling a cell gave, once a cell; and whole records of it, with all that it came from."""
 
 import shlex
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
-from mmio_bisect.adapters.history import cases, judgements, objects, schema, standings, toolchains
-from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
+from mmio_bisect.adapters.history.rows import insert_new, now, select_in
 from mmio_bisect.domain.outcome import Cell, Outcome, OutcomeKind
 from mmio_bisect.workflow.ports import OutcomeRecord
 
 _outcomes, _cases, _points, _probes = schema.outcomes, schema.cases, schema.points, schema.run_probes
 
 
-def keep(connection: Connection, cell: Cell, outcome: Outcome) -> None:
-    """With the case, the toolchain and the object, unless the cell has an outcome already."""
+def keep(connection: Connection, found: Collection[tuple[Cell, Outcome]]) -> list[str]:
+    """With their cases, toolchains and objects, unless a cell has an outcome already; gives the keys of new ones.
+
+    What follows from them is left to the caller: see `standings`.
+    """
+    toolchains.keep(connection, {cell.toolchain.digest: cell.toolchain for cell, _ in found}.values())
+    cases.keep(connection, {cell.request.case.digest: cell.request.case for cell, _ in found}.values())
+    objects.keep(connection, (outcome.object_code for _, outcome in found if outcome.object_code is not None))
+    rows: dict[str, dict[str, object]] = {}
+    for cell, outcome in found:
+        if cell.key not in rows:
+            rows[cell.key] = _values(cell, outcome)
+    return insert_new(connection, _outcomes, "cell_key", rows)
+
+
+def _values(cell: Cell, outcome: Outcome) -> dict[str, object]:
     request = cell.request
-    toolchains.keep(connection, cell.toolchain)
-    cases.keep(connection, request.case)
-    object_digest = None if outcome.object_code is None else objects.keep(connection, outcome.object_code)
-    inserted = insert_if_new(
-        connection,
-        _outcomes,
-        key={"cell_key": cell.key},
-        values={
-            "source_digest": request.case.source_digest,
-            "case_digest": request.case.digest,
-            "toolchain_digest": cell.toolchain.digest,
-            "target": request.target.name,
-            "triple": cell.triple,
-            "opt": request.opt.value,
-            "flags": list(cell.flags),
-            "extra": shlex.join(request.extra_flags),
-            "kind": outcome.kind.value,
-            "object_digest": object_digest,
-            "argv": list(outcome.argv),
-            "sandbox": outcome.sandbox,
-            "status": outcome.status,
-            "output": outcome.output,
-            "seconds": outcome.seconds,
-            "recorded": now(),
-        },
-    )
-    if inserted is not None:
-        standings.after_outcome(connection, cell.key)
+    return {
+        "source_digest": request.case.source_digest,
+        "case_digest": request.case.digest,
+        "toolchain_digest": cell.toolchain.digest,
+        "target": request.target.name,
+        "triple": cell.triple,
+        "opt": request.opt.value,
+        "flags": list(cell.flags),
+        "extra": shlex.join(request.extra_flags),
+        "kind": outcome.kind.value,
+        "object_digest": outcome.object_digest,
+        "argv": list(outcome.argv),
+        "sandbox": outcome.sandbox,
+        "status": outcome.status,
+        "output": outcome.output,
+        "seconds": outcome.seconds,
+        "recorded": now(),
+    }
 
 
-def load(connection: Connection, cell_key: str) -> Outcome | None:
-    row = connection.execute(select(_outcomes).where(_outcomes.c.cell_key == cell_key)).one_or_none()
-    return None if row is None else _outcome(connection, row)
+def load(connection: Connection, cell_keys: Iterable[str]) -> dict[str, Outcome]:
+    """By key, those that are there."""
+    return {row.cell_key: _read(row, row.data) for row in select_in(connection, _WITH_OBJECTS, "cells", set(cell_keys))}
+
+
+_WITH_OBJECTS = (
+    select(_outcomes, schema.objects.c.data)
+    .outerjoin(schema.objects, schema.objects.c.digest == _outcomes.c.object_digest)
+    .where(_outcomes.c.cell_key.in_(bindparam("cells", expanding=True)))
+)
 
 
 def keys(
@@ -92,15 +104,15 @@ def record(connection: Connection, cell_key: str) -> OutcomeRecord:
         opt=row.opt,
         flags=tuple(row.flags),
         recorded=row.recorded,
-        outcome=_outcome(connection, row),
+        outcome=_read(row, None if row.object_digest is None else objects.stored(connection, row.object_digest)),
         judgements=judgements.of_object(connection, row.object_digest),
     )
 
 
-def _outcome(connection: Connection, row: Row[tuple[object, ...]]) -> Outcome:
+def _read(row: Row[tuple[object, ...]], stored: bytes | None) -> Outcome:
     return Outcome(
         kind=OutcomeKind(row.kind),
-        object_code=None if row.object_digest is None else objects.load(connection, row.object_digest),
+        object_code=None if stored is None else objects.read(row.object_digest, stored),
         argv=tuple(row.argv),
         sandbox=row.sandbox,
         status=row.status,

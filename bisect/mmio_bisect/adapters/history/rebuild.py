@@ -179,11 +179,9 @@ class _Text:
         key = None if judged is None else judged.id
         if key not in self._vectors:
             verdict = Verdict.UNTESTABLE.value if judged is None else judged.verdict
-            marks: frozenset[Mark] = frozenset()
-            if judged is not None and verdict == Verdict.BAD:
-                marks = vectors.marks_of_judgement(self.connection, judged.id)
-            number = vectors.keep(self.connection, verdict, marks)
-            self._vectors[key] = (number, None if verdict == Verdict.UNTESTABLE else marks)
+            vector = vectors.of_judgements(self.connection, {key: verdict})[key]
+            marks = None if verdict == Verdict.UNTESTABLE else vector[1]
+            self._vectors[key] = (vectors.keep(self.connection, [vector])[vector], marks)
         return self._vectors[key]
 
     def _keep(

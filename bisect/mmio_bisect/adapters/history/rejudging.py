@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, func, select
 
-from mmio_bisect.adapters.history import judgements, schema
+from mmio_bisect.adapters.history import judgements, schema, standings
 from mmio_bisect.adapters.history.database import Database
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import digest_of
@@ -59,10 +59,15 @@ class SqlStoredJudgements:
 
     def keep(self, judged: Sequence[Judged]) -> None:
         with self.database.writing() as connection:
-            for each in judged:
-                if each.judgement is not None:
-                    pending = each.pending
-                    judgements.keep(connection, pending.object_digest, pending.expectation_digest, each.judgement)
+            new = judgements.keep(
+                connection,
+                [
+                    (each.pending.object_digest, each.pending.expectation_digest, each.judgement)
+                    for each in judged
+                    if each.judgement is not None
+                ],
+            )
+            standings.after_written(connection, judgements=new)
 
     def cells(self, pending: Pending) -> tuple[StoredCell, ...]:
         points = schema.points

@@ -1,13 +1,15 @@
 """What the stores have in common: keep-the-first inserts, and the clock that dates rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, Table, bindparam, insert, literal, select
+from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, insert, literal, select
 from sqlalchemy.exc import IntegrityError
+
+_MANY = 500
 
 
 def now() -> str:
@@ -37,6 +39,27 @@ def insert_if_new(
     return tuple(inserted.inserted_primary_key or ())
 
 
+def select_in(
+    connection: Connection, statement: Select[Any], name: str, values: Collection[Any], **others: object
+) -> Iterator[Row[Any]]:
+    """Rows of a statement with an expanding parameter `name`, so many of its values at a time as databases take."""
+    listed = list(values)
+    for start in range(0, len(listed), _MANY):
+        yield from connection.execute(statement, {name: listed[start : start + _MANY], **others})
+
+
+def insert_new(connection: Connection, table: Table, key: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Insert the rows, by the values of their primary key, unless they are there already; gives those that were not.
+
+    Called by writers alone, who take turns: nobody can slip in between the look and the insertion.
+    """
+    there = {row[0] for row in select_in(connection, _those_present(table, key), "keys", rows)}
+    new = [value for value in rows if value not in there]
+    if new:
+        connection.execute(_insertion(table), [{key: value, **rows[value]} for value in new])
+    return new
+
+
 # To build a statement takes longer than SQLite takes to execute it, and every outcome needs half a dozen of these.
 
 
@@ -44,6 +67,11 @@ def insert_if_new(
 def _present(table: Table, names: tuple[str, ...]) -> Select[Any]:
     wanted = (table.c[name] == bindparam(name, type_=table.c[name].type) for name in names)
     return select(literal(1)).select_from(table).where(*wanted)
+
+
+@cache
+def _those_present(table: Table, key: str) -> Select[Any]:
+    return select(table.c[key]).where(table.c[key].in_(bindparam("keys", expanding=True)))
 
 
 @cache

@@ -21,7 +21,7 @@ _runs, _probes = schema.runs, schema.run_probes
 def begin(
     connection: Connection, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
 ) -> int:
-    cases.keep(connection, case)
+    cases.keep(connection, [case])
     inserted = connection.execute(
         insert(_runs).values(
             uid=uuid4().hex,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, toolchains
+from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, standings, toolchains
 from mmio_bisect.adapters.history.database import BUSY_TIMEOUT, Database, open_database
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
@@ -52,15 +52,32 @@ class SqlHistory:
             toolchains.remember(connection, point, toolchain)
 
     def outcome_of(self, cell: Cell) -> Outcome | None:
+        return self.outcomes_of([cell]).get(cell.key)
+
+    def outcomes_of(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
+        """By key, those that are known."""
         with self._database.reading() as connection:
-            return outcomes.load(connection, cell.key)
+            return outcomes.load(connection, [cell.key for cell in cells])
+
+    def record(
+        self, found: Sequence[tuple[Cell, Outcome]], judged: Sequence[tuple[Cell, Outcome, Judgement]] = ()
+    ) -> None:
+        """Outcomes, then judgements, in one transaction: a sweep writes many, and each commit waits for the disk."""
+        with self._database.writing() as connection:
+            cells = outcomes.keep(connection, found)
+            cases.keep(connection, [cell.request.case for cell, _, _ in judged])
+            of_objects = [
+                (outcome.object_digest, cell.request.case.expectation_digest, judgement)
+                for cell, outcome, judgement in judged
+                if outcome.object_digest is not None  # without an object there is nothing to keep
+            ]
+            standings.after_written(connection, cells=cells, judgements=judgements.keep(connection, of_objects))
 
     def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
-        with self._database.writing() as connection:
-            outcomes.keep(connection, cell, outcome)
+        self.record([(cell, outcome)])
 
     def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None:
-        """Equal objects are judged once, whichever cells they come from. Without an object there is nothing to keep."""
+        """Equal objects are judged once, whichever cells they come from."""
         digest = outcome.object_digest
         if digest is None:
             return None
@@ -69,12 +86,7 @@ class SqlHistory:
 
     def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None:
         """With the case, whose text says what was expected. The outcome must have been recorded."""
-        digest = outcome.object_digest
-        if digest is None:
-            return
-        with self._database.writing() as connection:
-            cases.keep(connection, cell.request.case)
-            judgements.keep(connection, digest, cell.request.case.expectation_digest, judgement)
+        self.record([], [(cell, outcome, judgement)])
 
     def begin_run(
         self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]

@@ -1,30 +1,31 @@
 """Toolchains by their digests, and which of them each point of a series became."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, Row, select, update
 
 from mmio_bisect.adapters.history import schema, standings
-from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 
 _toolchains, _points = schema.toolchains, schema.points
 
 
-def keep(connection: Connection, toolchain: Toolchain) -> None:
-    insert_if_new(
-        connection,
-        _toolchains,
-        key={"digest": toolchain.digest},
-        values={
-            "family": toolchain.family.value,
-            "tool": list(toolchain.tool),
-            "arguments": list(toolchain.arguments),
-            "version_text": toolchain.version_text,
-            "compiler_version": toolchain.compiler_version,
-            "llvm_version": toolchain.llvm_version,
-            "commit": toolchain.commit,
-            "released": toolchain.released,
-        },
-    )
+def keep(connection: Connection, found: Iterable[Toolchain]) -> None:
+    insert_new(connection, _toolchains, "digest", {toolchain.digest: _values(toolchain) for toolchain in found})
+
+
+def _values(toolchain: Toolchain) -> dict[str, object]:
+    return {
+        "family": toolchain.family.value,
+        "tool": list(toolchain.tool),
+        "arguments": list(toolchain.arguments),
+        "version_text": toolchain.version_text,
+        "compiler_version": toolchain.compiler_version,
+        "llvm_version": toolchain.llvm_version,
+        "commit": toolchain.commit,
+        "released": toolchain.released,
+    }
 
 
 def of_digest(connection: Connection, digest: str) -> Toolchain:
@@ -49,7 +50,7 @@ def versions_of(connection: Connection, series: str) -> frozenset[str]:
 
 def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None:
     """From now on the point is this toolchain; which others it was before stays known."""
-    keep(connection, toolchain)
+    keep(connection, [toolchain])
     if _is_remembered(connection, point, toolchain.digest):
         return
     key = {"series": point.series, "version": point.version, "toolchain_digest": toolchain.digest}
