@@ -1,7 +1,8 @@
 """A sweep, in both sandboxes, against `xargs -P2` running the same compile commands on the same toolchains, by turns.
 
-All C recipes at -O2 on every zig toolchain of a store (MMIO_BISECT_STORE, or the default one); store and listing are
-warm, the database is new each time. What the sweep does besides (sandbox, judging, keeping) is what the ratio shows.
+`sweep zig`: all C recipes at all their levels on every zig toolchain of a store (MMIO_BISECT_STORE, or the default
+one). Store and listing are warm, the database is empty each time. What the sweep does besides (start, sandbox, judging,
+keeping) is what the ratio shows.
 
     PYTHONPATH=tests/fakes python tests/benchmarks/sweep_against_xargs.py [ROUNDS]
 """
@@ -21,7 +22,7 @@ from mmio_bisect.adapters.recipe_files import RecipeFolder, shipped_folder
 from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
 from mmio_bisect.cli.wiring import RealWiring, Settings
 from mmio_bisect.domain.outcome import CellRequest
-from mmio_bisect.domain.recipe import Case, Language, OptLevel
+from mmio_bisect.domain.recipe import Case, Language
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.workflow.compile import cell_of, command_of
 
@@ -38,13 +39,13 @@ def main() -> None:
     took: dict[str, list[float]] = {"xargs": [], "local": [], "docker": []}
     with tempfile.TemporaryDirectory() as scratch:
         commands = _commands(folder, versions, cases, Path(scratch))
+        cells = len(commands.read_text().splitlines())
         for count in range(rounds + 1):  # the first round only warms the page cache
             for who, times in took.items():
                 tool = Path(scratch) / f"{who}-{count}"
                 seconds = _time_xargs(commands) if who == "xargs" else _time_sweep(folder, versions, tool, sandbox=who)
                 if count:
                     times.append(seconds)
-    cells = len(cases) * len(versions)
     print(f"{len(cases)} cases × {len(versions)} toolchains = {cells} cells, {JOBS} at once, {rounds} rounds, median")
     for who, times in took.items():
         beside = [mine / plain for mine, plain in zip(times, took["xargs"], strict=True)]
@@ -78,13 +79,14 @@ def _cases() -> list[Case]:
 def _commands(folder: Path, versions: dict[str, Path], cases: list[Case], scratch: Path) -> Path:
     """One command a line, as xargs reads them."""
     lines = []
+    cells = [(case, opt) for case in cases for opt in case.opt_levels]
     toolchains = {entry.toolchain.digest: entry.toolchain for entry in FolderToolchainStore(folder).entries()}
     for version, root in versions.items():
         toolchain = toolchains[f"sha256:{root.parent.name}"]
-        for case in cases:
-            work = scratch / version / case.recipe
+        for case, opt in cells:
+            work = scratch / version / case.recipe / opt.value
             work.mkdir(parents=True)
-            cell = cell_of(CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2), toolchain)
+            cell = cell_of(CellRequest(case=case, target=TARGETS["aarch64"], opt=opt), toolchain)
             command = command_of(cell)
             for name, content in command.inputs:
                 (work / name).write_bytes(content)
@@ -106,8 +108,9 @@ def _time_sweep(store: Path, versions: dict[str, Path], root: Path, *, sandbox: 
     daemon = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     tool = Tool(root=root, elsewhere=store, extra={"DOCKER_HOST": daemon})
     tool.lists("zig", tuple(versions))
+    tool("history", "stats")  # makes the database, as is done once
     begun = time.perf_counter()
-    said = tool("sweep", "zig", "--opt", "2", "--jobs", str(JOBS), "--sandbox", sandbox, "--json")
+    said = tool("sweep", "zig", "--jobs", str(JOBS), "--sandbox", sandbox, "--json")
     took = time.perf_counter() - begun
     if said.status != 0 or said.document["cost"]["cells_compiled"] == 0:
         raise SystemExit(said.err)
