@@ -48,8 +48,10 @@ def source(file: Path, name: str, workshop: PaperWorkshop | None = None) -> Seri
 class NoYard:
     """Nothing is built in these tests."""
 
-    def session(self, tree: Path, room: Room, signals: Signals) -> AbstractContextManager[SandboxSession]:
-        raise AssertionError(f"{tree} was to be built in {room} for {signals}")
+    def session(
+        self, tree: Path, room: Room, signals: Signals, *, cache: str | None
+    ) -> AbstractContextManager[SandboxSession]:
+        raise AssertionError(f"{tree} was to be built in {room} for {signals} with {cache}")
 
 
 def test_every_shipped_file_is_read_and_every_series_in_it_can_be_made(tmp_path: Path) -> None:

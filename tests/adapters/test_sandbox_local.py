@@ -375,9 +375,8 @@ def test_without_namespaces_lingering_children_die_too(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = tmp_path / "launcher.py"
-    refusing.write_text(
-        execution._LAUNCHER.read_text().replace("granted = _isolate(os.fsencode(private))", "granted: list[str] = []")
-    )
+    refused = "granted = _isolate([os.fsencode(folder) for folder in writable])"
+    refusing.write_text(execution._LAUNCHER.read_text().replace(refused, "granted: list[str] = []"))
     monkeypatch.setattr(execution, "_LAUNCHER", refusing)
     assert LocalSandbox(base=base).abilities() == frozenset()
     test_children_that_linger_in_sessions_of_their_own_do_not_survive_the_command(base)

@@ -200,7 +200,7 @@ class RealWiring:
 
         folder = self.store_folder().absolute().parent / "builds"
         return Builds(
-            yard=yard_of(self.settings.sandbox, self._images, output.note),
+            yard=yard_of(self.settings.sandbox, self._images, output.note, folder),
             folder=folder,
             given=self.settings.repository,
         )

@@ -2,12 +2,20 @@
 
 A commit's source is anybody's, and its build runs whatever it says: so that is done in docker, in an image with the
 packages that the series names; or with what is installed here, where the user trusts it and says `--sandbox local`.
+Builds write to disk, to a folder or a volume that is watched and goes with them.
+
+What builds alone can write to beyond their end is the cache of what they compiled, for ccache. It is theirs who share a
+store, a series, a repository and an image: no recipe's compile sees it, and no other series' build. Within, a build can
+put false files into it that a later one takes for its own. So it is trusted as far as the repository: a commit that
+wants to deceive is in the history of all commits after it anyway, but with a cache it could reach those before it, too.
+Therefore no answer rests on it: where `run` checks a culprit by building, it builds both neighbours without a cache.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +31,9 @@ _PROCESSES = 4096
 _FILES = 4096
 
 
-def yard_of(sandbox: str, images: "Callable[[], DockerImages]", say: Callable[[str], None]) -> Yard:
-    """`sandbox` as the user chose it."""
-    return _LocalYard() if sandbox == "local" else _DockerYard(images=images, say=say)
+def yard_of(sandbox: str, images: "Callable[[], DockerImages]", say: Callable[[str], None], folder: Path) -> Yard:
+    """`sandbox` as the user chose it; local builds work, and keep their caches, below `folder`."""
+    return _LocalYard(folder=folder) if sandbox == "local" else _DockerYard(images=once(images), say=say)
 
 
 def _limits(room: Room) -> "Limits":
@@ -41,16 +49,30 @@ def _limits(room: Room) -> "Limits":
         processes=_PROCESSES,
         open_files=_FILES,
         processors=processors,
+        disk_bytes=room.disk,
+        cache_bytes=room.cache,
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _LocalYard:
+    folder: Path
+
     @contextmanager
-    def session(self, tree: Path, room: Room, signals: Signals) -> Iterator[SandboxSession]:  # noqa: ARG002 - nothing is fetched
+    def session(
+        self,
+        tree: Path,
+        room: Room,
+        signals: Signals,  # noqa: ARG002 - nothing is fetched
+        *,
+        cache: str | None,
+    ) -> Iterator[SandboxSession]:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
 
-        with LocalSandbox(_limits(room)).session(tree) as session:
+        kept = None if cache is None else self.folder / "caches" / cache
+        if kept is not None:
+            kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with LocalSandbox(_limits(room), base=self.folder / "work", cache=kept).session(tree) as session:
             yield session
 
 
@@ -60,17 +82,18 @@ class _DockerYard:
     say: Callable[[str], None]
 
     @contextmanager
-    def session(self, tree: Path, room: Room, signals: Signals) -> Iterator[SandboxSession]:
+    def session(self, tree: Path, room: Room, signals: Signals, *, cache: str | None) -> Iterator[SandboxSession]:
         from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
 
-        sandbox = DockerSandbox(_limits(room), say=self.say)
         try:
-            sandbox.reach()
+            DockerSandbox().reach()
         except SandboxError as error:
             raise SandboxError(
                 f"{str(error).rstrip('.')}: commits are built in docker; start it, or pass --sandbox local if you "
                 "trust their source."
             ) from error
         image = self.images().equipped(room.suite, room.packages, signals)
+        volume = None if cache is None else self.images().cache(cache, image)
+        sandbox = DockerSandbox(_limits(room), cache=volume, say=self.say)
         with sandbox.session(tree, image) as session:
             yield session

@@ -17,6 +17,7 @@ _LIMITS = {
     LimitHit.TIME: OutcomeKind.TIMED_OUT,
     LimitHit.MEMORY: OutcomeKind.OUT_OF_MEMORY,
     LimitHit.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
+    LimitHit.DISK: OutcomeKind.OUTPUT_LIMIT,
 }
 
 _CRASH = re.compile(

@@ -200,6 +200,7 @@ class LimitHit(StrEnum):
     TIME = "time"
     MEMORY = "memory"
     OUTPUT = "output"
+    DISK = "disk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,8 @@ class Command:
     """One program to run in the sandbox.
 
     `argv[0]` and the `{toolchain}` in other words refer to the toolchain's root, an absolute path to the image's or
-    the machine's files; `inputs` are files laid into the empty work folder, `product` the file wanted back from it.
+    the machine's files, `{cache}` to the folder that outlasts the session, where there is one; `inputs` are files laid
+    into the empty work folder, `product` the file wanted back from it.
     """
 
     argv: tuple[str, ...]
@@ -248,8 +250,8 @@ class Sandbox(Protocol):
 class Room:
     """What a build may use, and what it is done in.
 
-    `packages` of the Debian suite stand beside its base; `memory` and `disk` (one file, and all of them about twice
-    that) in bytes; `seconds` by the clock.
+    `packages` of the Debian suite stand beside its base; `memory` and `disk` (all that it writes) in bytes; `seconds`
+    by the clock. `cache` are the bytes of compiled files that one build may keep for the next; None: it keeps none.
     """
 
     suite: str
@@ -257,13 +259,19 @@ class Room:
     memory: int
     disk: int
     seconds: float
+    cache: int | None = None
 
 
 class Yard(Protocol):
     """Where source is built: a sandbox with room for it and without network."""
 
-    def session(self, tree: Path, room: Room, signals: Signals) -> AbstractContextManager[SandboxSession]:
-        """The source stands where a toolchain would, read-only. Raises `SandboxError`, `DownloadError`."""
+    def session(
+        self, tree: Path, room: Room, signals: Signals, *, cache: str | None
+    ) -> AbstractContextManager[SandboxSession]:
+        """The source stands where a toolchain would, read-only. Raises `SandboxError`, `DownloadError`.
+
+        `cache` names the folder that commands know as `{cache}`: what one build left there the next of that name finds.
+        """
 
 
 class ObjectReader(Protocol):

@@ -6,9 +6,9 @@ from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports import Command
 
 
-def expanded(argv: tuple[str, ...], root: Path) -> tuple[str, ...]:
-    """The words with the toolchain's root put in, the program's path absolute."""
-    first, *others = (word.replace("{toolchain}", str(root)) for word in argv)
+def expanded(argv: tuple[str, ...], root: Path, cache: Path | None = None) -> tuple[str, ...]:
+    """The words with the toolchain's root and the cache put in, the program's path absolute."""
+    first, *others = (word.replace("{toolchain}", str(root)).replace("{cache}", str(cache or "")) for word in argv)
     return (str(root / first), *others)
 
 

@@ -23,8 +23,9 @@ from mmio_bisect.workflow.ports import Command
 OWNER_LABEL: Final = "org.mmio-bisect.owner"
 
 TOOLCHAIN: Final = Path("/toolchain")
+WORK: Final = Path("/sandbox")
+CACHE: Final = Path("/cache")
 _FIRST_PROCESS: Final = Path(__file__).with_name("container_init.pl")
-_FOLDER: Final = "/sandbox"
 # `nobody`: owns nothing on any Debian, and is no user of the host that files could belong to.
 _USER: Final = "65534:65534"
 _FILES: Final = 1 << 16
@@ -97,13 +98,23 @@ def _end(engine: Engine, name: str, wire: Wire | None) -> None:
             wire.close()
 
 
-def configuration(*, image: str, toolchain_root: Path, limits: Limits) -> dict[str, object]:
+def configuration(
+    *, image: str, toolchain_root: Path, limits: Limits, cache: tuple[str, Mapping[str, str]] | None = None
+) -> dict[str, object]:
     """The body of the Engine API's ContainerCreate (API 1.41).
 
     Docker's own seccomp profile stays in force; it is what is left out here. The toolchain has one path in every
-    container: its path on the host may lead through folders that are closed in the image, as root's home is. Files
-    written count as memory, and are limited to half of it.
+    container: its path on the host may lead through folders that are closed in the image, as root's home is. `cache` is
+    the name of a volume that outlasts the container, and its labels if it is to be made.
     """
+    space, volumes = _space(limits)
+    mounts: list[dict[str, object]] = [
+        {"Type": "bind", "Source": str(toolchain_root), "Target": str(TOOLCHAIN), "ReadOnly": True},
+        *volumes,
+    ]
+    if cache is not None:
+        name, labels = cache
+        mounts += [{"Type": "volume", "Source": name, "Target": str(CACHE), "VolumeOptions": {"Labels": dict(labels)}}]
     return {
         "Image": image,
         "Entrypoint": ["/usr/bin/perl", "-e", _FIRST_PROCESS.read_text()],
@@ -130,15 +141,25 @@ def configuration(*, image: str, toolchain_root: Path, limits: Limits) -> dict[s
             "MemorySwap": limits.memory_bytes,
             "NanoCpus": limits.processors * _ONE_PROCESSOR,
             "PidsLimit": limits.processes + 1,
-            "Tmpfs": {
-                _FOLDER: f"rw,exec,nosuid,nodev,mode=1777,nr_inodes={_FILES},"
-                f"size={min(2 * limits.file_bytes, limits.memory_bytes // 2)}",
-            },
-            "Mounts": [{"Type": "bind", "Source": str(toolchain_root), "Target": str(TOOLCHAIN), "ReadOnly": True}],
+            "Tmpfs": space,
+            "Mounts": mounts,
             # What a compiler prints must not fill the host's disk.
             "LogConfig": {"Type": "none", "Config": {}},
         },
     }
+
+
+def _space(limits: Limits) -> tuple[dict[str, str], list[dict[str, object]]]:
+    """Where commands write: a file system in memory, which limits itself, or a volume on docker's disk.
+
+    Files in the first count as memory, and are limited to half of it; it is quick, and right for a compile. The volume
+    has no name, so that docker removes it with the container, however that ends. Volumes have no quota that holds
+    everywhere: the container's first process watches it. It takes the mode of the image's own folder of that path.
+    """
+    if limits.disk_bytes is not None:
+        return {}, [{"Type": "volume", "Target": str(WORK)}]
+    size = min(2 * limits.file_bytes, limits.memory_bytes // 2)
+    return {str(WORK): f"rw,exec,nosuid,nodev,mode=1777,nr_inodes={_FILES},size={size}"}, []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

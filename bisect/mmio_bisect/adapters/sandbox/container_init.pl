@@ -15,15 +15,17 @@ use Fcntl qw(O_RDONLY O_NOFOLLOW O_NONBLOCK);
 use POSIX ();
 
 my $folder = '/sandbox';
+my $cache  = '/cache';    # what one container leaves for the next, where that is wanted
 my $chunk  = 1 << 16;
+my $reserve = 256 << 20;  # bytes of a disk that are left to others
 my ($PR_SET_DUMPABLE, $RLIMIT_CPU, $RLIMIT_FSIZE, $RLIMIT_CORE, $RLIMIT_NOFILE, $RLIMIT_MSGQUEUE) = (4, 0, 1, 4, 7, 12);
-# The numbers of the system calls prctl, prlimit64 and execve, by machine.
+# The numbers of the system calls prctl, prlimit64, execve and statfs, by machine.
 my %numbers = (
-    x86_64  => [157, 302, 59], aarch64 => [167, 261, 221], riscv64 => [167, 261, 221],
-    ppc64le => [171, 325, 11], s390x   => [172, 334, 11],
+    x86_64  => [157, 302, 59, 137], aarch64 => [167, 261, 221, 43], riscv64 => [167, 261, 221, 43],
+    ppc64le => [171, 325, 11, 99],  s390x   => [172, 334, 11, 99],
 );
 my $machine = (POSIX::uname())[4];
-my ($prctl, $prlimit, $execve) = @{ $numbers{$machine} or die "no system call numbers are known for $machine\n" };
+my ($prctl, $prlimit, $execve, $statfs) = @{ $numbers{$machine} or die "no system call numbers are known for $machine\n" };
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 $SIG{CHLD} = sub { };    # so that select returns when a child ends
@@ -40,7 +42,7 @@ while (defined(my $length = receive(4))) {
 }
 
 sub answer {
-    my ($product, $wall, $cpu, $output_most, $file_most, $files, $inputs, @words) = @_;
+    my ($product, $wall, $cpu, $output_most, $file_most, $files, $disk_most, $cache_most, $inputs, @words) = @_;
     my %inputs = splice @words, 0, 2 * $inputs;
     for my $name (qw(work home tmp)) { mkdir "$folder/$name", 0700 or die "mkdir $name: $!\n" }
     chdir "$folder/work" or die "chdir: $!\n";
@@ -51,8 +53,10 @@ sub answer {
     }
     my $killed_before = memory_kills();
     my ($child, $output, $failed) = start(\@words, [$cpu, $file_most, $files]);
-    my %end = $failed ? (status => 0, limit => '', cpu => 0) : watch($child, $output, $wall, $output_most);
+    my %end = $failed ? (status => 0, limit => '', cpu => 0) 
+        : watch($child, $output, $wall, $output_most, $disk_most, $cache_most);
     end_all();
+    empty($cache) if $cache_most && usage($cache) > 2 * $cache_most;    # then it is no cache any more
     my $text = $failed ? '' : rest($output, $end{text}, \$end{limit}, $output_most);
     my $memory_kills = memory_kills() - $killed_before;
 
@@ -60,7 +64,7 @@ sub answer {
     if (length $product && sysopen $file, $product, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) {
         $size = -s _ || 0 if stat $file and -f _ and (-s _ || 0) <= $file_most;
     }
-    my $clean = clean_up() && content('/proc/self/limits') eq $own_limits;
+    my $clean = empty($folder) && content('/proc/self/limits') eq $own_limits;
     say_list('ended', $failed, $end{status}, $end{limit}, $end{cpu}, $memory_kills, $clean ? 1 : 0, $size, $text);
     for (my $left = $size; $left > 0;) {
         my $got = sysread $file, my $part, $left < $chunk ? $left : $chunk;
@@ -118,10 +122,11 @@ sub limit {
 
 # Until the command's own process has ended, or a limit is hit.
 sub watch {
-    my ($child, $output, $wall, $output_most) = @_;
+    my ($child, $output, $wall, $output_most, $disk_most, $cache_most) = @_;
     my ($text, $eof, $limit, $status) = ('', 0, '', -9);
     my ($started, undef, undef, @spent) = POSIX::times();
     my $cpu = 0;
+    my $due = $disk_most ? $started + $ticks / 2 : 9**99;
     while (!$limit) {
         my ($now, undef, undef, @total) = POSIX::times();
         my $left = $wall - ($now - $started) / $ticks;
@@ -134,6 +139,13 @@ sub watch {
         }
         next if $pid > 0;    # an orphan of the command's
         $limit = 'time' if $left <= 0;
+        $limit = 'full' if $disk_most && available() < $reserve;
+        if ($now >= $due) {
+            $limit = 'disk' if usage($folder) > $disk_most || ($cache_most && usage($cache) > 2 * $cache_most);
+            my ($after) = POSIX::times();
+            my $pause = 40 * ($after - $now);
+            $due = $after + ($pause > $ticks / 2 ? $pause : $ticks / 2);
+        }
         my $ready = '';
         vec($ready, 0, 1) = 1;
         vec($ready, fileno $output, 1) = 1 unless $eof;
@@ -158,19 +170,47 @@ sub end_all {
     do { kill 'KILL', -1 } while waitpid(-1, 0) > 0;
 }
 
-# Everything below the folder, or false.
-sub clean_up {
-    chdir $folder or return 0;
-    my @left = entries();
+# Bytes of disk below a folder, as `disk_usage.py` counts them; more than any limit where a part of it is closed to us.
+sub usage {
+    my @waiting = @_;
+    my ($bytes, %seen) = (0);
+    while (defined(my $path = pop @waiting)) {
+        opendir my $listing, $path or do { next if $!{ENOENT} || $!{ENOTDIR}; return 9**99 };
+        for (readdir $listing) {
+            next if $_ eq '.' || $_ eq '..';
+            my (undef, $inode, undef, $links, @found) = lstat "$path/$_" or next;
+            $bytes += 4096;    # so that files with nothing in them have an end, too
+            if (-d _) { push @waiting, "$path/$_" }
+            elsif ($links > 1 && $seen{$inode}++) { next }
+            $bytes += 512 * $found[-1];
+        }
+    }
+    return $bytes;
+}
+
+# Bytes that the disk has left for anybody; statfs(2).
+sub available {
+    my $values = "\0" x 256;
+    syscall($statfs, $folder, $values) == 0 or die "statfs: $!\n";
+    my ($size, $blocks) = unpack $machine eq 's390x' ? 'x4 L x16 Q' : 'x8 Q x16 Q', $values;
+    return $size * $blocks;
+}
+
+# Remove everything below a folder of ours, or return false.
+sub empty {
+    my ($path) = @_;
+    chdir $path or return 0;
+    my @left = entries($path);
     system 'rm', '-rf', '--', @left if @left;
-    @left = entries() or return 1;
+    @left = entries($path) or return 1;
     system 'chmod', '-R', 'u+rwx', '--', @left;
     system 'rm', '-rf', '--', @left;
-    return !entries();
+    return !entries($path);
 }
 
 sub entries {
-    opendir my $listing, $folder or return ('.');
+    my ($path) = @_;
+    opendir my $listing, $path or return ('.');
     return map { "./$_" } grep { $_ ne '.' && $_ ne '..' } readdir $listing;
 }
 

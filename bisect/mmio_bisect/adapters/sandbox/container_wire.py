@@ -4,10 +4,12 @@ A message is its length and a list of strings, each with its length before it; l
 process says `ready` once. Then, by turns:
 
     request   product, seconds of wall-clock time, seconds of processor time, bytes of output, bytes of a file, open
-              files, number of inputs, (name, content) of each, words of the command
-    reply     `ended`, errno if the program could not be executed or 0, status (negative: the signal), `time` or
-              `output` if that limit was met, processor seconds, processes that the kernel killed for memory, 1 if
-              the container may be used again, size of the product or -1, output; then the product's bytes
+              files, bytes of all files, bytes of the cache (0: neither is watched), number of inputs, (name, content)
+              of each, words of the command
+    reply     `ended`, errno if the program could not be executed or 0, status (negative: the signal), `time`, `output`
+              or `disk` if that limit was met, `full` if the disk itself is, processor seconds, processes that the
+              kernel killed for memory, 1 if the container may be used again, size of the product or -1, output; then
+              the product's bytes
 
 Both come over the stream that docker attaches, which puts eight bytes before each piece: which stream, and how long.
 """
@@ -39,6 +41,7 @@ class Reply:
     failure: int
     status: int
     limit: LimitHit | None
+    disk_full: bool
     processor: float
     memory_kills: int
     clean: bool
@@ -51,7 +54,8 @@ class Reply:
         return cls(
             failure=int(failure),
             status=int(status),
-            limit=LimitHit(limit.decode()) if limit else None,
+            limit=LimitHit(limit.decode()) if limit not in {b"", b"full"} else None,
+            disk_full=limit == b"full",
             processor=float(processor),
             memory_kills=int(kills),
             clean=clean == b"1",
@@ -141,7 +145,10 @@ class Wire:
 
 
 def _request(argv: tuple[str, ...], command: Command, limits: Limits) -> list[bytes]:
-    numbers = (limits.wall_seconds, limits.cpu_seconds, limits.output_bytes, limits.file_bytes, limits.open_files)
+    numbers = (
+        *(limits.wall_seconds, limits.cpu_seconds, limits.output_bytes, limits.file_bytes, limits.open_files),
+        *(limits.disk_bytes or 0, limits.cache_bytes or 0),
+    )
     inputs = [part for name, content in command.inputs for part in (name.encode(), content)]
     return [
         (command.product or "").encode(),

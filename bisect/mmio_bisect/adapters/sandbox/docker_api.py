@@ -82,6 +82,21 @@ class Engine:
                     return int(found["Size"]) - int(base["Size"])
             return int(found["Size"])
 
+    def volumes(self, *labels: str) -> tuple[str, ...]:
+        """The names of the volumes with all these labels."""
+        with _explained("list volumes"):
+            found = self._api.volumes(filters={"label": list(labels)})["Volumes"]
+        return tuple(volume["Name"] for volume in found or ())
+
+    def remove_volume(self, name: str) -> None:
+        """One that is gone is fine, and one that a container still uses stays."""
+        with _explained(f"remove the volume {name}"):
+            try:
+                self._api.remove_volume(name)
+            except docker.errors.APIError as error:
+                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
+                    raise
+
     def tag(self, image: str, name: str) -> None:
         """Another name for it."""
         repository, _, tag = name.rpartition(":")

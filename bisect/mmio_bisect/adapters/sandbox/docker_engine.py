@@ -22,17 +22,17 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from mmio_bisect.adapters.sandbox import image_builder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
-from mmio_bisect.adapters.sandbox.container import TOOLCHAIN, Container, configuration, sweep
+from mmio_bisect.adapters.sandbox.container import CACHE, TOOLCHAIN, Container, configuration, sweep
 from mmio_bisect.adapters.sandbox.container_wire import Reply
 from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.execution import Limits, limit_behind
-from mmio_bisect.errors import CancelledError, DaemonError, SandboxError
+from mmio_bisect.errors import CancelledError, DaemonError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
 
 __all__ = ["DAEMON_SECONDS", "DEFAULT_SUITE", "DockerSandbox", "DockerSession"]
@@ -47,7 +47,10 @@ _FOR_ALL: Final = stat.S_IROTH | stat.S_IXOTH
 
 
 class DockerSandbox:
-    """A `Sandbox` of containers, from `image`, or else from a base image of the Debian suite that `say` tells of."""
+    """A `Sandbox` of containers, from `image`, or else from a base image of the Debian suite that `say` tells of.
+
+    Commands with disk to write to, or a `cache` (as `configuration` has it), need an image that has folders for them.
+    """
 
     name = "docker"
 
@@ -56,10 +59,12 @@ class DockerSandbox:
         limits: Limits | None = None,
         *,
         image: str | None = None,
+        cache: tuple[str, Mapping[str, str]] | None = None,
         say: Callable[[str], None] = lambda _: None,
         daemon_seconds: float = DAEMON_SECONDS,
     ) -> None:
         self._limits = limits or Limits()
+        self._cache = cache
         self._image = image
         self._say = say
         self._daemon_seconds = daemon_seconds
@@ -96,7 +101,7 @@ class DockerSandbox:
             image = self.prepare()
         else:
             self._sweep()
-        settings = configuration(image=image, toolchain_root=root, limits=self._limits)
+        settings = configuration(image=image, toolchain_root=root, limits=self._limits, cache=self._cache)
         session = DockerSession(root, settings, self._limits, daemon_seconds=self._daemon_seconds)
         try:
             yield session
@@ -129,7 +134,7 @@ class DockerSession:
 
         A product that is no regular file, or is larger than the limit, counts as missing.
         """
-        argv = expanded(command.argv, self._root)
+        argv = expanded(command.argv, self._root, CACHE)
         check_names(command)
         if signals.cancelled():
             raise CancelledError(f"{argv[0]} was not started")
@@ -149,7 +154,7 @@ class DockerSession:
         try:
             container = self._started(signals)
             begun = time.monotonic()
-            reply = container.ask(expanded(command.argv, TOOLCHAIN), command, self._limits, signals.cancelled)
+            reply = container.ask(expanded(command.argv, TOOLCHAIN, CACHE), command, self._limits, signals.cancelled)
             seconds = time.monotonic() - begun
         except BaseException:
             self._discard()
@@ -176,6 +181,8 @@ class DockerSession:
         if reply.failure:
             why = os.strerror(reply.failure)
             raise SandboxError(f"{argv[0]} cannot be executed in the container ({why}): {_advice(reply.failure)}.")
+        if reply.disk_full:
+            raise DiskFullError("Docker's disk is full: free some (`docker system df` tells what it has), then go on.")
         output = reply.output.decode(errors="replace")
         limit = reply.limit or limit_behind(
             reply.status,

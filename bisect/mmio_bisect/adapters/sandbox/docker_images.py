@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from mmio_bisect.adapters.sandbox import image_builder
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Container, Owner, sweep
+from mmio_bisect.adapters.sandbox.container import CACHE, OWNER_LABEL, WORK, Container, Owner, sweep
 from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.errors import CancelledError, DaemonError, DownloadError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports import Signals
 
 REPOSITORY: Final = "mmio-bisect-toolchain"
 BUILD_REPOSITORY: Final = "mmio-bisect-build"
+CACHE_REPOSITORY: Final = "mmio-bisect-cache"
 STORE_LABEL: Final = "org.mmio-bisect.store"
 MAKER_LABEL: Final = "org.mmio-bisect.maker"
+CACHE_LABEL: Final = "org.mmio-bisect.cache"
 
 # apt may unpack a large package for a while without a word.
 _SILENCE_SECONDS: Final = 600.0
@@ -47,6 +49,7 @@ class DockerImages:
         self._say = say
         self._seconds = seconds
         self._lock = threading.Lock()
+        self._making = threading.Lock()
 
     def ask(self, suite: str, script: str, signals: Signals) -> str:
         with self._container(suite, signals) as (engine, name):
@@ -68,23 +71,41 @@ class DockerImages:
     def equipped(self, suite: str, packages: Collection[str], signals: Signals) -> str:
         """An image of the suite with these packages: made once, no store's, and kept until somebody removes it."""
         wanted = sorted(packages)
-        digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+        # What a volume is to have the mode of, see `container.configuration`.
+        folders = f"mkdir -p -m 1777 {WORK} {CACHE}\n"
+        digest = hashlib.sha256("\n".join([*wanted, folders]).encode()).hexdigest()
         image = f"{BUILD_REPOSITORY}:{suite}-{digest[:12]}"
+        with self._making:  # or threads that want it at the same time would each make one
+            with self._reached() as engine:
+                if engine.has_image(image):
+                    return image
+            self._say(f"docker: making an image of {suite} to build in, once: {' '.join(wanted)}")
+            names = " ".join(f"'{name}'" for name in wanted)
+            script = (
+                "export DEBIAN_FRONTEND=noninteractive LC_ALL=C\n"
+                "apt-get -o Acquire::Check-Valid-Until=false update >&2 || exit 4\n"
+                f"apt-get --yes --no-install-recommends install {names} >&2 || exit 4\n"
+                f"rm -rf /var/cache/apt/* /var/lib/apt/lists/*\n{folders}"
+            )
+            with self._container(suite, signals) as (engine, container):
+                _run(engine, container, script, signals)
+                engine.commit(container, image, {OWNER_LABEL: ""})
+            return image
+
+    def cache(self, key: str, image: str) -> tuple[str, dict[str, str]]:
+        """The volume that builds of that key in that image keep compiled files in, and the labels it is made with.
+
+        Those of the key that were for other images are removed.
+        """
         with self._reached() as engine:
-            if engine.has_image(image):
-                return image
-        self._say(f"docker: making an image of {suite} to build in, once: {' '.join(wanted)}")
-        names = " ".join(f"'{name}'" for name in wanted)
-        script = (
-            "export DEBIAN_FRONTEND=noninteractive LC_ALL=C\n"
-            "apt-get -o Acquire::Check-Valid-Until=false update >&2 || exit 4\n"
-            f"apt-get --yes --no-install-recommends install {names} >&2 || exit 4\n"
-            "rm -rf /var/cache/apt/* /var/lib/apt/lists/*\n"
-        )
-        with self._container(suite, signals) as (engine, container):
-            _run(engine, container, script, signals)
-            engine.commit(container, image, {OWNER_LABEL: ""})
-        return image
+            content = engine.content(image).removeprefix("sha256:")
+            labels = {CACHE_LABEL: key, STORE_LABEL: self._store}
+            store = self._repository.rpartition("/")[2]
+            volume = _TAG_LETTERS.sub("-", f"{CACHE_REPOSITORY}-{store}-{key}-{content[:12]}")
+            for other in engine.volumes(*(f"{label}={value}" for label, value in labels.items())):
+                if other != volume:
+                    engine.remove_volume(other)
+        return volume, labels
 
     def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
         with self._reached() as engine:

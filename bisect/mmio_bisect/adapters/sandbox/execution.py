@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.sandbox.disk_usage import Meter
 from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports import LimitHit, Signals
 
@@ -28,7 +29,9 @@ class Limits:
     """What one command may use: bytes and seconds.
 
     `processes` holds for normal users in a namespace of their own, `processors` for containers. Memory, processor time,
-    files and their size are counted by process, wall time and output for all together.
+    files and their size are counted by process, wall time and output for all together. `disk_bytes` is for commands
+    that write much: they are given disk, and ended when all that they wrote is more. `cache_bytes` is what is to stay
+    in a cache that is theirs beyond the command: one that has grown to twice that ends them, and is emptied.
     """
 
     memory_bytes: int = 4 << 30
@@ -39,6 +42,8 @@ class Limits:
     processes: int = 256
     open_files: int = 256
     processors: int = 1
+    disk_bytes: int | None = None
+    cache_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +59,14 @@ class Ended:
 class Launcher:
     """A running `launcher.py` around one private folder. Raises `SandboxError` where it does not do its work.
 
-    After a limit was hit, or an error, it has ended and all that it ran with it: `ended` says so.
+    `cache` is another folder that commands may write to. After a limit was hit, or an error, it has ended and all that
+    it ran with it: `ended` says so.
     """
 
-    def __init__(self, private: Path, limits: Limits) -> None:
+    def __init__(self, private: Path, limits: Limits, cache: Path | None = None) -> None:
         self._limits = limits
+        self._cache = cache
+        self._meters: list[Meter] = []
         self._output = bytearray()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -67,7 +75,8 @@ class Launcher:
         self._selector.register(self._channel, selectors.EVENT_READ)
         self._selector.register(self._reading, selectors.EVENT_READ)
         numbers = (limits.memory_bytes, limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes)
-        words = (os.getpid(), theirs.fileno(), writing, private, ",".join(map(str, numbers)))
+        writable = (private,) if cache is None else (private, cache)
+        words = (os.getpid(), theirs.fileno(), writing, ",".join(map(str, numbers)), *writable)
         self._process = subprocess.Popen(
             (sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, words)),
             stdin=subprocess.DEVNULL,
@@ -96,6 +105,7 @@ class Launcher:
         try:
             self.isolation()
             self._output.clear()
+            self._meters = _meters(folder, self._cache, self._limits)
             started = time.monotonic()
             status, processor, limit = self._carry_out(argv, folder, signals, started + self._limits.wall_seconds)
         except BaseException:
@@ -166,6 +176,8 @@ class Launcher:
                 raise CancelledError("the compiler was stopped")
             if time.monotonic() >= deadline:
                 raise _LimitError(LimitHit.TIME)
+            if any(meter.exceeded() for meter in self._meters):
+                raise _LimitError(LimitHit.DISK)
 
     def _received(self) -> bytes:
         try:
@@ -191,6 +203,15 @@ class _LimitError(Exception):
     def __init__(self, limit: LimitHit) -> None:
         super().__init__(limit.value)
         self.limit = limit
+
+
+def _meters(folder: Path, cache: Path | None, limits: Limits) -> list[Meter]:
+    found = []
+    if limits.disk_bytes is not None:
+        found.append(Meter(folder, limits.disk_bytes))
+    if limits.cache_bytes is not None and cache is not None:
+        found.append(Meter(cache, 2 * limits.cache_bytes))
+    return found
 
 
 def limit_behind(

@@ -1,11 +1,11 @@
 """The program between mmio-bisect and compilers: it shuts the door behind itself, then runs one command after another.
 
-Run as `python -I -S launcher.py PARENT CHANNEL OUTPUT PRIVATE LIMITS`, by `execution` alone, once for a session. What
-is to hold for every command alike is done once, and what must happen between fork and exec cannot happen in a process
-with threads: hence a program of its own. It imports little, and starts compilers without copying itself
+Run as `python -I -S launcher.py PARENT CHANNEL OUTPUT LIMITS PRIVATE [CACHE]`, by `execution` alone, once for a
+session. What is to hold for every command alike is done once, and what must happen between fork and exec cannot happen
+in a process with threads: hence a program of its own. It imports little, and starts compilers without copying itself
 (posix_spawn), because both are part of the price of every compile.
 
-PARENT is the process that must live on; PRIVATE the one folder that stays writable; LIMITS are
+PARENT is the process that must live on; PRIVATE and CACHE are the only folders that stay writable; LIMITS are
 `memory,cpu,file,files,processes`; OUTPUT is where commands write to; CHANNEL a socket of packets. The first packet is
 ours, then each request has one answer, which comes only after every process of the command is dead:
 
@@ -55,7 +55,7 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _isolate(private: bytes) -> list[str]:
+def _isolate(writable: list[bytes]) -> list[str]:
     """Leave as much of the host behind as the kernel lets us, for all commands; say what that is."""
     granted = []
     user, group = os.getuid(), os.getgid()
@@ -69,7 +69,7 @@ def _isolate(private: bytes) -> list[str]:
         return granted
     granted += ["network"]
     try:
-        _make_read_only(private)
+        _make_read_only(writable)
         granted += ["files"]
     except OSError:  # a kernel before 5.12, or one that forbids mounts
         pass
@@ -78,13 +78,15 @@ def _isolate(private: bytes) -> list[str]:
     return granted
 
 
-def _make_read_only(private: bytes) -> None:
-    """All mounts but `private`."""
+def _make_read_only(writable: list[bytes]) -> None:
+    """All mounts but these folders."""
     nothing = ctypes.c_void_p(None)
     _check(_libc.mount(nothing, b"/", nothing, ctypes.c_ulong(MS_REC | MS_PRIVATE), nothing))
-    _check(_libc.mount(private, private, nothing, ctypes.c_ulong(MS_BIND), nothing))
+    for folder in writable:
+        _check(_libc.mount(folder, folder, nothing, ctypes.c_ulong(MS_BIND), nothing))
     _set_read_only(b"/", AT_RECURSIVE, on=True)
-    _set_read_only(private, 0, on=False)
+    for folder in writable:
+        _set_read_only(folder, 0, on=False)
 
 
 def _set_read_only(path: bytes, flags: int, *, on: bool) -> None:
@@ -220,14 +222,14 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 def main() -> None:
-    parent, number, written, private, numbers = sys.argv[1:]
+    parent, number, written, numbers, *writable = sys.argv[1:]
     channel, output = _socket.socket(fileno=int(number)), int(written)
     for descriptor in (channel.fileno(), output):
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the function is
     limits = [int(limit) for limit in numbers.split(",")]
     try:
         signal.signal(signal.SIGTERM, _stop)
-        granted = _isolate(os.fsencode(private))
+        granted = _isolate([os.fsencode(folder) for folder in writable])
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
         if os.getppid() != int(parent):
             return

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
+from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
 from mmio_bisect.adapters.sandbox.execution import Launcher, Limits
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, Signals
@@ -45,13 +46,17 @@ class Isolation(StrEnum):
 
 
 class LocalSandbox:
-    """A `Sandbox` of subprocesses. `base` holds the private folders; it is made if need be, and swept of dead ones."""
+    """A `Sandbox` of subprocesses. `base` holds the private folders; it is made if need be, and swept of dead ones.
+
+    `cache` is a folder that commands may write to as well, and that outlasts them.
+    """
 
     name = "local"
 
-    def __init__(self, limits: Limits | None = None, *, base: Path | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, base: Path | None = None, cache: Path | None = None) -> None:
         self._limits = limits or Limits()
         self._base = (base or temporary_folder("mmio-bisect")).absolute()
+        self._cache = cache
         self._lock = threading.Lock()
         self._swept = False
         self._abilities: frozenset[Isolation] | None = None
@@ -64,7 +69,7 @@ class LocalSandbox:
                 "that needs no docker, such as zig."
             )
         self._prepare()
-        session = LocalSession(toolchain_root.absolute(), self._base, self._limits)
+        session = LocalSession(toolchain_root.absolute(), self._base, self._limits, self._cache)
         try:
             yield session
         finally:
@@ -110,10 +115,11 @@ class LocalSandbox:
 class LocalSession:
     """Commands around one toolchain, one after another, each in a folder that is as good as new, in one private one."""
 
-    def __init__(self, toolchain_root: Path, base: Path, limits: Limits) -> None:
+    def __init__(self, toolchain_root: Path, base: Path, limits: Limits, cache: Path | None = None) -> None:
         self._root = toolchain_root
         self._base = base
         self._limits = limits
+        self._cache = cache
         self._place: _Place | None = None
 
     def run(self, command: Command, signals: Signals) -> Finished:
@@ -121,7 +127,7 @@ class LocalSession:
 
         A product that is no regular file, or is larger than the limit, counts as missing.
         """
-        argv = expanded(command.argv, self._root)
+        argv = expanded(command.argv, self._root, self._cache)
         check_names(command)
         if signals.cancelled():
             raise CancelledError(f"{argv[0]} was not started")
@@ -147,7 +153,7 @@ class LocalSession:
 
     def _run(self, argv: tuple[str, ...], command: Command, signals: Signals) -> Finished:
         if self._place is None:
-            self._place = _Place(self._base, self._limits)
+            self._place = _Place(self._base, self._limits, self._cache)
         with self._place.fresh() as folder:
             work = os.open(folder / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -159,6 +165,7 @@ class LocalSession:
                 product = _read_product(work, command.product, self._limits.file_bytes)
             finally:
                 os.close(work)
+                self._tidy()
         return Finished(
             argv=argv,
             status=ended.status,
@@ -168,12 +175,19 @@ class LocalSession:
             seconds=ended.seconds,
         )
 
+    def _tidy(self) -> None:
+        """A cache that has outgrown its limit is no cache any more."""
+        cache, most = self._cache, self._limits.cache_bytes
+        if cache is not None and most is not None and used_bytes(cache) > 2 * most:
+            _empty(cache)
+
 
 class _Place:
-    """A private folder, and the launcher that may write there and nowhere else."""
+    """A private folder, and the launcher that may write there, in the cache if there is one, and nowhere else."""
 
-    def __init__(self, base: Path, limits: Limits) -> None:
+    def __init__(self, base: Path, limits: Limits, cache: Path | None = None) -> None:
         self._limits = limits
+        self._cache = cache
         self._launcher: Launcher | None = None
         self._clean: Path | None = None
         with contextlib.ExitStack() as stack:
@@ -184,7 +198,7 @@ class _Place:
     def launcher(self) -> Launcher:
         """Another one than before if that was ended."""
         if self._launcher is None or self._launcher.ended:
-            self._launcher = Launcher(self.folder, self._limits)
+            self._launcher = Launcher(self.folder, self._limits, self._cache)
         return self._launcher
 
     @contextlib.contextmanager
@@ -197,7 +211,7 @@ class _Place:
             if self._is_clean(folder):
                 self._clean = folder
             else:
-                self._remove_all()
+                _empty(self.folder)
 
     def _is_clean(self, folder: Path) -> bool:
         try:
@@ -212,16 +226,9 @@ class _Place:
             for name in _PARTS:
                 (folder / name).mkdir(mode=0o700)
         except OSError:
-            self._remove_all()
+            _empty(self.folder)
             raise
         return folder
-
-    def _remove_all(self) -> None:
-        for left in self.folder.iterdir():
-            if left.is_dir() and not left.is_symlink():
-                remove_tree(left)
-            else:
-                left.unlink()
 
     def close(self) -> None:
         self._stack.close()
@@ -229,6 +236,14 @@ class _Place:
     def _end_launcher(self) -> None:
         if self._launcher is not None:
             self._launcher.end()
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            remove_tree(left)
+        else:
+            left.unlink()
 
 
 def _cleared(folder: Path) -> bool:

@@ -2,8 +2,10 @@
 
 Which commits, how they are built, in what and with what room, is data (`GitConfig`). A build runs in a sandbox without
 network, with the commit's tree to read and a folder of its own to write; what it makes is content-addressed by the
-store, so that a commit is built once, and two commits that make the same compiler are one toolchain. A build that fails
-makes its point untestable, with its log kept; one that runs out of its budget too, but it may be tried again.
+store, so that a commit is built once, and two commits that make the same compiler are one toolchain. Neighbours differ
+in little: where a series has a cache, compilers run through ccache, and what was compiled for one commit is there for
+the next. A build that fails makes its point untestable; one that runs out of its budget too, but it may be tried again.
+The log of every build is kept.
 
 Commits that touch `paths` are likelier to be the answer than the others: the search looks there first, and since the
 others are points all the same, what it answers is proven against the very neighbour.
@@ -31,6 +33,22 @@ _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
 _LOG_BYTES: Final = 200_000
 _ERROR: Final = re.compile(r"\berror: |\bCMake Error\b", re.IGNORECASE)  # and not a test named after one
+
+# ccache is the compiler by whose name it is called. Debian has such links, but not `c++`, which cmake asks for first.
+_CCACHE: Final = """if command -v ccache >/dev/null; then
+    mkdir ccached
+    for name in cc c++ gcc g++ clang clang++; do
+        if command -v "$name" >/dev/null; then ln -s "$(command -v ccache)" "ccached/$name"; fi
+    done
+    export PATH="$here/ccached:$PATH" CCACHE_DIR={cache} CCACHE_MAXSIZE={most}Ki CCACHE_STATSLOG="$here/ccached.log"
+fi
+"""
+# From the log that ccache 4.4 and later keeps of what it did.
+_ANSWERED: Final = """if [ -f ccached.log ]; then
+    echo "ccache: $(grep -cE '^(direct|preprocessed)_cache_hit$' ccached.log) files were there," \\
+        "$(grep -c '^cache_miss$' ccached.log) were not"
+fi
+"""
 
 ELSEWHERE: Final = 0.02
 """How likely a commit outside `paths` is to be the answer, one inside being 1."""
@@ -66,13 +84,17 @@ class GitConfig:
 
 
 class GitSeries:
-    """The `SeriesSource`; also `Priced` and `Likely`, and it knows its commits. Logs of builds are kept in `logs`."""
+    """The `SeriesSource`; also `Priced` and `Likely`, and it knows its commits. Logs of builds are kept in `logs`.
 
-    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, logs: Path) -> None:
+    `cache` is the name of this series' and repository's cache in the yard.
+    """
+
+    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, logs: Path, *, cache: str) -> None:
         self._config = config
         self._repository = repository
         self._yard = yard
         self._logs = logs
+        self._cache = cache if config.room.cache is not None else None
         self._commits: dict[str, Logged] = {}
         self._touching: frozenset[str] | None = None
 
@@ -135,14 +157,15 @@ class GitSeries:
         one = self._one(point)
         with (
             self._repository.checkout(one.commit) as tree,
-            self._yard.session(tree, self._config.room, signals) as yard,
+            self._yard.session(tree, self._config.room, signals, cache=self._cache) as yard,
         ):
             finished = yard.run(self._command(), signals)
+        log = self._kept(point, finished)
         if finished.status != 0 or finished.product is None or finished.limit is not None:
-            raise self._failed(point, finished)
+            raise _failed(point, finished, log)
         _unpack(finished.product, folder)
         if not (folder / self._config.tool[0]).is_file():
-            raise self._failed(point, finished, why=f"the build made no {self._config.tool[0]}")
+            raise _failed(point, finished, log, why=f"the build made no {self._config.tool[0]}")
         return Fetched(
             digest=digest_of("\n".join([*self._config.tool, *_contents(folder)]).encode()),
             tool=self._config.tool,
@@ -166,16 +189,17 @@ class GitSeries:
             ) from None
 
     def _command(self) -> Command:
-        """One script: build with the output in a file, whose end comes back if it fails; else the products."""
+        """One script: build with the output in a file, whose end comes back; and the products if that succeeds."""
         config = self._config
         prepare = 'mkdir built && cp -R "$SOURCE"/. built && cd built' if config.in_tree else "mkdir built && cd built"
         lines = [prepare, *config.build]
         quoted = " ".join(f"'{path}'" for path in config.products)
         drive = (
             "here=$PWD; export SOURCE={toolchain} JOBS=$(nproc)\n"
-            "if ! /bin/sh -eu ./build.sh >log 2>&1; then\n"
-            f"    tail -c {_LOG_BYTES} log; exit 1\n"
-            "fi\n"
+            f"{'' if config.room.cache is None else _CCACHE.format(most=config.room.cache // 1024, cache='{cache}')}"
+            "/bin/sh -eu ./build.sh >log 2>&1 && status=0 || status=$?\n"
+            f"{_ANSWERED}"
+            f'tail -c {_LOG_BYTES} log; [ "$status" -eq 0 ]\n'
             f'tar --create --file "$here/{_PRODUCTS}" --directory built -- {quoted}\n'
         )
         return Command(
@@ -184,23 +208,33 @@ class GitSeries:
             product=_PRODUCTS,
         )
 
-    def _failed(self, point: Point, finished: Finished, why: str | None = None) -> MissingToolchainError:
-        """What a build could not make for want of room may be made with more."""
+    def _kept(self, point: Point, finished: Finished) -> Path:
+        """The log of the build."""
         log = self._logs / f"{point.series}@{point.version}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         aside = log.with_suffix(f".{os.getpid()}")
         aside.write_text(finished.output)
         aside.rename(log)
-        if finished.limit is not None:
-            limits = {LimitHit.TIME: "time", LimitHit.MEMORY: "memory", LimitHit.OUTPUT: "room for its output"}
-            return MissingToolchainError(
-                f"the build of {point} ran out of {limits[finished.limit]} (log: {log})", for_good=False
-            )
-        said = [line.strip() for line in finished.output.splitlines() if _ERROR.search(line)]
-        last = finished.output.strip().splitlines()[-1:] or [f"status {finished.status}"]
+        return log
+
+
+def _failed(point: Point, finished: Finished, log: Path, why: str | None = None) -> MissingToolchainError:
+    """What a build could not make for want of room may be made with more."""
+    if finished.limit is not None:
+        limits = {
+            LimitHit.TIME: "time",
+            LimitHit.MEMORY: "memory",
+            LimitHit.OUTPUT: "room for its output",
+            LimitHit.DISK: "disk",
+        }
         return MissingToolchainError(
-            f"{point} does not build: {why or (said or last)[0][:200]} (log: {log})", for_good=True
+            f"the build of {point} ran out of {limits[finished.limit]} (log: {log})", for_good=False
         )
+    said = [line.strip() for line in finished.output.splitlines() if _ERROR.search(line)]
+    last = finished.output.strip().splitlines()[-1:] or [f"status {finished.status}"]
+    return MissingToolchainError(
+        f"{point} does not build: {why or (said or last)[0][:200]} (log: {log})", for_good=True
+    )
 
 
 def _unpack(archive: bytes, folder: Path) -> None:

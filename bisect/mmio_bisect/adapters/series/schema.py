@@ -239,7 +239,10 @@ Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class GitSchema(SeriesSchema):
-    """Fields as in `GitConfig`; `suite`, `packages`, `memory`, `minutes` and `disk` are the room of a build."""
+    """Fields as in `GitConfig`; `suite`, `packages`, `memory`, `minutes`, `disk` and `ccache` are the room of a build.
+
+    `ccache` is the size of its cache: where ccache is installed, compilers are called through it (see `cli.yards`).
+    """
 
     summary: str
     url: str
@@ -259,6 +262,7 @@ class GitSchema(SeriesSchema):
     memory: Size
     minutes: Annotated[float, Field(gt=0, strict=False)]
     disk: Size
+    ccache: Size | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -293,6 +297,7 @@ class GitSchema(SeriesSchema):
                 memory=self.memory,
                 disk=self.disk,
                 seconds=60 * self.minutes,
+                cache=self.ccache,
             ),
         )
 
