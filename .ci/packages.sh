@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Debian's packages for the tests of the page (Chromium and its driver) and of PostgreSQL: installs what is missing. Needs root.
+# Debian's packages for the tests of the page (Chromium and its driver), of PostgreSQL and of builds (ccache): installs what
+# is missing. Needs root.
 set -euo pipefail
 
 missing=()
+command -v ccache >/dev/null || missing+=(ccache)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v chromedriver >/dev/null || missing+=(chromium-driver)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)

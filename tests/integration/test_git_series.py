@@ -1,16 +1,24 @@
 """A series of commits, end to end: TinyCC from a repository with a known history, built commit by commit."""
 
+import os
 import signal
 import struct
 import subprocess
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import pytest
+from signalling import eventually
 from tcc_repository import CULPRIT, TccRepository, make
 from tool_process import Tool
+
+from mmio_bisect.adapters.sandbox.container import OWNER_LABEL
+from mmio_bisect.adapters.sandbox.docker_api import Engine
+from mmio_bisect.adapters.sandbox.docker_images import STORE_LABEL
 
 pytestmark = [pytest.mark.network, pytest.mark.compiler]
 
@@ -149,6 +157,57 @@ def test_killed_and_resumed_it_builds_nothing_twice(repository: TccRepository, t
 def built(tool: Tool) -> set[str]:
     """The points whose toolchains are in the store."""
     return {path.name for path in (tool.store / "entries").glob("*/points/*.json")}
+
+
+def neighbours(repository: TccRepository) -> int:
+    """The number of a commit that builds, like the next one, which touches no source."""
+    return next(
+        number
+        for number in range(len(repository.commits) - 1)
+        if (number + 1) % 3 and not {number - 1, number, number + 1} & repository.broken
+    )
+
+
+def ccache_line(tool: Tool, repository: TccRepository, number: int) -> str:
+    return (tool.root / "builds" / "logs" / f"{point(repository, number)}.log").read_text().splitlines()[0]
+
+
+def test_what_one_commit_compiled_is_there_for_the_next(repository: TccRepository, tmp_path: Path) -> None:
+    tool, number = Tool(root=tmp_path), neighbours(repository)
+    said = tool(*words(repository, number, number + 1), "--jobs", "1")
+    assert said.status == 0, said.err
+    assert ccache_line(tool, repository, number) == "ccache: 0 files were there, 1 were not"
+    assert ccache_line(tool, repository, number + 1) == "ccache: 1 files were there, 0 were not"
+    (cache,) = (tool.root / "builds" / "caches").iterdir()
+    counted = subprocess.run(
+        ["ccache", "--print-stats"],
+        env={"PATH": os.defpath, "CCACHE_DIR": str(cache)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    statistics = dict(line.split("\t") for line in counted.stdout.splitlines())
+    hits = int(statistics["direct_cache_hit"]) + int(statistics["preprocessed_cache_hit"])
+    assert (hits, statistics["cache_miss"]) == (1, "1")
+
+
+@pytest.mark.docker
+def test_in_docker_the_cache_is_a_volume_and_work_leaves_none(
+    repository: TccRepository, tmp_path: Path, docker_host: str
+) -> None:
+    tool, number = Tool(root=tmp_path, extra={"DOCKER_HOST": docker_host}), neighbours(repository)
+    with closing(Engine(seconds=30)) as engine:
+        said = tool(*words(repository, number, number + 1)[:-1], "docker", "--jobs", "1")
+        assert said.status == 0, said.err
+        assert ccache_line(tool, repository, number + 1) == "ccache: 1 files were there, 0 were not"
+        (cache,) = engine.volumes(f"{STORE_LABEL}={tool.store}")
+        assert cache.startswith("mmio-bisect-cache-")
+        assert eventually(lambda: not [one for one in engine.labelled(OWNER_LABEL) if uses(one, cache)])
+        engine.remove_volume(cache)
+
+
+def uses(container: Mapping[str, Any], volume: str) -> bool:
+    return any(mount.get("Name") == volume for mount in container["Mounts"])
 
 
 def test_a_commit_is_named_by_tag_abbreviation_or_day(repository: TccRepository, tmp_path: Path) -> None:
