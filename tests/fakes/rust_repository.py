@@ -11,12 +11,16 @@ LLVM = tuple(f"{number:040x}" for number in (0x17, 0x18, 0x19))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """A pull request and its merge, at noon of `day`. `llvm` is where it moves the gitlink; `tag` names the merge."""
+    """A pull request and its merge, at noon of `day`. `llvm` is where it moves the gitlink; `tag` names the merge.
+
+    With `rolled_up` (number and title of each) it is a rollup of these.
+    """
 
     day: str
     llvm: str | None = None
     author: str = "bors"
     tag: str | None = None
+    rolled_up: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +42,15 @@ def grow(folder: Path, pulls: Sequence[Pull]) -> Grown:
     for number, pull in enumerate(pulls, start=1):
         side, merge = 2 * number, 2 * number + 1
         change = f"M 160000 {pull.llvm} src/llvm-project" if pull.llvm else _file(f"src/{number}.rs", str(number))
-        lines += [f"commit refs/heads/pull-{number}", f"mark :{side}", _person("committer", "someone", pull.day)]
-        lines += [*_data(f"Change {number}"), f"from :{main}", change, ""]
+        if pull.rolled_up:
+            lines += _rollup(pull, number, side, main)
+        else:
+            lines += [f"commit refs/heads/pull-{number}", f"mark :{side}", _person("committer", "someone", pull.day)]
+            lines += [*_data(f"Change {number}"), f"from :{main}", change, ""]
         lines += ["commit refs/heads/master", f"mark :{merge}", _person("author", pull.author, pull.day)]
         lines += [
             _person("committer", pull.author, pull.day),
-            *_data(f"Auto merge of #{number} - someone:change, r=other"),
+            *_data(_message(pull, number)),
         ]
         lines += [f"from :{main}", f"merge :{side}", change, ""]
         if pull.tag:
@@ -65,6 +72,34 @@ def grow(folder: Path, pulls: Sequence[Pull]) -> Grown:
         folder=folder,
         merges=tuple(commits[f":{2 * number + 1}"] for number in order),
         pulled=tuple(commits[f":{2 * number}"] for number in order),
+    )
+
+
+def _rollup(pull: Pull, number: int, side: int, main: int) -> list[str]:
+    """A branch of merges, each of a pull request's own commit: as the queue's rollups are made."""
+    lines, tip = [], main
+    for place, (pulled, title) in enumerate(pull.rolled_up, start=1):
+        own, merge = 1000 * number + 2 * place, 1000 * number + 2 * place + 1
+        if place == len(pull.rolled_up):
+            merge = side
+        change = _file(f"src/{number}-{place}.rs", title)
+        lines += [f"commit refs/heads/pull-{pulled}", f"mark :{own}", _person("committer", "someone", pull.day)]
+        lines += [*_data(f"wip on {title}"), f"from :{main}", change, ""]
+        lines += [f"commit refs/heads/rollup-{number}", f"mark :{merge}", _person("committer", "roller", pull.day)]
+        lines += _data(f"Rollup merge of #{pulled} - someone:change-{place}, r=other\n\n{title}\n\nWhy: fixes #1.\n")
+        lines += [f"from :{tip}", f"merge :{own}", change, ""]
+        tip = merge
+    return lines
+
+
+def _message(pull: Pull, number: int) -> str:
+    if not pull.rolled_up:
+        return f"Auto merge of #{number} - someone:change, r=other\n\nChange {number}\n\nIt was needed.\n"
+    listed = "\n".join(f" - #{pulled} ({title})" for pulled, title in pull.rolled_up)
+    return (
+        f"Auto merge of #{number} - roller:rollup-abc, r=roller\n\nRollup of {len(pull.rolled_up)} pull requests\n\n"
+        f"Successful merges:\n\n{listed}\n\nFailed merges:\n\n - #9 (This did not apply)\n\n"
+        "r? `@ghost`\n`@rustbot` modify labels: rollup\n"
     )
 
 

@@ -70,6 +70,41 @@ def test_the_merge_is_found_past_what_has_expired_and_what_may_pass(
     assert len(server.asked) == asked
 
 
+ROLLED_UP = ((130595, "Initial std library support for NuttX (again)"), (130836, "Do not merge stores (#7)"))
+
+
+def test_a_rollup_is_told_by_the_pull_requests_that_it_holds(tmp_path: Path, tool: Tool, server: DistServer) -> None:
+    pulls = [Pull(day=f"2024-02-0{day}", rolled_up=ROLLED_UP if day == 3 else ()) for day in range(1, 6)]
+    rolled = grow(tmp_path / "rolled.git", pulls)
+    for place, commit in enumerate(rolled.merges):
+        publish_ci(server, commit, scripted(str(place), bad=place >= 2))
+    words = ("run", "store_then_step", "rust-ci:..", "--opt", "2", "--rust-repo", str(rolled.folder))
+    said = tool(*words, "--json")
+    assert said.status == 0, said.err
+    (commit,) = said.document["commits"]
+    assert (commit["commit"], commit["pull_request"]) == (rolled.merges[2], 3)
+    assert commit["link"].endswith(f"/rust-lang/rust/commit/{rolled.merges[2]}")
+    assert commit["title"] == "Auto merge of #3 - roller:rollup-abc, r=roller"
+    assert [(pull["number"], pull["title"]) for pull in commit["rolled_up"]] == list(ROLLED_UP)
+    assert [pull["link"].rpartition("/rust/")[2] for pull in commit["rolled_up"]] == ["pull/130595", "pull/130836"]
+    assert commit["paths"] == ["src/3.rs"]
+
+    shown = tool(*words).out
+    assert "    rollup #3\n        #130595  Initial std library support for NuttX (again)\n" in shown
+    report = tool("report", str(said.document["run"])).out
+    assert "/pull/130836) Do not merge stores (#7)\n" in report
+    assert "This did not apply" not in shown + report
+
+
+def test_a_merge_of_one_pull_request_names_it(tool: Tool, server: DistServer, grown: Grown) -> None:
+    for place, commit in enumerate(grown.merges):
+        publish_ci(server, commit, scripted(str(place), bad=place >= 4))
+    said = tool("run", "store_then_step", "rust-ci:2024-02-04..2024-02-05", "--opt", "2", "--json")
+    (commit,) = said.document["commits"]
+    assert (commit["pull_request"], commit["rolled_up"]) == (5, [])
+    assert commit["author"] == "bors <bors@example.org>"
+
+
 def test_the_build_with_assertions_is_a_series_of_its_own(tool: Tool, server: DistServer, grown: Grown) -> None:
     for place, commit in enumerate(grown.merges):
         publish_ci(server, commit, scripted(str(place), bad=place >= 4), alt=True)

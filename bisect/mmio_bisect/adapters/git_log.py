@@ -18,7 +18,9 @@ from typing import Final
 
 import git
 
+from mmio_bisect.adapters.git_words import described
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.errors import DownloadError, UsageError
 
@@ -73,6 +75,11 @@ class MergeLog:
         """The full name of the commit that the repository knows by that name, be it abbreviated or a tag."""
         with self._lock, self._repository() as repository:
             return _asked(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
+
+    def describe(self, commit: str) -> Commit:
+        """Raises `UsageError`."""
+        with self._lock, self._repository() as repository:
+            return described(lambda *words: _lines(repository, *words), commit)
 
     def branching_of(self, tag: str) -> str | None:
         """The last commit of the main branch that a tag's branch holds."""

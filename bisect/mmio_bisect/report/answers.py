@@ -116,7 +116,9 @@ def _commits(group: _Group) -> Text:
         if commit.link:
             text.append(f"    {commit.link}\n")
         if commit.pull_request:
-            text.append(f"    pull request #{commit.pull_request}\n")
+            text.append(f"    {'rollup' if commit.rolled_up else 'pull request'} #{commit.pull_request}\n")
+        for pull in commit.rolled_up:
+            text.append(f"        #{pull.number}  {pull.title}\n")
         more = len(commit.paths) - _PATHS_SHOWN
         paths = ", ".join(commit.paths[:_PATHS_SHOWN]) + (f" and {more} more" if more > 0 else "")
         text.append(f"    touches {paths or 'no file'}\n")

@@ -79,6 +79,7 @@ def commit_member(point: Point, commit: Commit) -> JSON:
         "paths": list(commit.paths),
         "link": commit.link,
         "pull_request": commit.pull_request,
+        "rolled_up": [{"number": pull.number, "title": pull.title, "link": pull.link} for pull in commit.rolled_up],
     }
 
 

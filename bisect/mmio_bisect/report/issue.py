@@ -32,7 +32,7 @@ _SAME_ARCHITECTURE = {"thumb": "arm"}
 def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -> str:
     """All of it, with what people noted of the recipe. An answer without two neighbours gives what there is."""
     telling = next((cell for cell in told.answers if _neighbours(cell)), told.answers[0] if told.answers else None)
-    sections = [f"# {_title(record, telling)}", _what(told.answers)]
+    sections = [f"# {_title(record, telling)}", _what(told.answers), _commits(told.answers)]
     if telling is not None:
         neighbours = _neighbours(telling)
         sections += [_code(telling, neighbours), _recipe(telling), _reproduction(telling, neighbours)]
@@ -109,6 +109,18 @@ def _claim(cell: CellAnswer) -> str:
             return "comes and goes: " + ", ".join(f"{_name(point, probes)} {verdict}" for point, verdict in witnesses)
         case NothingTestable(probed=probed):
             return f"none of {counted(probed, 'version')} could be tested"
+
+
+def _commits(answers: Sequence[CellAnswer]) -> str:
+    """What changed, where the series is one of commits; of a rollup each pull request that it holds."""
+    lines = []
+    for point, commit in dict(pair for cell in answers for pair in cell.commits).items():
+        name = f"[{commit.commit[:12]}]({commit.link})" if commit.link else f"`{commit.commit}`"
+        lines += ["", f"* {name} ({point}): {commit.title}; {commit.author}, {commit.committed}"]
+        for pull in commit.rolled_up:
+            number = f"[#{pull.number}]({pull.link})" if pull.link else f"#{pull.number}"
+            lines.append(f"    * {number} {pull.title}".rstrip())
+    return "\n".join(["## The change", *lines]) if lines else ""
 
 
 def _name(point: Point, probes: Mapping[Point, Probe]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
-from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.commit import Commit, PullRequest
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, Verification
@@ -91,6 +91,7 @@ def _commits(members: Mapping[str, Any], answer: CellAnswer) -> tuple[tuple[Poin
                 title=told["title"],
                 paths=tuple(told["paths"]),
                 link=told["link"],
+                rolled_up=tuple(PullRequest(**pull) for pull in told.get("rolled_up", ())),
             )
     return tuple(found.items())
 

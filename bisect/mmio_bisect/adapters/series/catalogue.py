@@ -133,7 +133,8 @@ def _rust_nightly(name: str, schema: RustNightlySchema, bench: Workbench) -> Ser
 def _rust_ci(name: str, schema: RustCiSchema, bench: Workbench) -> SeriesSource:
     from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - as above
 
-    return RustCiSeries(name, schema.summary, schema.ci(bench.rust), lambda: bench.rust.log(schema.repository))
+    web = schema.repository.removesuffix(".git") if schema.repository.startswith("http") else None
+    return RustCiSeries(name, schema.summary, schema.ci(bench.rust), lambda: bench.rust.log(schema.repository), web=web)
 
 
 KINDS: Final[Mapping[str, Kind]] = {

@@ -18,6 +18,7 @@ from typing import Final
 
 import git
 
+from mmio_bisect.adapters.git_words import described
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, try_hold
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.errors import DownloadError, StoreError, UsageError
@@ -88,17 +89,7 @@ class Repository:
 
     def describe(self, commit: str) -> Commit:
         """What is known of a commit. Raises `UsageError`."""
-        head, *paths = self._lines(
-            "show", "--first-parent", "-m", "--name-only", "--format=%H%x1f%an%x1f%ae%x1f%cI%x1f%s", commit
-        )
-        name, author, mail, committed, title = head.split("\x1f", 4)
-        return Commit(
-            commit=name,
-            author=f"{author} <{mail}>",
-            committed=committed,
-            title=title,
-            paths=tuple(path for path in paths if path),
-        )
+        return described(self._lines, commit)
 
     @property
     def asked_at(self) -> datetime:

@@ -10,6 +10,7 @@ the connection it came by. What is older, failed to build, or has no such target
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from mmio_bisect.adapters.series.rust_archives import (
 )
 from mmio_bisect.adapters.series.rust_places import Merges, RustBuilds
 from mmio_bisect.adapters.series.rust_release import Archive
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
@@ -41,7 +43,10 @@ def _now() -> datetime:
 
 
 class RustCiSeries:
-    """The `SeriesSource`, and a `MergedSeries`. `log` is called for when the repository is needed, and no sooner."""
+    """The `SeriesSource`, a `MergedSeries`, and it knows its commits: what a rollup holds is told one by one.
+
+    `log` is called for when the repository is needed, and no sooner; `web` is where people read it.
+    """
 
     family = CompilerFamily.RUSTC
 
@@ -52,12 +57,14 @@ class RustCiSeries:
         builds: RustBuilds,
         log: Callable[[], Merges],
         *,
+        web: str | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         self.name = name
         self.summary = summary
         self._builds = builds
         self._log = log
+        self._web = web
         self._now = now
 
     def listing(self, *, refresh: bool = False) -> Listing:
@@ -81,6 +88,13 @@ class RustCiSeries:
             if merge.commit == point.version:
                 return merge
         raise UnknownVersionError(f"{point} is no merge into the main branch of the repository that is at hand.")
+
+    def describe(self, point: Point) -> Commit:
+        commit = self._log().describe(point.version)
+        if self._web is None:
+            return commit
+        pulls = tuple(replace(pull, link=f"{self._web}/pull/{pull.number}") for pull in commit.rolled_up)
+        return replace(commit, link=f"{self._web}/commit/{commit.commit}", rolled_up=pulls)
 
     def origin(self, point: Point) -> str:
         return self._folder(point)

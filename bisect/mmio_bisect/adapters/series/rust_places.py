@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from mmio_bisect.adapters.download import Downloads
+from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.errors import UsageError
 
@@ -21,6 +22,8 @@ class Merges(Protocol):
     def asked_at(self) -> datetime: ...
 
     def commit_of(self, word: str) -> str | None: ...
+
+    def describe(self, commit: str) -> Commit: ...
 
     def branching_of(self, tag: str) -> str | None: ...
 
