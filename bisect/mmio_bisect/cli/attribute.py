@@ -1,5 +1,6 @@
 """`mmio-bisect attribute`: which layer and which pass make the difference between two compilers."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,9 @@ from mmio_bisect.cli.requests import choose_case, requests_of
 from mmio_bisect.cli.sandboxes import choose, common_place
 from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.workflow.ports import RecipeBook
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -19,11 +22,18 @@ Examples:
 
   mmio-bisect attribute store_then_step zig:0.12.1..0.13.0
 
-  mmio-bisect attribute store_then_step zig@0.12.1..zig@0.17.1 --opt 1,2 --json
+  mmio-bisect attribute store_then_step.rs rustc:1.78..1.85
+
+  mmio-bisect attribute store_then_step clang@17..rustc@1.85.1
+
+  mmio-bisect attribute store_then_step.rs rust:1.77.0..1.78.0 --stand-in zig@0.12.1 --stand-in zig@0.13.0
 
 The optimised IR of each compiler is handed to the back end of the other (and each front end's IR to the other's middle
 end), and every mix is judged. Then LLVM's passes are switched off one search step after another, and its dumps after
 each pass are compared. It costs some 40 compiles of one small file.
+
+A rustc reads no IR. A clang of the same LLVM stands in for it where IR is to be read, if it makes of the rustc's own IR
+what the rustc does; the answer says which, and how like it is, and is likely rather than proven.
 
 Exits with 0 when a layer is named or the two do not differ, 3 when the mixes that could be made leave it open.
 """
@@ -54,6 +64,14 @@ def attribute(
     ] = None,
     defect: options.Defects = None,
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    stand_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stand-in",
+            metavar="SERIES@VERSION",
+            help="A clang that is to read IR for a rustc of the same LLVM. Default: the likest of the series `clang`.",
+        ),
+    ] = None,
     sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
     memory: options.Memory = None,
     time: options.Time = None,
@@ -68,9 +86,11 @@ def attribute(
     as_json: options.AsJson = False,
 ) -> int:
     """Name the layer and the pass: middle end or back end, shown before and after."""
-    from mmio_bisect.report.attributions import attribution_document, attribution_text  # noqa: PLC0415 - not for --help
+    from mmio_bisect.report.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
+    from mmio_bisect.report.attributions import attribution_text  # noqa: PLC0415
     from mmio_bisect.report.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.attribute import AttributeRequest, AttributeTools, attribute_all  # noqa: PLC0415
+    from mmio_bisect.workflow.attribute import attribute_all  # noqa: PLC0415
+    from mmio_bisect.workflow.workplaces import AttributeRequest, AttributeTools  # noqa: PLC0415
 
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
@@ -87,13 +107,10 @@ def attribute(
         ),
     )
     older, newer = _ends(wiring, pair, refresh=refresh)
-    book = wiring.recipes().find(recipe)
     families = [wiring.family(point.series) for point in (older, newer)]
-    cases = [
-        choose_case(book, recipe, family, compilers=f"The series {point.series}")
-        for point, family in zip((older, newer), families, strict=True)
-    ]
-    places = {wiring.runs_in(point.series) for point in (older, newer)}
+    lent = _stand_ins(wiring, stand_in or (), families, refresh=refresh)
+    cases = _cases(wiring.recipes(), recipe, (older, newer), families)
+    places = {wiring.runs_in(point.series) for point in (older, newer, *lent)}
     chosen = choose(
         wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=common_place(places)
     )
@@ -106,10 +123,12 @@ def attribute(
         ),
         profile=judged_as,
         defects=kinds,
+        stand_ins=lent,
     )
     with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=quiet) as events:
         tools = AttributeTools(
             sources=wiring.source,
+            lender=wiring.lender,
             store=wiring.store(),
             sandbox=chosen,
             objects=wiring.objects(),
@@ -128,6 +147,39 @@ def attribute(
 
 def _one_level(case: Case) -> tuple[OptLevel, ...]:
     return (OptLevel.O2,) if OptLevel.O2 in case.opt_levels else case.opt_levels[:1]
+
+
+def _cases(book: RecipeBook, name: str, points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> list[Case]:
+    """One for each; where they compile different languages, a file name decides for those that compile it."""
+    ending = name.rpartition(".")[2] if "." in name else ""
+    compiled = {language.value for family in families for language in family.languages}
+    cases = []
+    for point, family in zip(points, families, strict=True):
+        foreign = ending in compiled and ending not in {language.value for language in family.languages}
+        wanted = name.removesuffix(f".{ending}") if foreign else name
+        cases.append(choose_case(book.find(wanted), wanted, family, compilers=f"The series {point.series}"))
+    return cases
+
+
+def _stand_ins(
+    wiring: Wiring, words: Sequence[str], families: Sequence[CompilerFamily], *, refresh: bool
+) -> "tuple[Point, ...]":
+    """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
+    from mmio_bisect.workflow.ranges import matching_points  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.stages import reads_ir  # noqa: PLC0415
+
+    if words and all(reads_ir(family) for family in families):
+        raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
+    points = []
+    for word in words:
+        series, _, version = word.partition("@")
+        if not series or not version:
+            raise UsageError(f"“{word}” is no compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
+        if not reads_ir(wiring.family(series)):
+            raise UsageError(f"“{word}” reads no IR: name a clang, as in --stand-in zig@0.13.0.")
+        source = wiring.source(series)
+        points.append(matching_points(version, source.listing(refresh=refresh), source.interpret)[-1])
+    return tuple(points)
 
 
 def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":

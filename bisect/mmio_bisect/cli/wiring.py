@@ -69,6 +69,9 @@ class Wiring(Protocol):
     def finer(self, series: str) -> "Finer | None":
         """The series that has points between its own. Raises as `family` does."""
 
+    def lender(self, series: str) -> str | None:
+        """The series whose compilers stand in for its own where those read no IR. Raises as `family` does."""
+
     def runs_in(self, series: str) -> RunsIn:
         """Where its compilers can run. Raises as `family` does."""
 
@@ -176,6 +179,9 @@ class RealWiring:
 
         found = self._entry(series).schema.finer
         return None if found is None else Finer(series=found.series, by=found.by, usually=found.usually)
+
+    def lender(self, series: str) -> str | None:
+        return self._entry(series).schema.stand_in
 
     def runs_in(self, series: str) -> RunsIn:
         return self._entry(series).kind.runs_in

@@ -1,7 +1,9 @@
 """Which layer of a compiler makes the difference between two toolchains, and which pass: as values.
 
 A compiler with LLVM inside is three layers in a row: the front end writes IR, the middle end rewrites it, the back end
-makes machine code of it. Where one toolchain's IR can be handed to the other's next layer, layers can be mixed.
+makes machine code of it. Where one toolchain's IR can be handed to the other's next layer, layers can be mixed. A
+compiler that reads no IR (rustc) has its later layers' work done by a stand-in: a clang of the same LLVM, which must
+first make of its IR what it makes itself.
 """
 
 from dataclasses import dataclass
@@ -40,13 +42,42 @@ class Mix:
         return "+".join("bad" if layer in self.bad_layers else "good" for layer in Layer)
 
 
+class Likeness(StrEnum):
+    """What a stand-in makes of the very program at hand, against the compiler that it stands for."""
+
+    SAME_CODE = "the same code"
+    SAME_DEFECTS = "other code with the same defects"
+    UNLIKE = "something else"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A compiler of the same major version of LLVM, in whose hands IR is laid in place of one that reads none.
+
+    `back`: of the IR that the other optimised. `middle`: of the IR of the other's front end, with both its own layers.
+    A layer that is unlike is not used.
+    """
+
+    point: Point
+    toolchain: Toolchain
+    stands_for: Point
+    middle: Likeness
+    back: Likeness
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a mix made. Untestable where one layer could not read what another wrote, and `reason` says so."""
+    """What a mix made, and which of its layers are a stand-in's.
+
+    Untestable where it could not be made, and `reason` says why; not `readable` where that is because one layer does
+    not read what another wrote.
+    """
 
     mix: Mix
     verdict: Verdict
     reason: str | None = None
+    readable: bool = True
+    stand_ins: frozenset[Layer] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +103,8 @@ class Confidence(StrEnum):
 class LayerConclusion:
     """All explanations that agree with the trials, the simplest first; none where the layers act against one another.
 
-    `PROVEN`: it is the only one. `LIKELY`: others are more involved, and only trials that could not be made tell them
-    apart. `OPEN`: nothing favours one.
+    `PROVEN`: it is the only one. `LIKELY`: it is the only one, by trials in which stand-ins took part; or others are
+    more involved, and only trials that could not be made tell them apart. `OPEN`: nothing favours one.
     """
 
     explanations: tuple[Explanation, ...]
@@ -129,7 +160,8 @@ class LimitSearch:
     """A search over LLVM's `-opt-bisect-limit`: with `number` passes the access is bad, with one less it is good.
 
     `then` says what came after the passes that were left on, where that is not simply the rest. `name` is None where no
-    limit changes the verdict, and `note` says how so. `compiles` is what it took.
+    limit changes the verdict, and `note` says how so. The first `before` passes are another layer's, and stay on.
+    `compiles` is what it took.
     """
 
     layer: Layer
@@ -138,6 +170,7 @@ class LimitSearch:
     number: int | None
     passes: int
     compiles: int
+    before: int = 0
     note: str | None = None
 
 
@@ -154,7 +187,8 @@ class PassFindings:
 class Attribution:
     """The whole answer for one target and level.
 
-    `telling` are the defects that the bad side has and the good one has not, as (function, access, kind). `searches`
+    `telling` are the defects that the bad side has and the good one has not, as (function, access, kind). `layers` are
+    those that can be exchanged. `searches`
     and `findings` are empty where the trials leave nothing to look into. `notes` say what was tried and did not work.
     """
 
@@ -162,6 +196,8 @@ class Attribution:
     bad: Side
     change: Change
     telling: frozenset[tuple[str, str | None, str]]
+    layers: tuple[Layer, ...]
+    stand_ins: tuple[StandIn, ...]
     trials: tuple[Trial, ...]
     conclusion: LayerConclusion
     searches: tuple[LimitSearch, ...]

@@ -1,4 +1,4 @@
-"""What `attribute` found, for people and as a document: the layer, the passes, and the code before and after them."""
+"""What `attribute` found, for people: the layer, the passes, and the code before and after them."""
 
 import difflib
 import shlex
@@ -14,17 +14,19 @@ from mmio_bisect.domain.attribution import (
     Divergence,
     Explanation,
     Layer,
+    Likeness,
     LimitSearch,
     NothingToAttribute,
     PassChange,
     PassFindings,
     PassName,
     Side,
-    Snapshot,
+    StandIn,
     Trial,
 )
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.report.documents import JSON, compiler_name, document
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.report.documents import compiler_name
 from mmio_bisect.report.tables import columns, counted
 from mmio_bisect.workflow.dumps import same_pass
 
@@ -57,8 +59,10 @@ def _attributed(found: Attribution) -> Text:
     text.append(f"    {_what_changed(found)}\n    {found.conclusion.confidence}: {found.conclusion.why}.\n")
     text.append("\nEach layer from one toolchain or the other\n", style="bold")
     text.append_text(_trials(found))
+    for stand_in in found.stand_ins:
+        text.append(f"  {_stood_in(stand_in)}.\n")
     for search in found.searches:
-        text.append_text(_searched(search))
+        text.append_text(_searched(search, found.bad))
     for findings in found.findings:
         text.append_text(_passes(found, findings))
     for note in found.notes:
@@ -86,6 +90,8 @@ def _claim(found: Attribution) -> str:
 
 def _what_changed(found: Attribution) -> str:
     kinds = ", ".join(sorted({kind for _, _, kind in found.telling}))
+    if found.bad.point.series != found.good.point.series:
+        return f"{kinds} in {_named(found.bad)}, not in {_named(found.good)}"
     match found.change:
         case Change.INTRODUCED:
             return f"{kinds} in {_named(found.bad)}, not yet in {_named(found.good)}"
@@ -102,28 +108,52 @@ def explanation_text(explanation: Explanation) -> str:
 
 
 def _trials(found: Attribution) -> Text:
+    """A layer that a stand-in took has a star."""
     text = Text()
     names = {True: found.bad.point.version, False: found.good.point.version}
+    if found.bad.point.series != found.good.point.series:
+        names = {True: str(found.bad.point), False: str(found.good.point)}
     sides = [
-        [names[layer in trial.mix.bad_layers] for layer in Layer] + [trial.verdict.value, trial.reason or ""]
+        [names[layer in trial.mix.bad_layers] + "*" * (layer in trial.stand_ins) for layer in found.layers]
+        + [_verdict(trial), trial.reason or ""]
         for trial in found.trials
     ]
-    table = columns(sides, head=[*(layer.value for layer in Layer), "verdict", ""]).splitlines()
+    table = columns(sides, head=[*(layer.value for layer in found.layers), "verdict", ""]).splitlines()
     styles = ["bold", *(_STYLES[trial.verdict] for trial in found.trials)]
     for line, style in zip(table, styles, strict=True):
         text.append(f"  {line}\n", style="bold" if style == "bold" else "")
     return text
 
 
-def _searched(search: LimitSearch) -> Text:
+def _verdict(trial: Trial) -> str:
+    return trial.verdict.value if trial.readable else "not readable"
+
+
+def _stood_in(one: StandIn) -> str:
+    """How far it may be trusted, layer by layer."""
+    middle = (
+        f"of its front end's, middle and back end make {one.middle}"
+        if one.middle is not Likeness.UNLIKE
+        else "its middle end makes something else, and is not used"
+    )
+    return (
+        f"* {one.point} ({compiler_name(one.toolchain)}) in place of {one.stands_for}, which reads no IR: "
+        f"of the IR which that one optimised its back end makes {one.back}; {middle}"
+    )
+
+
+def _searched(search: LimitSearch, bad: Side) -> Text:
     head = f"\nPasses of the {search.layer} switched off{search.then} ({counted(search.compiles, 'compile')}): "
     text = Text(head, style="bold")
     if search.name is None:
         text.append(f"{search.note}.\n")
     else:
+        option = f"-opt-bisect-limit={search.number}"
+        flag = f"-C llvm-args={option}" if bad.toolchain.family is CompilerFamily.RUSTC else f"-mllvm {option}"
+        before = f", of which {search.before} are the middle end's" if search.before else ""
         text.append(
-            f"good with {(search.number or 0) - 1} of {search.passes} passes, bad with {search.name.title} "
-            f"(-mllvm -opt-bisect-limit={search.number})\n"
+            f"good with {(search.number or 0) - 1} of {search.passes} passes{before}, bad with {search.name.title} "
+            f"({flag})\n"
         )
     return text
 
@@ -175,113 +205,3 @@ def _change(change: PassChange) -> Text:
         style = {"-": "red", "+": "green", "@": "dim"}.get(line[0], "")
         text.append(f"  {line[0]} {line[1:]}\n" if line[0] != "@" else f"  {line}\n", style=style)
     return text
-
-
-def attribution_document(
-    findings: Sequence[Attribution | NothingToAttribute], *, case: str, argv: Sequence[str]
-) -> JSON:
-    return document(
-        "attribute",
-        case=case,
-        attributions=[_member(found) for found in findings],
-        argv=list(argv),
-    )
-
-
-def _member(found: Attribution | NothingToAttribute) -> JSON:
-    match found:
-        case NothingToAttribute(older=older, newer=newer, reason=reason):
-            return {
-                **_request(older),
-                "kind": "nothing-to-attribute",
-                "older": _side(older),
-                "newer": _side(newer),
-                "reason": reason,
-            }
-        case Attribution():
-            return {
-                **_request(found.bad),
-                "kind": "attribution",
-                "change": found.change.value,
-                "good": _side(found.good),
-                "bad": _side(found.bad),
-                "defects": [
-                    {"function": function, "access": access, "kind": kind}
-                    for function, access, kind in sorted(found.telling, key=str)
-                ],
-                "confidence": found.conclusion.confidence.value,
-                "why": found.conclusion.why,
-                "explanations": [_explanation(one) for one in found.conclusion.explanations],
-                "trials": [_trial(trial) for trial in found.trials],
-                "searches": [_search(search) for search in found.searches],
-                "functions": [_findings(one) for one in found.findings],
-                "notes": list(found.notes),
-                "cost": {"compiles": found.compiles, "seconds": round(found.seconds, 3)},
-            }
-        case _:
-            assert_never(found)
-
-
-def _request(side: Side) -> JSON:
-    return {"target": side.request.target.name, "opt": side.request.opt.value}
-
-
-def _side(side: Side) -> JSON:
-    return {
-        "toolchain": str(side.point),
-        "compiler": compiler_name(side.toolchain),
-        "llvm": side.toolchain.llvm_version,
-        "verdict": side.judgement.verdict.value,
-    }
-
-
-def _explanation(explanation: Explanation) -> list[list[str]]:
-    return sorted([layer.value for layer in Layer if layer in enough] for enough in explanation.enough)
-
-
-def _trial(trial: Trial) -> JSON:
-    mix = {layer.value: "bad" if layer in trial.mix.bad_layers else "good" for layer in Layer}
-    return {"layers": mix, "verdict": trial.verdict.value, "reason": trial.reason}
-
-
-def _search(search: LimitSearch) -> JSON:
-    return {
-        "layer": search.layer.value,
-        "then": search.then.removeprefix(", then ") or None,
-        "pass": _name(search.name),
-        "limit": search.number,
-        "passes": search.passes,
-        "compiles": search.compiles,
-        "note": search.note,
-    }
-
-
-def _findings(findings: PassFindings) -> JSON:
-    diverging = findings.diverging
-    return {
-        "function": findings.function,
-        "forming": _pass_change(findings.forming),
-        "diverging": diverging
-        and {
-            "common": _snapshot(diverging.common),
-            "good": _pass_change(diverging.good),
-            "bad": _pass_change(diverging.bad),
-            "differed_before": diverging.earlier,
-        },
-    }
-
-
-def _name(name: PassName | None) -> JSON | None:
-    return None if name is None else {"title": name.title, "argument": name.argument}
-
-
-def _snapshot(snapshot: Snapshot | None) -> JSON | None:
-    if snapshot is None:
-        return None
-    return {"after": _name(snapshot.after), "form": "mir" if snapshot.machine else "ir", "text": snapshot.text}
-
-
-def _pass_change(change: PassChange | None) -> JSON | None:
-    if change is None:
-        return None
-    return {"pass": _name(change.name), "before": _snapshot(change.before), "after": _snapshot(change.after)}

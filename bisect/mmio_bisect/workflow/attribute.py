@@ -5,11 +5,9 @@ them off one search step after another (`-opt-bisect-limit`), and by comparing b
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribute, PassFindings, Side, Trial
@@ -17,42 +15,15 @@ from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import BrokenToolchainError
-from mmio_bisect.workflow.acquire import acquire
-from mmio_bisect.workflow.compile import cell_of
 from mmio_bisect.workflow.dumps import diverging, forming, read_snapshots
 from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.layers import conclude, mixes_of
 from mmio_bisect.workflow.limits import search_limits
 from mmio_bisect.workflow.mixing import Bench, Mixer, Refused, Telling, Workplace
-from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
+from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
-from mmio_bisect.workflow.stages import has_llvm, reads_ir
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeTools:
-    """The adapters; `sources` gives a series' own, as the two toolchains may be of different ones."""
-
-    sources: Callable[[str], SeriesSource]
-    store: ToolchainStore
-    sandbox: Sandbox
-    objects: ObjectReader
-    history: History
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeRequest:
-    """Two points, older first, and the same target and level of each: in two languages where the families differ.
-
-    `defects` are the kinds that count (None: all).
-    """
-
-    older: Point
-    newer: Point
-    asked: tuple[tuple[CellRequest, CellRequest], ...]
-    profile: Profile
-    defects: frozenset[DefectKind] | None = None
-
+from mmio_bisect.workflow.stages import has_llvm, has_middle
+from mmio_bisect.workflow.workplaces import AttributeRequest, AttributeTools, Workplaces
 
 Finding = Attribution | NothingToAttribute
 
@@ -115,12 +86,14 @@ def _attribute(
     else:
         return NothingToAttribute(older=older, newer=newer, reason="both have the same defects, or none")
     began = time.monotonic()
-    with _open(tools, good, signals) as at_good, _open(tools, bad, signals) as at_bad:
+    places = Workplaces(tools=tools, request=request, signals=signals)
+    with places.opened(good) as at_good, places.opened(bad) as at_bad:
         bench = Bench(good=at_good, bad=at_bad, telling=telling, profile=request.profile, objects=tools.objects)
-        found = _Attributing(bench, telling)
-        layers = found.layers()
+        layers = _layers(bench)
+        found = _Attributing(bench, telling, Mixer(bench, layers), places.notes)
         trials = tuple(found.mixer.trial(mix) for mix in mixes_of(layers))
-        found.note_unmade(trials)
+        found.note_sources()
+        found.note_unread(trials)
         conclusion = conclude(trials, layers)
         guilty = frozenset(
             layer for chosen in conclusion.explanations[:1] for enough in chosen.enough for layer in enough
@@ -131,12 +104,14 @@ def _attribute(
             bad=bad,
             change=change,
             telling=telling,
+            layers=layers,
+            stand_ins=tuple(places.stand_ins),
             trials=trials,
             conclusion=conclusion,
             searches=searches,
             findings=found.passes(),
             notes=tuple(found.notes),
-            compiles=at_good.compiles + at_bad.compiles,
+            compiles=bench.compiles,
             seconds=time.monotonic() - began,
         )
 
@@ -149,49 +124,36 @@ def _keys(judgement: Judgement) -> Telling:
     return frozenset((defect.function, defect.access, defect.kind.value) for defect in judgement.defects)
 
 
-@contextmanager
-def _open(tools: AttributeTools, side: Side, signals: Callable[[Point], Signals]) -> Iterator[Workplace]:
-    watched = signals(side.point)
-    with ExitStack() as stack:
-        lease = stack.enter_context(
-            acquire(side.point, tools.sources(side.point.series), tools.store, tools.sandbox, watched)
-        )
-        session = stack.enter_context(tools.sandbox.session(lease.root, lease.image))
-        yield Workplace(
-            point=side.point,
-            cell=cell_of(side.request, lease.toolchain),
-            session=session,
-            sandbox=tools.sandbox.name,
-            signals=watched,
-        )
+def _layers(bench: Bench) -> tuple[Layer, ...]:
+    """What can be told apart: a case that is IR has no front end, and an llc is a back end alone."""
+    cells = (bench.good.cell, bench.bad.cell)
+    if not any(has_middle(cell.toolchain.family) for cell in cells):
+        return (Layer.BACK,)
+    if all(cell.request.case.language is Language.LLVM_IR for cell in cells):
+        return (Layer.MIDDLE, Layer.BACK)
+    return tuple(Layer)
 
 
 @dataclass(slots=True)
 class _Attributing:
     bench: Bench
     telling: Telling
-    notes: list[str] = field(default_factory=list)
-    mixer: Mixer = field(init=False)
+    mixer: Mixer
+    notes: list[str]
 
-    def __post_init__(self) -> None:
-        self.mixer = Mixer(self.bench)
-
-    def layers(self) -> tuple[Layer, ...]:
-        """What can be told apart: a case that is IR has no front end."""
-        cells = (self.bench.good.cell, self.bench.bad.cell)
-        for cell, place in zip(cells, (self.bench.good, self.bench.bad), strict=True):
-            if not reads_ir(cell.toolchain.family):
-                self.notes.append(f"{place.point} reads no IR: nothing can be handed to its middle or back end")
-        if all(cell.request.case.language is Language.LLVM_IR for cell in cells):
-            return (Layer.MIDDLE, Layer.BACK)
-        return tuple(Layer)
-
-    def note_unmade(self, trials: Sequence[Trial]) -> None:
-        unmade = sum(trial.verdict is Verdict.UNTESTABLE for trial in trials)
-        if unmade and self.bench.good.reads_ir and self.bench.bad.reads_ir:
+    def note_sources(self) -> None:
+        """Two languages are two programs."""
+        good, bad = (place.cell.request.case.file_name for place in (self.bench.good, self.bench.bad))
+        if good != bad:
             self.notes.append(
-                f"LLVM reads the IR of older versions, not always of newer ones: {unmade} mixes are left out"
+                f"the front ends compile two files, {good} and {bad}: what differs there counts as theirs"
             )
+
+    def note_unread(self, trials: Sequence[Trial]) -> None:
+        unread = sum(not trial.readable for trial in trials)
+        if unread:
+            mixes = "1 mix is" if unread == 1 else f"{unread} mixes are"
+            self.notes.append(f"LLVM reads the IR of older versions, not always of newer ones: {mixes} left out")
 
     def passes(self) -> tuple[PassFindings, ...]:
         """Both toolchains' dumps of the functions concerned, compared."""

@@ -21,6 +21,7 @@ def mixes_of(layers: Sequence[Layer]) -> tuple[Mix, ...]:
 
 def conclude(trials: Iterable[Trial], layers: Sequence[Layer]) -> LayerConclusion:
     """Which explanations the trials leave; `layers` are those that could be exchanged."""
+    trials = tuple(trials)
     seen = {trial.mix.bad_layers: trial.verdict for trial in trials if trial.verdict is not Verdict.UNTESTABLE}
     everything = frozenset(layers)
     if seen.get(frozenset()) is Verdict.BAD or seen.get(everything) is Verdict.GOOD:
@@ -42,7 +43,12 @@ def conclude(trials: Iterable[Trial], layers: Sequence[Layer]) -> LayerConclusio
         )
     if len(left) == 1:
         made = "every mix was tried" if not unmade else f"the {unmade} mixes that could not be made leave no other"
-        return LayerConclusion(explanations=tuple(left), confidence=Confidence.PROVEN, why=made)
+        lent = sum(bool(trial.stand_ins) for trial in trials)
+        return LayerConclusion(
+            explanations=tuple(left),
+            confidence=Confidence.LIKELY if lent else Confidence.PROVEN,
+            why=f"{made}, {lent} of {2 ** len(everything)} with a stand-in" if lent else made,
+        )
     simplest = _cost(left[0])
     alone = _cost(left[1]) > simplest
     why = f"{unmade} of {2 ** len(everything)} mixes could not be made, and only they tell the explanations apart"

@@ -1,19 +1,21 @@
 """Passes switched off, as a search: LLVM counts its optional passes and runs the first N (`-opt-bisect-limit=N`).
 
 The middle end's passes are searched with the whole back end after them, the back end's on IR that is optimised in full:
-so what is found is the pass of that layer that makes the difference, not one that merely came in between.
+so what is found is the pass of that layer that makes the difference, not one that merely came in between. A compiler
+that reads no IR counts the passes of both in one go: there the back end's are those after the last that it counts when
+it is asked for IR.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mmio_bisect.domain.answer import Culprit, NoChange, Suspects
-from mmio_bisect.domain.attribution import Layer, LimitSearch
+from mmio_bisect.domain.attribution import Layer, LimitSearch, PassName
 from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.search import Session
 from mmio_bisect.workflow import stages
 from mmio_bisect.workflow.dumps import read_bisected
-from mmio_bisect.workflow.mixing import Bench, Mixer, Refused
+from mmio_bisect.workflow.mixing import Bench, Mixer, Refused, Workplace
 
 Compile = Callable[[int], tuple[Outcome, str]]
 """A limit to the object made with it, and what the limited stage printed."""
@@ -21,20 +23,25 @@ Compile = Callable[[int], tuple[Outcome, str]]
 
 def search_limits(bench: Bench, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
     """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty."""
+    middle = _search_middle(bench, mixer) if Layer.MIDDLE in guilty else None
+    back = _search_back(bench, mixer)
+    return tuple(search for search in (middle, back) if search is not None)
+
+
+def _search_back(bench: Bench, mixer: Mixer) -> LimitSearch | None:
     place = bench.bad
     if not place.reads_ir:
-        return (
-            _search(bench, Layer.BACK, "", lambda limit: _printed(place.run(stages.whole(place.cell, _limit(limit))))),
+        return _search(
+            bench, Layer.BACK, "", lambda limit: _printed(place.run(stages.whole(place.cell, _limit(limit))))
         )
     optimised = mixer.optimised(front=True, middle=True)
     if isinstance(optimised, Refused):
-        return ()
+        return None
 
     def back(limit: int) -> tuple[Outcome, str]:
         return _printed(place.run(stages.back(place.cell, optimised, _limit(limit))))
 
-    middle = (_search_middle(bench, mixer),) if Layer.MIDDLE in guilty else ()
-    return (*(search for search in middle if search is not None), _search(bench, Layer.BACK, "", back))
+    return _search(bench, Layer.BACK, "", back)
 
 
 def _search_middle(bench: Bench, mixer: Mixer) -> LimitSearch | None:
@@ -42,27 +49,42 @@ def _search_middle(bench: Bench, mixer: Mixer) -> LimitSearch | None:
 
     Where the good one cannot read that IR, or makes up for it, the bad one's own back end has to do.
     """
-    place, good = bench.bad, bench.good
+    limited = _limited_middle(bench.bad, mixer)
+    own = bench.bad.reader(Layer.BACK)
+    middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
+    if limited is None:
+        return None
+
+    def handed_over(*readers: tuple[Workplace, Layer]) -> Compile:
+        def compile_with(limit: int) -> tuple[Outcome, str]:
+            made = limited(limit)
+            outcome = made
+            for reader, layer in readers:
+                if outcome.object_code is not None:
+                    stage = stages.middle if layer is Layer.MIDDLE else stages.back
+                    outcome = reader.run(stage(reader.cell, outcome.object_code))
+            return outcome, made.output
+
+        return compile_with
+
+    if isinstance(middle, Workplace) and isinstance(back, Workplace):
+        after = handed_over((middle, Layer.MIDDLE), (back, Layer.BACK))
+        found = _search(bench, Layer.MIDDLE, f", then all of {back.point}'s middle and back end", after)
+        if found.name is not None or isinstance(own, Refused):
+            return found
+    if isinstance(own, Refused):
+        return None
+    return _search(bench, Layer.MIDDLE, f", then {own.point}'s back end", handed_over((own, Layer.BACK)))
+
+
+def _limited_middle(place: Workplace, mixer: Mixer) -> Callable[[int], Outcome] | None:
+    """IR with the toolchain's first so many passes."""
+    if not place.reads_ir:
+        return lambda limit: place.run(stages.optimise(place.cell, _limit(limit)))
     written = mixer.front(bad=True)
     if isinstance(written, Refused):
         return None
-
-    def alone(limit: int) -> tuple[Outcome, str]:
-        made = place.run(stages.middle(place.cell, written, _limit(limit)))
-        ir = made.object_code
-        return (made if ir is None else place.run(stages.back(place.cell, ir))), made.output
-
-    def handed_over(limit: int) -> tuple[Outcome, str]:
-        made = place.run(stages.middle(place.cell, written, _limit(limit)))
-        again = made if made.object_code is None else good.run(stages.middle(good.cell, made.object_code))
-        ir = again.object_code
-        return (again if ir is None else good.run(stages.back(good.cell, ir))), made.output
-
-    if good.reads_ir:
-        found = _search(bench, Layer.MIDDLE, f", then all of {good.point}'s middle and back end", handed_over)
-        if found.name is not None:
-            return found
-    return _search(bench, Layer.MIDDLE, f", then {place.point}'s back end", alone)
+    return lambda limit: place.run(stages.middle(place.cell, written, _limit(limit)))
 
 
 def _limit(limit: int) -> tuple[str, ...]:
@@ -75,27 +97,49 @@ def _printed(outcome: Outcome) -> tuple[Outcome, str]:
 
 def _search(bench: Bench, layer: Layer, then: str, compile_with: Compile) -> LimitSearch:
     """A bisection whose points are limits; both ends are verified, as ever."""
-    before = _compiles(bench)
+    began = bench.compiles
     outcome, printed = compile_with(stages.NO_LIMIT)
     passes = read_bisected(printed)
-    if passes and bench.judge(outcome, bench.bad)[0] is Verdict.BAD:
-        number, note = _first_bad(bench, compile_with, len(passes))
+    before: int | None = 0
+    number: int | None = None
+    note: str | None
+    if layer is Layer.BACK:
+        before = _passes_before(bench.bad, passes)
+    if not passes:
+        note = "the compiler does not count its passes"
+    elif before is None:
+        note = "which of its passes are the middle end's cannot be told"
+    elif bench.judge(outcome, bench.bad)[0] is not Verdict.BAD:
+        note = "with all of them on it is not bad"
     else:
-        number, note = None, "with all of them on it is not bad" if passes else "the compiler does not count its passes"
+        number, note = _first_bad(bench, compile_with, before or 0, len(passes))
     return LimitSearch(
         layer=layer,
         then=then,
         name=None if number is None else passes[number - 1],
         number=number,
         passes=len(passes),
-        compiles=_compiles(bench) - before,
+        before=before or 0,
+        compiles=bench.compiles - began,
         note=note,
     )
 
 
-def _first_bad(bench: Bench, compile_with: Compile, passes: int) -> tuple[int, None] | tuple[None, str]:
+def _passes_before(place: Workplace, passes: Sequence[PassName]) -> int | None:
+    """How many of a whole compile's passes are the middle end's; None where it counts otherwise when asked for IR."""
+    family = place.cell.toolchain.family
+    if place.reads_ir or not stages.has_middle(family):
+        return 0
+    middle = read_bisected(place.run(stages.optimise(place.cell, _limit(stages.NO_LIMIT))).output)
+    return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None
+
+
+def _first_bad(bench: Bench, compile_with: Compile, least: int, most: int) -> tuple[int, None] | tuple[None, str]:
     """The least limit at which it is bad, or why there is none."""
-    points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in range(passes + 1)]
+    limits = range(least, most + 1)
+    points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in limits]
+    if len(points) < 2:
+        return None, "it has no optional pass"
     session = Session(points)
     session.record(points[-1], Verdict.BAD)
     while not session.done:
@@ -110,7 +154,3 @@ def _first_bad(bench: Bench, compile_with: Compile, passes: int) -> tuple[int, N
             return None, f"good with {last.version} passes, bad with {first.version}, no object between"
         case _:
             return None, "it is bad, good and bad again as passes are added"
-
-
-def _compiles(bench: Bench) -> int:
-    return bench.good.compiles + bench.bad.compiles

@@ -3,10 +3,11 @@
 Each piece of IR is made once; every object is judged by the expectations of the case that it began as.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mmio_bisect.classify.profiles import Profile
-from mmio_bisect.domain.attribution import Layer, Mix, Trial
+from mmio_bisect.domain.attribution import Layer, Likeness, Mix, Trial
 from mmio_bisect.domain.outcome import Cell, Outcome, Verdict
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow import stages
@@ -19,14 +20,18 @@ Telling = frozenset[tuple[str, str | None, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A stage that could not be made, and why in one line."""
+    """A stage that could not be made, and why in one line; not `readable`: because IR was handed to it in vain."""
 
     reason: str
+    readable: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
 class Workplace:
-    """One toolchain with a sandbox open around it; it counts what it is asked to compile."""
+    """One toolchain with a sandbox open around it; it counts what it is asked to compile.
+
+    `stand_in` does on IR what the toolchain itself does not, as far as `likeness` shows that it does alike.
+    """
 
     point: Point
     cell: Cell
@@ -34,25 +39,50 @@ class Workplace:
     sandbox: str
     signals: Signals
     compiles: int = 0
+    stand_in: "Workplace | None" = None
+    likeness: dict[Layer, Likeness] = field(default_factory=dict)
 
     @property
     def reads_ir(self) -> bool:
         return stages.reads_ir(self.cell.toolchain.family)
 
+    @property
+    def all_compiles(self) -> int:
+        return self.compiles + (self.stand_in.compiles if self.stand_in else 0)
+
+    def reader(self, layer: Layer) -> "Workplace | Refused":
+        """Who does the layer's work on IR that is handed over."""
+        if self.reads_ir:
+            return self
+        if self.stand_in is None:
+            return Refused(reason=f"{self.point} reads no IR")
+        if self.likeness.get(layer, Likeness.UNLIKE) is Likeness.UNLIKE:
+            return Refused(reason=f"{self.point} reads no IR, and {self.stand_in.point} does not do as it does")
+        return self.stand_in
+
     def run(self, command: Command) -> Outcome:
         self.compiles += 1
         return outcome_of(self.session.run(command, self.signals), self.sandbox)
 
-    def ir(self, command: Command) -> "bytes | Refused":
-        outcome = self.run(command)
-        return outcome.object_code if outcome.object_code is not None else self._refused(outcome)
+    @property
+    def llvm(self) -> str:
+        return f"LLVM {self.cell.toolchain.llvm_version}"
+
+    def ir(self, command: Command, writer: str = "") -> "bytes | Refused":
+        return self.product(self.run(command), writer)
+
+    def product(self, outcome: Outcome, writer: str = "") -> "bytes | Refused":
+        """`writer` is the LLVM whose IR was handed over."""
+        return outcome.object_code if outcome.object_code is not None else self._refused(outcome, writer)
 
     def dump(self, llvm: tuple[str, ...]) -> "str | Refused":
         """What compiling the case prints with these options of LLVM's."""
         outcome = self.run(stages.whole(self.cell, llvm))
         return outcome.output if outcome.object_code is not None else self._refused(outcome)
 
-    def _refused(self, outcome: Outcome) -> Refused:
+    def _refused(self, outcome: Outcome, writer: str = "") -> Refused:
+        if stages.is_unread(outcome):
+            return Refused(reason=f"{self.point} does not read IR of {writer}: {outcome.reason}", readable=False)
         return Refused(reason=f"{self.point}: {outcome.reason}")
 
 
@@ -66,6 +96,10 @@ class Bench:
     profile: Profile
     objects: ObjectReader
 
+    @property
+    def compiles(self) -> int:
+        return self.good.all_compiles + self.bad.all_compiles
+
     def judge(self, outcome: Outcome, began: Workplace) -> tuple[Verdict, str | None]:
         """Bad if it has one of the telling defects; another defect is not what is asked for."""
         judgement = judge_outcome(began.cell, outcome, self.profile, self.objects)
@@ -77,26 +111,30 @@ class Bench:
 
 @dataclass(slots=True)
 class Mixer:
-    """Makes mixes, keeping the IR of each stage."""
+    """Makes mixes of `layers`, keeping the IR of each stage. True stands for the bad toolchain."""
 
     bench: Bench
+    layers: Sequence[Layer]
     _fronts: dict[bool, "bytes | Refused"] = field(default_factory=dict)
     _middles: dict[tuple[bool, bool], "bytes | Refused"] = field(default_factory=dict)
 
     def trial(self, mix: Mix) -> Trial:
-        front, middle, back = (layer in mix.bad_layers for layer in Layer)
+        front, middle, back = self._sources(mix)
         place = self._place(back)
-        if place.reads_ir:
-            ir = self.optimised(front=front, middle=middle)
-            if isinstance(ir, Refused):
-                return Trial(mix=mix, verdict=Verdict.UNTESTABLE, reason=ir.reason)
-            outcome = place.run(stages.back(place.cell, ir))
-        elif front == middle == back:
+        if front == middle == back and not place.reads_ir:
             outcome = place.run(stages.whole(place.cell))
-        else:
-            return Trial(mix=mix, verdict=Verdict.UNTESTABLE, reason=f"{place.point} reads no IR")
-        verdict, reason = self.bench.judge(outcome, self._place(front))
-        return Trial(mix=mix, verdict=verdict, reason=reason and f"{place.point}: {reason}")
+            return self._judged(mix, outcome, place.product(outcome), frozenset(), began=place)
+        reader = place.reader(Layer.BACK)
+        if isinstance(reader, Refused):
+            return _untestable(mix, reader)
+        ir = self.optimised(front=front, middle=middle)
+        if isinstance(ir, Refused):
+            return _untestable(mix, ir)
+        lent = {Layer.BACK: reader is not place, Layer.MIDDLE: front != middle and not self._place(middle).reads_ir}
+        stand_ins = frozenset(layer for layer, is_lent in lent.items() if is_lent)
+        outcome = reader.run(stages.back(reader.cell, ir))
+        made = reader.product(outcome, self._place(middle).llvm)
+        return self._judged(mix, outcome, made, stand_ins, began=self._place(front))
 
     def front(self, *, bad: bool) -> "bytes | Refused":
         if bad not in self._fronts:
@@ -105,20 +143,37 @@ class Mixer:
         return self._fronts[bad]
 
     def optimised(self, *, front: bool, middle: bool) -> "bytes | Refused":
-        """IR by the one's front end and the other's middle end; True stands for the bad toolchain."""
+        """IR by the one's front end and the other's middle end."""
         if (front, middle) not in self._middles:
             self._middles[front, middle] = self._optimise(self._place(middle), front=front, middle=middle)
         return self._middles[front, middle]
 
     def _optimise(self, place: Workplace, *, front: bool, middle: bool) -> "bytes | Refused":
-        if not place.reads_ir:
-            return (
-                place.ir(stages.optimise(place.cell))
-                if front == middle
-                else Refused(reason=f"{place.point} reads no IR")
-            )
+        if front == middle and not place.reads_ir:
+            return place.ir(stages.optimise(place.cell))
+        reader = place.reader(Layer.MIDDLE)
+        if isinstance(reader, Refused):
+            return reader
         ir = self.front(bad=front)
-        return ir if isinstance(ir, Refused) else place.ir(stages.middle(place.cell, ir))
+        return ir if isinstance(ir, Refused) else reader.ir(stages.middle(reader.cell, ir), self._place(front).llvm)
+
+    def _judged(
+        self, mix: Mix, outcome: Outcome, made: "bytes | Refused", stand_ins: frozenset[Layer], *, began: Workplace
+    ) -> Trial:
+        if isinstance(made, Refused):
+            return _untestable(mix, made)
+        verdict, reason = self.bench.judge(outcome, began)
+        return Trial(mix=mix, verdict=verdict, reason=reason, stand_ins=stand_ins)
+
+    def _sources(self, mix: Mix) -> tuple[bool, bool, bool]:
+        """Whose each layer is; one that cannot be exchanged goes with the next."""
+        back = Layer.BACK in mix.bad_layers
+        middle = Layer.MIDDLE in mix.bad_layers if Layer.MIDDLE in self.layers else back
+        return Layer.FRONT in mix.bad_layers if Layer.FRONT in self.layers else middle, middle, back
 
     def _place(self, bad: bool) -> Workplace:  # noqa: FBT001 - which of the two, everywhere here
         return self.bench.bad if bad else self.bench.good
+
+
+def _untestable(mix: Mix, refused: Refused) -> Trial:
+    return Trial(mix=mix, verdict=Verdict.UNTESTABLE, reason=refused.reason, readable=refused.readable)

@@ -6,19 +6,25 @@
     back      optimised IR    → object
 
 clang's driver does all of it on text in its own language or in IR. rustc reads no IR: what it writes is handed to a
-clang. Flags: clang's UsersManual, `-Xclang -disable-llvm-passes`; rustc's book, "Codegen options",
-`-C no-prepopulate-passes` and `-C llvm-args`.
+clang, which compiles it by an `ir_cell`. llc is a back end and nothing else. Flags: clang's UsersManual,
+`-Xclang -disable-llvm-passes`; rustc's book, "Codegen options", `-C no-prepopulate-passes` and `-C llvm-args`.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from mmio_bisect.domain.outcome import Cell
+from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.workflow.compile import cell_of
 from mmio_bisect.workflow.ports import Command
 
 IR_FILE = "stage.ll"
 OBJECT_FILE = "stage.o"
+_HANDED = "handed.ll"
+_UNREAD = re.compile(rf"{re.escape(_HANDED)}:\d+:\d+: error:")
+"""How clang refuses text that its LLVM does not take for IR: at a place in it. What it cannot compile has none."""
 
 NO_LIMIT = 10**9
 """More passes than there are: `-opt-bisect-limit` then prints each with its number (INT_MAX would switch it off)."""
@@ -30,8 +36,22 @@ def reads_ir(family: CompilerFamily) -> bool:
 
 
 def has_llvm(family: CompilerFamily) -> bool:
-    """Whether a compiler is built on LLVM, so that it has these layers at all."""
-    return family in {CompilerFamily.CLANG, CompilerFamily.RUSTC}
+    """Whether a compiler is built on LLVM, so that it has these layers, or one of them."""
+    return family in {CompilerFamily.CLANG, CompilerFamily.RUSTC, CompilerFamily.LLC}
+
+
+def has_middle(family: CompilerFamily) -> bool:
+    return family is not CompilerFamily.LLC
+
+
+def is_unread(outcome: Outcome) -> bool:
+    """Whether it was refused because IR that was handed over could not be read."""
+    return outcome.kind is OutcomeKind.REJECTED and _UNREAD.search(outcome.output) is not None
+
+
+def ir_cell(request: CellRequest, toolchain: Toolchain) -> Cell:
+    """How a clang is asked for another compiler's IR: the flags of that one's source are in it, and not for clang."""
+    return cell_of(replace(request, case=replace(request.case, compile_flags=()), extra_flags=()), toolchain)
 
 
 def front(cell: Cell) -> Command:
@@ -83,10 +103,9 @@ def _from_ir(cell: Cell, ir: bytes, product: str, *words: str) -> Command:
     """The input is IR whatever the case's language; what is said of headers does not matter to it."""
     flags = [flag for flag in cell.flags if flag != "-c"]
     quiet = () if cell.request.case.language is Language.LLVM_IR else ("-Wno-override-module",)
-    name = "handed.ll"
     return Command(
-        argv=(*cell.toolchain.tool, *flags, *quiet, *words, "-x", "ir", name, "-o", product),
-        inputs=((name, ir),),
+        argv=(*cell.toolchain.tool, *flags, *quiet, *words, "-x", "ir", _HANDED, "-o", product),
+        inputs=((_HANDED, ir),),
         product=product,
     )
 
@@ -95,5 +114,7 @@ def _llvm_options(cell: Cell, options: Sequence[str]) -> tuple[str, ...]:
     match cell.toolchain.family:
         case CompilerFamily.RUSTC:
             return (f"-Cllvm-args={' '.join(options)}",) if options else ()
+        case CompilerFamily.LLC:
+            return tuple(options)
         case _:
             return tuple(word for option in options for word in ("-mllvm", option))

@@ -92,10 +92,14 @@ class FinerSchema(_Strict):
 
 
 class SeriesSchema(_Strict):
-    """What every series says; `finer` is the series that has points between its own."""
+    """What every series says; `finer` is the series that has points between its own.
+
+    `stand_in`: for compilers that read no IR the series of clangs, named by LLVM's version, that do it for them.
+    """
 
     family: Family
     finer: FinerSchema | None = None
+    stand_in: str | None = None
 
 
 class ZigSchema(SeriesSchema):
