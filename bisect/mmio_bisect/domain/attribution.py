@@ -159,9 +159,9 @@ class Divergence:
 class LimitSearch:
     """A search over LLVM's `-opt-bisect-limit`: with `number` passes the access is bad, with one less it is good.
 
-    `then` says what came after the passes that were left on, where that is not simply the rest. `name` is None where no
-    limit changes the verdict, and `note` says how so. The first `before` passes are another layer's, and stay on.
-    `compiles` is what it took.
+    `then` says what came after the passes that were left on, where that is not simply the rest.
+    `name` is None where no limit changes the verdict, and `note` says how so; `option` is how a compiler is told the
+    limit. The first `before` passes are another layer's, and stay on. `compiles` is what it took.
     """
 
     layer: Layer
@@ -171,16 +171,21 @@ class LimitSearch:
     passes: int
     compiles: int
     before: int = 0
+    option: str | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassFindings:
-    """What is known of the passes within one function."""
+    """What is known of the passes within one function.
+
+    `given` says which IR both were given, where they would never have agreed on their own.
+    """
 
     function: str
     forming: PassChange | None
     diverging: Divergence | None
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,7 @@ def _search(search: LimitSearch) -> JSON:
         "then": search.then.removeprefix(", then ") or None,
         "pass": _name(search.name),
         "limit": search.number,
+        "option": search.option,
         "passes": search.passes,
         "passes_before": search.before,
         "compiles": search.compiles,
@@ -129,6 +130,7 @@ def _findings(findings: PassFindings) -> JSON:
             "good": _pass_change(diverging.good),
             "bad": _pass_change(diverging.bad),
             "differed_before": diverging.earlier,
+            "given": findings.given,
         },
     }
 

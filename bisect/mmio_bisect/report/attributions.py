@@ -25,7 +25,6 @@ from mmio_bisect.domain.attribution import (
     Trial,
 )
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.report.documents import compiler_name
 from mmio_bisect.report.tables import columns, counted
 from mmio_bisect.workflow.dumps import same_pass
@@ -62,7 +61,7 @@ def _attributed(found: Attribution) -> Text:
     for stand_in in found.stand_ins:
         text.append(f"  {_stood_in(stand_in)}.\n")
     for search in found.searches:
-        text.append_text(_searched(search, found.bad))
+        text.append_text(_searched(search))
     for findings in found.findings:
         text.append_text(_passes(found, findings))
     for note in found.notes:
@@ -142,18 +141,16 @@ def _stood_in(one: StandIn) -> str:
     )
 
 
-def _searched(search: LimitSearch, bad: Side) -> Text:
+def _searched(search: LimitSearch) -> Text:
     head = f"\nPasses of the {search.layer} switched off{search.then} ({counted(search.compiles, 'compile')}): "
     text = Text(head, style="bold")
     if search.name is None:
         text.append(f"{search.note}.\n")
     else:
-        option = f"-opt-bisect-limit={search.number}"
-        flag = f"-C llvm-args={option}" if bad.toolchain.family is CompilerFamily.RUSTC else f"-mllvm {option}"
         before = f", of which {search.before} are the middle end's" if search.before else ""
         text.append(
             f"good with {(search.number or 0) - 1} of {search.passes} passes{before}, bad with {search.name.title} "
-            f"({flag})\n"
+            f"({search.option})\n"
         )
     return text
 
@@ -161,7 +158,8 @@ def _searched(search: LimitSearch, bad: Side) -> Text:
 def _passes(found: Attribution, findings: PassFindings) -> Text:
     text = Text()
     if findings.diverging is not None:
-        text.append(f"\n{findings.function}: first diverging pass: ", style="bold")
+        given = f" with {findings.given} in both" if findings.given else ""
+        text.append(f"\n{findings.function}: first diverging pass{given}: ", style="bold")
         text.append_text(_divergence(found, findings.diverging))
     if findings.forming is not None:
         text.append(f"\n{findings.function}: the access takes its form in ", style="bold")
@@ -179,6 +177,9 @@ def _divergence(found: Attribution, divergence: Divergence) -> Text:
         text.append(f"{name} of {side.point}" + (" / " if side is found.bad else ""))
     if divergence.common is None:
         text.append("; they are never the same\n")
+        if divergence.bad is not None and divergence.good is not None:
+            apart = PassChange(name=divergence.bad.name, before=divergence.good.after, after=divergence.bad.after)
+            return text.append_text(_change(apart))
     else:
         text.append(f"; the same after {_full(divergence.common.after)}")
         text.append(", and not always before\n" if divergence.earlier else "\n")

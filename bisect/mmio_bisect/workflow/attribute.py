@@ -5,21 +5,19 @@ them off one search step after another (`-opt-bisect-limit`), and by comparing b
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change
-from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribute, PassFindings, Side, Trial
+from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribute, Side, Trial
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import BrokenToolchainError
-from mmio_bisect.workflow.dumps import diverging, forming, read_snapshots
 from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.layers import conclude, mixes_of
 from mmio_bisect.workflow.limits import search_limits
-from mmio_bisect.workflow.mixing import Bench, Mixer, Refused, Telling, Workplace
+from mmio_bisect.workflow.mixing import Bench, Mixer, Telling
+from mmio_bisect.workflow.passes import Passes
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.stages import has_llvm, has_middle
@@ -90,15 +88,15 @@ def _attribute(
     with places.opened(good) as at_good, places.opened(bad) as at_bad:
         bench = Bench(good=at_good, bad=at_bad, telling=telling, profile=request.profile, objects=tools.objects)
         layers = _layers(bench)
-        found = _Attributing(bench, telling, Mixer(bench, layers), places.notes)
-        trials = tuple(found.mixer.trial(mix) for mix in mixes_of(layers))
-        found.note_sources()
-        found.note_unread(trials)
+        mixer = Mixer(bench, layers)
+        trials = tuple(mixer.trial(mix) for mix in mixes_of(layers))
+        places.notes.extend(_notes(bench, trials))
         conclusion = conclude(trials, layers)
         guilty = frozenset(
             layer for chosen in conclusion.explanations[:1] for enough in chosen.enough for layer in enough
         )
-        searches = search_limits(bench, found.mixer, guilty)
+        passes = Passes(bench=bench, mixer=mixer, guilty=guilty, notes=places.notes)
+        searches = search_limits(bench, mixer, guilty)
         return Attribution(
             good=good,
             bad=bad,
@@ -109,8 +107,8 @@ def _attribute(
             trials=trials,
             conclusion=conclusion,
             searches=searches,
-            findings=found.passes(),
-            notes=tuple(found.notes),
+            findings=passes.findings(),
+            notes=tuple(places.notes),
             compiles=bench.compiles,
             seconds=time.monotonic() - began,
         )
@@ -134,49 +132,12 @@ def _layers(bench: Bench) -> tuple[Layer, ...]:
     return tuple(Layer)
 
 
-@dataclass(slots=True)
-class _Attributing:
-    bench: Bench
-    telling: Telling
-    mixer: Mixer
-    notes: list[str]
-
-    def note_sources(self) -> None:
-        """Two languages are two programs."""
-        good, bad = (place.cell.request.case.file_name for place in (self.bench.good, self.bench.bad))
-        if good != bad:
-            self.notes.append(
-                f"the front ends compile two files, {good} and {bad}: what differs there counts as theirs"
-            )
-
-    def note_unread(self, trials: Sequence[Trial]) -> None:
-        unread = sum(not trial.readable for trial in trials)
-        if unread:
-            mixes = "1 mix is" if unread == 1 else f"{unread} mixes are"
-            self.notes.append(f"LLVM reads the IR of older versions, not always of newer ones: {mixes} left out")
-
-    def passes(self) -> tuple[PassFindings, ...]:
-        """Both toolchains' dumps of the functions concerned, compared."""
-        functions = sorted({function for function, _, _ in self.telling})
-        good, bad = (self._dumps(place, functions) for place in (self.bench.good, self.bench.bad))
-        return tuple(self._findings(function, good, bad) for function in functions if bad)
-
-    def _findings(self, function: str, good: str, bad: str) -> PassFindings:
-        kinds = frozenset(DefectKind(kind) for name, _, kind in self.telling if name == function)
-        theirs, ours = read_snapshots(good, function), read_snapshots(bad, function)
-        return PassFindings(
-            function=function,
-            forming=forming(ours, kinds),
-            diverging=diverging(theirs, ours) if theirs and ours else None,
-        )
-
-    def _dumps(self, place: Workplace, functions: Sequence[str]) -> str:
-        """What the passes did, by the shorter form of dump where the version has it for machine passes."""
-        wanted = f"-filter-print-funcs={','.join(functions)}"
-        for how in ("-print-changed=quiet", "-print-after-all"):
-            dumped = place.dump((how, wanted))
-            if isinstance(dumped, Refused):
-                self.notes.append(f"{place.point} does not show its passes with {how}: {dumped.reason}")
-            elif "# Machine code for function" in dumped:
-                return dumped
-        return ""
+def _notes(bench: Bench, trials: Sequence[Trial]) -> Iterator[str]:
+    """That two languages are two programs, and that newer IR may not be readable."""
+    good, bad = (place.cell.request.case.file_name for place in (bench.good, bench.bad))
+    if good != bad:
+        yield f"the front ends compile two files, {good} and {bad}: what differs there counts as theirs"
+    unread = sum(not trial.readable for trial in trials)
+    if unread:
+        mixes = "1 mix is" if unread == 1 else f"{unread} mixes are"
+        yield f"LLVM reads the IR of older versions, not always of newer ones: {mixes} left out"

@@ -28,7 +28,7 @@ def read_snapshots(text: str, function: str) -> tuple[Snapshot, ...]:
         end = banners[place + 1].start() if place + 1 < len(banners) else len(text)
         body = text[banner.end() : end]
         name = PassName(title=banner["title"], argument=banner["argument"])
-        found = _function_in(body, function, name)
+        found = function_in(body, function, name)
         if found is not None and not (snapshots and snapshots[-1].text == found.text):
             snapshots.append(found)
     return tuple(snapshots)
@@ -138,6 +138,7 @@ _IR_NOISE = re.compile(
     r"captures\([^)]*\)|initializes\(\([^)]*\)\)|dereferenceable\w*\(\d+\)|range\([^)]*\)|memory\([^)]*\)) ?"
 )
 _TYPED_POINTER = re.compile(r"\b(?:i\d+|half|float|double|void|\[[^]]*\]|%[\w.]+)\*+|\bptr\*+")
+_LIFETIME_SIZE = re.compile(r"(@llvm\.lifetime\.(?:start|end)[\w.]*\()i64 -?\d+, ")
 _MIR_NOISE = re.compile(
     r"^\d+B\t|\b(?:killed|dead|renamable|early-clobber|nuw|nsw|disjoint|frame-setup|frame-destroy|undef) |"
     r", implicit(?:-def)? [^,\n]+|\(tied-def \d+\)|:[a-z]\w+|;[^\n]*$|, debug-location [^,\n]*",
@@ -150,7 +151,8 @@ _VALUE = re.compile(r"%[\w.-]+")
 def normalised(snapshot: Snapshot) -> str:
     """The text without what says nothing of the code: metadata, attributes, wrap flags, liveness, value numbers.
 
-    Values are numbered as they appear. Typed pointers, which LLVM had until 14, count as `ptr`.
+    Values are numbered as they appear. Typed pointers, which LLVM had until 14, count as `ptr`; so that lifetimes had
+    sizes until 21 makes no difference.
     """
     text = snapshot.text
     if snapshot.machine:
@@ -161,13 +163,14 @@ def normalised(snapshot: Snapshot) -> str:
     else:
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(";"))
         text = _TYPED_POINTER.sub("ptr", re.sub(r"\s*;.*$", "", text, flags=re.MULTILINE))
-        text = _IR_NOISE.sub("", text)
+        text = _LIFETIME_SIZE.sub(r"\1", _IR_NOISE.sub("", text))
     names: dict[str, str] = {}
     numbered = _VALUE.sub(lambda found: names.setdefault(found[0], f"%{len(names)}"), text)
     return "\n".join(" ".join(line.split()) for line in numbered.splitlines() if line.strip())
 
 
-def _function_in(body: str, function: str, name: PassName) -> Snapshot | None:
+def function_in(body: str, function: str, name: PassName) -> Snapshot | None:
+    """The function in MIR or IR as it is after `name`."""
     for found in _MACHINE.finditer(body):
         if found["name"] == function:
             return Snapshot(after=name, machine=True, text=found[0].rsplit("\n", 1)[0].rstrip())

@@ -6,7 +6,8 @@ that reads no IR counts the passes of both in one go: there the back end's are t
 it is asked for IR.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from mmio_bisect.domain.answer import Culprit, NoChange, Suspects
 from mmio_bisect.domain.attribution import Layer, LimitSearch, PassName
@@ -17,23 +18,43 @@ from mmio_bisect.workflow import stages
 from mmio_bisect.workflow.dumps import read_bisected
 from mmio_bisect.workflow.mixing import Bench, Mixer, Refused, Workplace
 
-Compile = Callable[[int], tuple[Outcome, str]]
-"""A limit to the object made with it, and what the limited stage printed."""
+Limited = Callable[[int], tuple[Outcome, str]]
+"""A limit to what was made with it, and what the limited stage printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trying:
+    """One way to search: `by` is told the limits."""
+
+    layer: Layer
+    by: Workplace
+    then: str
+    compile_with: Limited
 
 
 def search_limits(bench: Bench, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
-    """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty."""
-    middle = _search_middle(bench, mixer) if Layer.MIDDLE in guilty else None
-    back = _search_back(bench, mixer)
-    return tuple(search for search in (middle, back) if search is not None)
+    """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty.
+
+    Of several ways to search the middle end the first that finds a pass is told, else the last.
+    """
+    middle = None
+    for trying in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
+        middle = _search(bench, trying)
+        if middle.name is not None:
+            break
+    way = _back_way(bench, mixer)
+    back = None if way is None else _search(bench, way)
+    return tuple(found for found in (middle, back) if found is not None)
 
 
-def _search_back(bench: Bench, mixer: Mixer) -> LimitSearch | None:
+def _back_way(bench: Bench, mixer: Mixer) -> _Trying | None:
     place = bench.bad
     if not place.reads_ir:
-        return _search(
-            bench, Layer.BACK, "", lambda limit: _printed(place.run(stages.whole(place.cell, _limit(limit))))
-        )
+
+        def whole(limit: int) -> tuple[Outcome, str]:
+            return _printed(place.run(stages.whole(place.cell, _limit(limit))))
+
+        return _Trying(layer=Layer.BACK, by=place, then="", compile_with=whole)
     optimised = mixer.optimised(front=True, middle=True)
     if isinstance(optimised, Refused):
         return None
@@ -41,50 +62,45 @@ def _search_back(bench: Bench, mixer: Mixer) -> LimitSearch | None:
     def back(limit: int) -> tuple[Outcome, str]:
         return _printed(place.run(stages.back(place.cell, optimised, _limit(limit))))
 
-    return _search(bench, Layer.BACK, "", back)
+    return _Trying(layer=Layer.BACK, by=place, then="", compile_with=back)
 
 
-def _search_middle(bench: Bench, mixer: Mixer) -> LimitSearch | None:
+def _middle_ways(bench: Bench, mixer: Mixer) -> Iterator[_Trying]:
     """With all of the good toolchain's passes after those that are left on, no pass is missed for its own sake.
 
-    Where the good one cannot read that IR, or makes up for it, the bad one's own back end has to do.
+    Where the good one does not read that IR, or makes up for it, the bad one's own back end has to do.
     """
-    limited = _limited_middle(bench.bad, mixer)
-    own = bench.bad.reader(Layer.BACK)
-    middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
+    limited, own = _limited_middle(bench.bad, mixer), bench.bad.reader(Layer.BACK)
     if limited is None:
-        return None
-
-    def handed_over(*readers: tuple[Workplace, Layer]) -> Compile:
-        def compile_with(limit: int) -> tuple[Outcome, str]:
-            made = limited(limit)
-            outcome = made
-            for reader, layer in readers:
-                if outcome.object_code is not None:
-                    stage = stages.middle if layer is Layer.MIDDLE else stages.back
-                    outcome = reader.run(stage(reader.cell, outcome.object_code))
-            return outcome, made.output
-
-        return compile_with
-
+        return
+    middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
     if isinstance(middle, Workplace) and isinstance(back, Workplace):
-        after = handed_over((middle, Layer.MIDDLE), (back, Layer.BACK))
-        found = _search(bench, Layer.MIDDLE, f", then all of {back.point}'s middle and back end", after)
-        if found.name is not None or isinstance(own, Refused):
-            return found
-    if isinstance(own, Refused):
-        return None
-    return _search(bench, Layer.MIDDLE, f", then {own.point}'s back end", handed_over((own, Layer.BACK)))
+        then = f", then all of {back.point}'s middle and back end"
+        yield _handed_over(bench.bad, then, limited, (middle, Layer.MIDDLE), (back, Layer.BACK))
+    if isinstance(own, Workplace):
+        yield _handed_over(bench.bad, f", then {own.point}'s back end", limited, (own, Layer.BACK))
 
 
-def _limited_middle(place: Workplace, mixer: Mixer) -> Callable[[int], Outcome] | None:
+def _handed_over(by: Workplace, then: str, limited: Limited, *readers: tuple[Workplace, Layer]) -> _Trying:
+    def compile_with(limit: int) -> tuple[Outcome, str]:
+        outcome, printed = limited(limit)
+        for reader, layer in readers:
+            if outcome.object_code is not None:
+                stage = stages.middle if layer is Layer.MIDDLE else stages.back
+                outcome = reader.run(stage(reader.cell, outcome.object_code))
+        return outcome, printed
+
+    return _Trying(layer=Layer.MIDDLE, by=by, then=then, compile_with=compile_with)
+
+
+def _limited_middle(place: Workplace, mixer: Mixer) -> Limited | None:
     """IR with the toolchain's first so many passes."""
     if not place.reads_ir:
-        return lambda limit: place.run(stages.optimise(place.cell, _limit(limit)))
+        return lambda limit: _printed(place.run(stages.optimise(place.cell, _limit(limit))))
     written = mixer.front(bad=True)
     if isinstance(written, Refused):
         return None
-    return lambda limit: place.run(stages.middle(place.cell, written, _limit(limit)))
+    return lambda limit: _printed(place.run(stages.middle(place.cell, written, _limit(limit))))
 
 
 def _limit(limit: int) -> tuple[str, ...]:
@@ -95,32 +111,31 @@ def _printed(outcome: Outcome) -> tuple[Outcome, str]:
     return outcome, outcome.output
 
 
-def _search(bench: Bench, layer: Layer, then: str, compile_with: Compile) -> LimitSearch:
+def _search(bench: Bench, trying: _Trying) -> LimitSearch:
     """A bisection whose points are limits; both ends are verified, as ever."""
     began = bench.compiles
-    outcome, printed = compile_with(stages.NO_LIMIT)
+    outcome, printed = trying.compile_with(stages.NO_LIMIT)
     passes = read_bisected(printed)
-    before: int | None = 0
+    before = _passes_before(bench.bad, passes) if trying.layer is Layer.BACK else 0
     number: int | None = None
     note: str | None
-    if layer is Layer.BACK:
-        before = _passes_before(bench.bad, passes)
     if not passes:
         note = "the compiler does not count its passes"
     elif before is None:
         note = "which of its passes are the middle end's cannot be told"
-    elif bench.judge(outcome, bench.bad)[0] is not Verdict.BAD:
-        note = "with all of them on it is not bad"
+    elif (verdict := bench.judge(outcome, bench.bad)[0]) is not Verdict.BAD:
+        note = f"with all of them on it is {verdict}"
     else:
-        number, note = _first_bad(bench, compile_with, before or 0, len(passes))
+        number, note = _first_bad(bench, trying.compile_with, before, len(passes))
     return LimitSearch(
-        layer=layer,
-        then=then,
+        layer=trying.layer,
+        then=trying.then,
         name=None if number is None else passes[number - 1],
         number=number,
         passes=len(passes),
         before=before or 0,
         compiles=bench.compiles - began,
+        option=None if number is None else " ".join(stages.llvm_options(trying.by.cell, _limit(number))),
         note=note,
     )
 
@@ -134,14 +149,18 @@ def _passes_before(place: Workplace, passes: Sequence[PassName]) -> int | None:
     return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None
 
 
-def _first_bad(bench: Bench, compile_with: Compile, least: int, most: int) -> tuple[int, None] | tuple[None, str]:
+def _first_bad(bench: Bench, compile_with: Limited, least: int, most: int) -> tuple[int, None] | tuple[None, str]:
     """The least limit at which it is bad, or why there is none."""
     limits = range(least, most + 1)
     points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in limits]
     if len(points) < 2:
         return None, "it has no optional pass"
+    lowest, reason = bench.judge(compile_with(least)[0], bench.bad)
+    if lowest is Verdict.UNTESTABLE:
+        return None, f"with every optional pass off it is untestable: {reason}"
     session = Session(points)
     session.record(points[-1], Verdict.BAD)
+    session.record(points[0], lowest)
     while not session.done:
         for point in session.propose((), 1):
             session.record(point, bench.judge(compile_with(int(point.version))[0], bench.bad)[0])

@@ -66,24 +66,24 @@ def optimise(cell: Cell, llvm: Sequence[str] = ()) -> Command:
     """`llvm` are options of LLVM's own, as after `-mllvm`."""
     match cell.toolchain.family:
         case CompilerFamily.RUSTC:
-            return _source(cell, ("--emit=llvm-ir",), *_llvm_options(cell, llvm))
+            return _source(cell, ("--emit=llvm-ir",), *llvm_options(cell, llvm))
         case _:
-            return _source(cell, ("-S", "-emit-llvm"), *_llvm_options(cell, llvm))
+            return _source(cell, ("-S", "-emit-llvm"), *llvm_options(cell, llvm))
 
 
 def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
-    return _from_ir(cell, ir, IR_FILE, "-S", "-emit-llvm", *_llvm_options(cell, llvm))
+    return _from_ir(cell, ir, IR_FILE, "-S", "-emit-llvm", *llvm_options(cell, llvm))
 
 
 def back(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
-    return _from_ir(cell, ir, OBJECT_FILE, "-c", "-Xclang", "-disable-llvm-passes", *_llvm_options(cell, llvm))
+    return _from_ir(cell, ir, OBJECT_FILE, "-c", "-Xclang", "-disable-llvm-passes", *llvm_options(cell, llvm))
 
 
 def whole(cell: Cell, llvm: Sequence[str] = ()) -> Command:
     """All layers in one go."""
     name = cell.request.case.file_name
     return Command(
-        argv=(*cell.toolchain.tool, *cell.flags, *_llvm_options(cell, llvm), name, "-o", OBJECT_FILE),
+        argv=(*cell.toolchain.tool, *cell.flags, *llvm_options(cell, llvm), name, "-o", OBJECT_FILE),
         inputs=((name, cell.request.case.source),),
         product=OBJECT_FILE,
     )
@@ -110,7 +110,8 @@ def _from_ir(cell: Cell, ir: bytes, product: str, *words: str) -> Command:
     )
 
 
-def _llvm_options(cell: Cell, options: Sequence[str]) -> tuple[str, ...]:
+def llvm_options(cell: Cell, options: Sequence[str]) -> tuple[str, ...]:
+    """LLVM's own options, as the compiler wants to be given them."""
     match cell.toolchain.family:
         case CompilerFamily.RUSTC:
             return (f"-Cllvm-args={' '.join(options)}",) if options else ()
