@@ -35,16 +35,15 @@ class _Trying:
 def search_limits(bench: Bench, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
     """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty.
 
-    Of several ways to search the middle end the first that finds a pass is told, else the last.
+    Of several ways to search the middle end those until the first that finds a pass.
     """
-    middle = None
-    for trying in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
-        middle = _search(bench, trying)
-        if middle.name is not None:
+    found = []
+    for way in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
+        found.append(_search(bench, way))
+        if found[-1].name is not None:
             break
-    way = _back_way(bench, mixer)
-    back = None if way is None else _search(bench, way)
-    return tuple(found for found in (middle, back) if found is not None)
+    last = _back_way(bench, mixer)
+    return tuple(found) if last is None else (*found, _search(bench, last))
 
 
 def _back_way(bench: Bench, mixer: Mixer) -> _Trying | None:
