@@ -114,6 +114,11 @@ def test_names_attributes_metadata_and_typed_pointers_make_no_difference(one: st
     assert normalised(snapshot("a", one)) == normalised(snapshot("b", other))
 
 
+def test_that_lifetimes_had_sizes_makes_no_difference() -> None:
+    old, new = ("%a = alloca i64\ncall void @llvm.lifetime.start.p0(" + size + "ptr %a)" for size in ("i64 8, ", ""))
+    assert normalised(snapshot("a", old)) == normalised(snapshot("b", new))
+
+
 def test_another_number_does() -> None:
     assert normalised(snapshot("a", X)) != normalised(snapshot("a", Y))
 

@@ -1,5 +1,6 @@
 """Which layer the mixes of two toolchains leave: every pattern of trials, and what is said of it."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -86,6 +87,16 @@ def test_an_explanation_is_never_one_that_a_trial_refutes() -> None:
             for mix, letter in zip(mixes_of(ALL), pattern, strict=True):
                 predicted = any(one <= mix.bad_layers for one in explanation.enough)
                 assert letter == "?" or predicted is (letter == "b")
+
+
+def test_what_stand_ins_show_is_likely_at_most() -> None:
+    mixes = mixes_of(ALL)
+    own = [Trial(mix=mix, verdict=VERDICTS[letter]) for mix, letter in zip(mixes, "gggbgbbb", strict=True)]
+    lent = [replace(trial, stand_ins=frozenset({BACK})) if 0 < place < 7 else trial for place, trial in enumerate(own)]
+    assert conclude(own, ALL).confidence is Confidence.PROVEN
+    found = conclude(lent, ALL)
+    assert (found.explanations, found.confidence) == ((enough({BACK}),), Confidence.LIKELY)
+    assert found.why == "every mix was tried, 6 of 8 with a stand-in"
 
 
 def test_a_mix_reads_in_the_order_of_the_layers() -> None:

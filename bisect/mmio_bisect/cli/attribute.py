@@ -85,7 +85,7 @@ def attribute(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Name the layer and the pass: middle end or back end, shown before and after."""
+    """Name the layer (front, middle or back end) and the pass, shown before and after."""
     from mmio_bisect.report.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
     from mmio_bisect.report.attributions import attribution_text  # noqa: PLC0415
     from mmio_bisect.report.progress import watching  # noqa: PLC0415
@@ -175,8 +175,8 @@ def _stand_ins(
         series, _, version = word.partition("@")
         if not series or not version:
             raise UsageError(f"“{word}” is no compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
-        if not reads_ir(wiring.family(series)):
-            raise UsageError(f"“{word}” reads no IR: name a clang, as in --stand-in zig@0.13.0.")
+        if wiring.family(series) is not CompilerFamily.CLANG:
+            raise UsageError(f"“{word}” is no clang: name one, as in --stand-in zig@0.13.0.")
         source = wiring.source(series)
         points.append(matching_points(version, source.listing(refresh=refresh), source.interpret)[-1])
     return tuple(points)

@@ -70,7 +70,7 @@ def _middle_ways(bench: Bench, mixer: Mixer) -> Iterator[_Trying]:
     Where the good one does not read that IR, or makes up for it, the bad one's own back end has to do.
     """
     limited, own = _limited_middle(bench.bad, mixer), bench.bad.reader(Layer.BACK)
-    if limited is None:
+    if limited is None or not bench.bad.has_middle:
         return
     middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
     if isinstance(middle, Workplace) and isinstance(back, Workplace):
@@ -84,7 +84,7 @@ def _handed_over(by: Workplace, then: str, limited: Limited, *readers: tuple[Wor
     def compile_with(limit: int) -> tuple[Outcome, str]:
         outcome, printed = limited(limit)
         for reader, layer in readers:
-            if outcome.object_code is not None:
+            if outcome.object_code is not None and (layer is Layer.BACK or reader.has_middle):
                 stage = stages.middle if layer is Layer.MIDDLE else stages.back
                 outcome = reader.run(stage(reader.cell, outcome.object_code))
         return outcome, printed
@@ -141,8 +141,7 @@ def _search(bench: Bench, trying: _Trying) -> LimitSearch:
 
 def _passes_before(place: Workplace, passes: Sequence[PassName]) -> int | None:
     """How many of a whole compile's passes are the middle end's; None where it counts otherwise when asked for IR."""
-    family = place.cell.toolchain.family
-    if place.reads_ir or not stages.has_middle(family):
+    if place.reads_ir:
         return 0
     middle = read_bisected(place.run(stages.optimise(place.cell, _limit(stages.NO_LIMIT))).output)
     return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.attribution import Layer, Likeness, Mix, Trial
 from mmio_bisect.domain.outcome import Cell, Outcome, Verdict
+from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow import stages
 from mmio_bisect.workflow.compile import outcome_of
@@ -47,6 +48,10 @@ class Workplace:
         return stages.reads_ir(self.cell.toolchain.family)
 
     @property
+    def has_middle(self) -> bool:
+        return stages.has_middle(self.cell.toolchain.family)
+
+    @property
     def all_compiles(self) -> int:
         return self.compiles + (self.stand_in.compiles if self.stand_in else 0)
 
@@ -70,6 +75,11 @@ class Workplace:
 
     def ir(self, command: Command, writer: str = "") -> "bytes | Refused":
         return self.product(self.run(command), writer)
+
+    def written(self) -> "bytes | Refused":
+        """The front end's own IR; a case that is IR has none but itself."""
+        case = self.cell.request.case
+        return case.source if case.language is Language.LLVM_IR else self.ir(stages.front(self.cell))
 
     def product(self, outcome: Outcome, writer: str = "") -> "bytes | Refused":
         """`writer` is the LLVM whose IR was handed over."""
@@ -138,8 +148,7 @@ class Mixer:
 
     def front(self, *, bad: bool) -> "bytes | Refused":
         if bad not in self._fronts:
-            place = self._place(bad)
-            self._fronts[bad] = place.ir(stages.front(place.cell))
+            self._fronts[bad] = self._place(bad).written()
         return self._fronts[bad]
 
     def optimised(self, *, front: bool, middle: bool) -> "bytes | Refused":
@@ -155,7 +164,9 @@ class Mixer:
         if isinstance(reader, Refused):
             return reader
         ir = self.front(bad=front)
-        return ir if isinstance(ir, Refused) else reader.ir(stages.middle(reader.cell, ir), self._place(front).llvm)
+        if isinstance(ir, Refused) or not reader.has_middle:
+            return ir
+        return reader.ir(stages.middle(reader.cell, ir), self._place(front).llvm)
 
     def _judged(
         self, mix: Mix, outcome: Outcome, made: "bytes | Refused", stand_ins: frozenset[Layer], *, began: Workplace

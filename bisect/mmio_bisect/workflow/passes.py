@@ -85,6 +85,8 @@ class Passes:
             reader = place.reader(layer)
             if isinstance(reader, Refused):
                 return ""
+            if layer is Layer.MIDDLE and not reader.has_middle:
+                continue
             run = partial(_run, reader, layer, ir)
             outcome = self._dumped(reader, run, [function], shows=_MACHINE if layer is Layer.BACK else _ANY)
             made = reader.product(run(())) if layer is Layer.MIDDLE else ir

@@ -6,8 +6,9 @@
     back      optimised IR    → object
 
 clang's driver does all of it on text in its own language or in IR. rustc reads no IR: what it writes is handed to a
-clang, which compiles it by an `ir_cell`. llc is a back end and nothing else. Flags: clang's UsersManual,
-`-Xclang -disable-llvm-passes`; rustc's book, "Codegen options", `-C no-prepopulate-passes` and `-C llvm-args`.
+clang, which compiles it by an `ir_cell`. llc is a back end alone: its middle end would leave IR as it is. Flags:
+clang's UsersManual, `-Xclang -disable-llvm-passes`; rustc's book, "Codegen options", `-C no-prepopulate-passes` and
+`-C llvm-args`.
 """
 
 import re
@@ -32,7 +33,7 @@ NO_LIMIT = 10**9
 
 def reads_ir(family: CompilerFamily) -> bool:
     """Whether a compiler takes IR as its input."""
-    return family is CompilerFamily.CLANG
+    return family in {CompilerFamily.CLANG, CompilerFamily.LLC}
 
 
 def has_llvm(family: CompilerFamily) -> bool:
@@ -76,6 +77,9 @@ def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
 
 
 def back(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
+    if cell.toolchain.family is CompilerFamily.LLC:
+        words = (*cell.toolchain.tool, *cell.flags, *llvm, _HANDED, "-o", OBJECT_FILE)
+        return Command(argv=words, inputs=((_HANDED, ir),), product=OBJECT_FILE)
     return _from_ir(cell, ir, OBJECT_FILE, "-c", "-Xclang", "-disable-llvm-passes", *llvm_options(cell, llvm))
 
 

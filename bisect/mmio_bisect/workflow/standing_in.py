@@ -52,7 +52,7 @@ def likeness(place: Workplace, stand_in: Workplace, own: Judgement, judge: Judge
     if not isinstance(optimised, Refused):
         back = _compared(own, judge(stand_in.run(stages.back(stand_in.cell, optimised))))
     middle = Likeness.UNLIKE
-    written = Refused(reason="") if back is Likeness.UNLIKE else place.ir(stages.front(place.cell))
+    written = Refused(reason="") if back is Likeness.UNLIKE else place.written()
     if not isinstance(written, Refused):
         again = stand_in.ir(stages.middle(stand_in.cell, written))
         if not isinstance(again, Refused):

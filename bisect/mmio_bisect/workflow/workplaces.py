@@ -72,6 +72,7 @@ class Workplaces:
 
     def _lend(self, stack: ExitStack, side: Side, place: Workplace) -> None:
         """Give it the first of those that come into question that does alike."""
+        others: list[str] = []
         for point in self._candidates(side):
             try:
                 stand_in = self._entered(stack, point, side.request, lent=True)
@@ -82,10 +83,8 @@ class Workplaces:
                 continue
             theirs = stand_in.cell.toolchain.llvm_version
             if major(theirs) != major(side.toolchain.llvm_version):
-                self.notes.append(
-                    f"{point} has LLVM {theirs}, so it cannot stand in for {side.point} with "
-                    f"LLVM {side.toolchain.llvm_version}"
-                )
+                llvm = side.toolchain.llvm_version
+                others.append(f"{point} has LLVM {theirs}, so it cannot stand in for {side.point} with LLVM {llvm}")
                 continue
             place.likeness = likeness(place, stand_in, side.judgement, lambda outcome: self._judged(side, outcome))
             if place.likeness[Layer.BACK] is Likeness.UNLIKE:
@@ -102,6 +101,7 @@ class Workplaces:
                 )
             )
             return
+        self.notes.extend(others)
         self.notes.append(f"{side.point} reads no IR: nothing can be handed to its middle or back end")
 
     def _candidates(self, side: Side) -> Sequence[Point]:
