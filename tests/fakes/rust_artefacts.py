@@ -40,8 +40,10 @@ class Compiler:
         return Compiler(rustc=Content((*self.rustc.parts[:-1], _ending(name))), std=self.std)
 
 
-def scripted(name: str, *, bad: bool, size: int = 0, llvm: str = "17.0.6") -> Compiler:
-    """`size` is of a library beside the program that nothing compresses."""
+def scripted(
+    name: str, *, bad: bool, size: int = 0, llvm: str = "17.0.6", code: tuple[int, ...] | None = None
+) -> Compiler:
+    """`size` is of a library beside the program that nothing compresses; `code` is what it makes if not the usual."""
     program = f"""#!/bin/sh
 here=$(dirname "$0")
 case "$*" in
@@ -51,7 +53,7 @@ esac
 """
     files = {
         "rustc/bin/rustc": program.encode(),
-        "rustc/lib/object.so": object_file(_BAD if bad else _GOOD),
+        "rustc/lib/object.so": object_file(code or (_BAD if bad else _GOOD)),
         "rustc/lib/librustc_driver-0123.so": os.urandom(size),
         "rustc/share/doc/rust/README.md": b"nothing to read here\n",
         "rustc/lib/rustlib/etc/lldb_commands": b"not wanted\n",

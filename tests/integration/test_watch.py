@@ -151,6 +151,32 @@ def test_a_notice_that_nobody_takes_is_kept_until_someone_does(world: World) -> 
     assert (len(world.mail.subjects), len(world.hook.bodies)) == (1, 1)
 
 
+# Both stores with post-index, and the first alone: `mov w9, #1`, `mov w10, #2`, the two stores, `ret`.
+FIRST_BAD = (0x52800029, 0x5280004A, 0xB8004409, 0xB900000A, 0xD65F03C0)
+BOTH_BAD = (0x52800029, 0x5280004A, 0xB8004409, 0xB800440A, 0xD65F03C0)
+
+
+def test_a_further_defect_of_a_kind_that_was_there_is_told_with_its_culprit(world: World) -> None:
+    for day in (1, 2, 3):
+        compiler = scripted(str(day), bad=True, code=FIRST_BAD if day < 3 else BOTH_BAD)
+        publish_nightly(world.server, f"2024-02-{day:02}", compiler)
+    told = world.night(3)
+    assert told.status == 1, told.err
+    (notice,) = told.document["series"][0]["notices"]
+    assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"
+    assert "writeback-post of store32+4 in store_then_step" in world.mail.bodies[0]
+    assert "of store32+0" not in world.mail.bodies[0]
+    shown = world.tool("history", "show", str(notice["run"]))
+    assert "introduced" in shown.out, shown.err
+    argv = next(line for line in shown.out.splitlines() if "--only" in line)
+    assert "--only writeback-post:store_then_step:store32+4" in argv
+    words = ("run", "store_then_step.rs", "rust-nightly:2024-02-01..2024-02-03", "--opt", "2", "--json")
+    same = world.tool(*words)
+    assert same.document["answers"][0]["kind"] == "no-change"
+    only = world.tool(*words, "--only", "writeback-post:store_then_step:store32+4")
+    assert only.document["answers"][0]["first"] == "rust-nightly@2024-02-03"
+
+
 def test_a_watch_is_alone_and_ends_when_told_to(world: World) -> None:
     world.publish(1, bad=False)
     world.configure(1)

@@ -5,9 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.workflow.sweep import Mark
 from mmio_bisect.workflow.watch_state import read, written
 from mmio_bisect.workflow.watching import (
     Line,

@@ -11,7 +11,7 @@ from mmio_bisect.cli import output
 from mmio_bisect.cli.requests import TargetChoice, choose_case, judged_as, requests_of
 from mmio_bisect.cli.sandboxes import Bounds, choose
 from mmio_bisect.cli.wiring import Wiring
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.errors import CancelledError
 from mmio_bisect.workflow.ports import Sandbox
@@ -31,6 +31,7 @@ class Asked:
     targets: TargetChoice
     opts: tuple[OptLevel, ...]
     defects: frozenset[DefectKind] | None
+    only: frozenset[Mark] | None
     profile: Profile
     changed: bool
     verify: bool | None
@@ -76,6 +77,7 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
     requests = requests_of(case, family, asked.targets, asked.opts)
     profile = judged_as(asked.profile, requests)
+    only = {} if asked.only is None else dict.fromkeys(requests, asked.only)
     head = RunHead(
         case=case,
         series=text.series,
@@ -86,12 +88,14 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
         defects=asked.defects,
         changed=asked.changed,
         argv=asked.argv,
+        only=only,
     )
     request = HuntRequest(
         requests=requests,
         points=found.points,
         profile=profile,
         defects=asked.defects,
+        marks=only,
         changed=asked.changed,
         jobs=asked.jobs,
         ahead=asked.ahead,

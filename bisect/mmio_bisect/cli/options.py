@@ -11,7 +11,7 @@ import typer
 from mmio_bisect.classify.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from mmio_bisect.cli.requests import ALL_TARGETS, TargetChoice
 from mmio_bisect.cli.sandboxes import Bounds
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
@@ -189,6 +189,16 @@ Defects = Annotated[
         rich_help_panel=_WHAT,
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="KIND:FUNCTION[:ACCESS]",
+        help="Only this defect of this function and access counts, as in writeback-post:store_then_step:store32+0; "
+        "without ACCESS one that concerns none. Repeatable.",
+        rich_help_panel=_WHAT,
+    ),
+]
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", metavar="N", min=1, envvar="MMIO_BISECT_JOBS", help="Probes at the same time.")
 ]
@@ -219,6 +229,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stand
 DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name
 DEFAULT_SANDBOX = "auto"
 
+_MARK = re.compile(r"(?P<kind>[a-z0-9-]+):(?P<function>.+?)(?::(?P<access>(?:[\w-]+\.)?(?:load|store)[^:]*))?")
 _SIZE = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _LEAST_MEMORY = 64 << 20
@@ -258,6 +269,22 @@ def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
 def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
     """None: all."""
     return frozenset(members(DefectKind, typed, "defect kind")) or None
+
+
+def marks(typed: Iterable[str] | None) -> frozenset[Mark] | None:
+    """None: all. Raises `UsageError`."""
+    found = [_mark(word) for word in typed or ()]
+    return frozenset(found) or None
+
+
+def _mark(word: str) -> Mark:
+    read = _MARK.fullmatch(word)
+    if read is None or read["kind"] not in set(DefectKind):
+        raise UsageError(
+            f"“{word}” is no defect of a function: write KIND:FUNCTION or KIND:FUNCTION:ACCESS, as in "
+            "writeback-post:store_then_step:store32+0; `mmio-bisect explain` lists the kinds."
+        )
+    return Mark(function=read["function"], access=read["access"], kind=DefectKind(read["kind"]))
 
 
 def targets(typed: Iterable[str] | None) -> TargetChoice:

@@ -49,6 +49,7 @@ def run(
     target: options.Targets = None,
     opt: options.Opts = None,
     defect: options.Defects = None,
+    only: options.Only = None,
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     changed: Annotated[
         bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
@@ -94,6 +95,7 @@ def run(
         targets=options.targets(target),
         opts=options.opt_levels(opt),
         defects=options.defect_kinds(defect),
+        only=options.marks(only),
         profile=options.profile(profile),
         changed=changed,
         verify=verify,

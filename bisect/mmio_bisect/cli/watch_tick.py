@@ -139,12 +139,13 @@ class _Author:
 
     def bisected(self, story: Story, tools: Toolbox) -> int:
         case, first, last = story.requests[0].case, story.points[0], story.points[-1]
-        kinds = frozenset(one.mark.kind for one in story.news)
         argv = (
             "mmio-bisect",
             *("run", case.file_name, f"{story.series}:{first.version}..{last.version}"),
+            *("--target", ",".join(dict.fromkeys(request.target.name for request in story.requests))),
             *("--opt", ",".join(sorted({request.opt for request in story.requests}))),
-            *("--defect", ",".join(sorted(kinds)), "--profile", story.profile.name),
+            *(word for mark in sorted({str(one.mark) for one in story.news}) for word in ("--only", mark)),
+            *("--profile", story.profile.name),
         )
         for record in self.history.runs(limit=_RUNS_LOOKED_AT):
             if record.argv == argv and record.document is not None:
@@ -156,15 +157,16 @@ class _Author:
             last=last,
             reversed=False,
             profile=story.profile.name,
-            defects=kinds,
+            defects=None,
             changed=False,
             argv=argv,
+            only=story.marks,
         )
         request = HuntRequest(
             requests=story.requests,
             points=story.points,
             profile=story.profile,
-            defects=kinds,
+            marks=story.marks,
             jobs=self.config.jobs,
             back_off=self.config.pauses,
             verify=True,

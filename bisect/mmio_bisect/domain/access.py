@@ -128,6 +128,18 @@ class DefectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What may be there at one point and not at the next: one kind of defect of one access in one function."""
+
+    function: str
+    access: str | None
+    kind: DefectKind
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.function}" + (f":{self.access}" if self.access else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """One thing that is wrong.
 
@@ -142,3 +154,7 @@ class Defect:
     position: int | None
     instruction: str | None
     why: str
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(function=self.function, access=self.access, kind=self.kind)

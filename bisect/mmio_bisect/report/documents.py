@@ -5,14 +5,14 @@ A document only ever grows within one schema number: readers may rely on every k
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never
 
-from mmio_bisect.domain.access import Access, Defect, DefectKind
+from mmio_bisect.domain.access import Access, Defect, DefectKind, Mark
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit
-from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, Outcome
+from mmio_bisect.domain.outcome import CellRequest, FunctionJudgement, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
@@ -35,7 +35,7 @@ def text_of(members: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
-    """What was asked of a run, as the document repeats it."""
+    """What was asked of a run, as the document repeats it. `only` as `HuntRequest.marks`."""
 
     case: Case
     series: str
@@ -46,6 +46,7 @@ class RunHead:
     defects: frozenset[DefectKind] | None
     changed: bool
     argv: tuple[str, ...]
+    only: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)
 
 
 def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost: Cost) -> JSON:
@@ -58,6 +59,7 @@ def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost
         range={"first": str(head.first), "last": str(head.last), "reversed": head.reversed},
         profile=head.profile,
         defects=None if head.defects is None else sorted(head.defects),
+        only=[_only_member(request, mark) for request, marks in head.only.items() for mark in sorted(marks, key=str)],
         changed=head.changed,
         run=run,
         answers=[answer_member(answer) for answer in answers],
@@ -67,6 +69,16 @@ def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost
         cost={"toolchains_fetched": cost.toolchains_fetched, "cells_compiled": cost.cells_compiled},
         argv=list(head.argv),
     )
+
+
+def _only_member(request: CellRequest, mark: Mark) -> JSON:
+    return {
+        "target": request.target.name,
+        "opt": request.opt.value,
+        "function": mark.function,
+        "access": mark.access,
+        "kind": mark.kind.value,
+    }
 
 
 def commit_member(point: Point, commit: Commit) -> JSON:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit, PullRequest
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
@@ -47,7 +47,7 @@ def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> Replay | Non
 def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]) -> Replay:
     kinds = None if members["defects"] is None else frozenset(map(DefectKind, members["defects"]))
     probes = [
-        _probe(told, outcomes[told["cell"]], profile=record.profile, kinds=kinds)
+        _probe(told, outcomes[told["cell"]], profile=record.profile, kinds=kinds, marks=_marks(members, told))
         for told in members["probes"]
         if told["cell"] in outcomes
     ]
@@ -132,14 +132,30 @@ def _answer(told: Mapping[str, Any]) -> Answer:
             raise ValueError(f"no kind of answer: {other}")
 
 
+def _marks(members: Mapping[str, Any], probe: Mapping[str, Any]) -> frozenset[Mark] | None:
+    """What alone counted at the probe's target and level; None where all did."""
+    level = (probe["target"], probe["opt"])
+    found = frozenset(
+        Mark(function=told["function"], access=told["access"], kind=DefectKind(told["kind"]))
+        for told in members.get("only", ())
+        if (told["target"], told["opt"]) == level
+    )
+    return found or None
+
+
 def _probe(
-    told: Mapping[str, Any], found: OutcomeRecord, *, profile: str, kinds: frozenset[DefectKind] | None
+    told: Mapping[str, Any],
+    found: OutcomeRecord,
+    *,
+    profile: str,
+    kinds: frozenset[DefectKind] | None,
+    marks: frozenset[Mark] | None,
 ) -> Probe:
     verdict = Verdict(told["verdict"])
     stored = [judgement for judgement in found.judgements if judgement.profile == profile]
     if stored:
         latest = max(stored, key=lambda judgement: judgement.rules)
-        judgement = replace(restrict(latest, kinds), verdict=verdict)
+        judgement = replace(restrict(latest, kinds, marks), verdict=verdict)
     else:
         judgement = Judgement(verdict=verdict, profile=profile, rules=0, reason=told["reason"])
     return Probe(

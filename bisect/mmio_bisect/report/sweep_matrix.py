@@ -9,6 +9,7 @@ from itertools import groupby, zip_longest
 
 from rich.text import Text
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
@@ -16,7 +17,7 @@ from mmio_bisect.domain.run import Cost
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.answers import VERDICT_STYLES
 from mmio_bisect.report.tables import counted, size_text
-from mmio_bisect.workflow.sweep import Mark, SweepResult, Transition
+from mmio_bisect.workflow.sweep import SweepResult, Transition
 from mmio_bisect.workflow.sweep_plan import SweepPlan
 
 GLYPHS = {Verdict.GOOD: "·", Verdict.BAD: "✗", Verdict.UNTESTABLE: "?"}

@@ -5,14 +5,14 @@ it is of use. No search waits for one probe: after every verdict all are asked a
 cancelled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
@@ -35,15 +35,17 @@ __all__ = ["HuntEvents", "HuntRequest", "HuntResult", "Toolbox", "hunt"]
 class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
 
-    `defects` are the kinds that make a verdict bad (None: all). With `changed` a point is bad when its code differs
-    from the oldest point's. `ask_again` as in `Prober`. `verify`: compile the neighbours of a culprit again (None: if
-    this run compiled either of them). `render` makes the document that history keeps of the finished run.
+    `defects` are the kinds that make a verdict bad (None: all); of a request in `marks` only these of them do. With
+    `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`. `verify`:
+    compile the neighbours of a culprit again (None: if this run compiled either of them). `render` makes the document
+    that history keeps of the finished run.
     """
 
     requests: tuple[CellRequest, ...]
     points: tuple[Point, ...]
     profile: Profile
     defects: frozenset[DefectKind] | None = None
+    marks: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)
     changed: bool = False
     jobs: int = 2
     ask_again: bool = False
@@ -182,7 +184,7 @@ class _Search:
 
     def _read(self, probe: Probe) -> Judgement:
         if not self.hunt.changed:
-            return restrict(probe.judgement, self.hunt.defects)
+            return self._restricted(probe.judgement)
         if probe.point == self.hunt.points[0]:
             self._baseline = probe.judgement.fingerprint
             if probe.judgement.verdict is Verdict.UNTESTABLE:
@@ -196,7 +198,10 @@ class _Search:
         """A judgement made once more, of a point that was told before."""
         if self.hunt.changed:
             return compared(judgement, self._baseline)
-        return restrict(judgement, self.hunt.defects)
+        return self._restricted(judgement)
+
+    def _restricted(self, judgement: Judgement) -> Judgement:
+        return restrict(judgement, self.hunt.defects, self.hunt.marks.get(self.request))
 
     def answer(self) -> CellAnswer:
         probes = sorted(self.probes.values(), key=lambda probe: probe.point.sort_key)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mmio_bisect.classify.judge import judge_image, untestable
 from mmio_bisect.classify.profiles import Profile, suited
-from mmio_bisect.domain.access import Defect, DefectKind
+from mmio_bisect.domain.access import Defect, DefectKind, Mark
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
@@ -27,21 +27,34 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
     return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture.value))
 
 
-def restrict(judgement: Judgement, kinds: frozenset[DefectKind] | None) -> Judgement:
-    """The judgement if only defects of `kinds` count (None: all do).
+def restrict(
+    judgement: Judgement, kinds: frozenset[DefectKind] | None, marks: frozenset[Mark] | None = None
+) -> Judgement:
+    """The judgement if only defects of `kinds`, and of these only those with one of `marks`, count (None: all do).
 
     A function that vanished, or in which sight of the window was lost, cannot be cleared of the others: without any
-    of `kinds` it is untestable then, not good.
+    that counts it is untestable then, not good.
     """
-    if kinds is None or judgement.verdict is Verdict.UNTESTABLE:
+    if (kinds is None and marks is None) or judgement.verdict is Verdict.UNTESTABLE:
         return judgement
+
+    def counts(defect: Defect) -> bool:
+        return (kinds is None or defect.kind in kinds) and (marks is None or defect.mark in marks)
+
     functions = tuple(
-        replace(function, defects=tuple(defect for defect in function.defects if defect.kind in kinds))
-        for function in judgement.functions
+        replace(function, defects=tuple(filter(counts, function.defects))) for function in judgement.functions
     )
     if any(function.defects for function in functions):
         return replace(judgement, verdict=Verdict.BAD, functions=functions)
-    blind = next((defect for defect in judgement.defects if _hides_others(defect)), None)
+    looked_at = None if marks is None else {mark.function for mark in marks}
+    blind = next(
+        (
+            defect
+            for defect in judgement.defects
+            if _hides_others(defect) and (looked_at is None or defect.function in looked_at)
+        ),
+        None,
+    )
     if blind is not None:
         reason = f"{blind.function}: {blind.why}"
         return replace(judgement, verdict=Verdict.UNTESTABLE, functions=functions, reason=reason)

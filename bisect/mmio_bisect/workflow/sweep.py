@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.run import Cost, Probe
@@ -56,15 +56,6 @@ class SweepRequest:
     @property
     def stride(self) -> int:
         return coarse_stride(len(self.points)) if self.transitions else 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """What may be there at one point and not at the next: one kind of defect of one access."""
-
-    function: str
-    access: str | None
-    kind: DefectKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,5 +223,4 @@ class _Sweeping:
 def _marks(probe: Probe) -> frozenset[Mark] | None:
     if probe.judgement.verdict is Verdict.UNTESTABLE:
         return None
-    defects = probe.judgement.defects
-    return frozenset(Mark(function=found.function, access=found.access, kind=found.kind) for found in defects)
+    return frozenset(found.mark for found in probe.judgement.defects)

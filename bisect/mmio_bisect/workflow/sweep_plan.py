@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.search.grid import Grid
 from mmio_bisect.workflow.ports import History, StoredToolchain, ToolchainStore
 from mmio_bisect.workflow.probe import unanswered
-from mmio_bisect.workflow.sweep import Mark, SweepRequest
+from mmio_bisect.workflow.sweep import SweepRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

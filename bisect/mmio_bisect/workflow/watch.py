@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
 from mmio_bisect.domain.run import Cost, Probe
@@ -20,7 +21,7 @@ from mmio_bisect.workflow.notices import Notice, Outbox
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.ranges import matching_points
 from mmio_bisect.workflow.retry import PASSING
-from mmio_bisect.workflow.sweep import Mark, SweepEvents, SweepRequest, sweep
+from mmio_bisect.workflow.sweep import SweepEvents, SweepRequest, sweep
 from mmio_bisect.workflow.watch_state import read, written
 from mmio_bisect.workflow.watching import (
     Line,
@@ -73,6 +74,13 @@ class Story:
     @property
     def change(self) -> Change:
         return self.news[0].change
+
+    @property
+    def marks(self) -> dict[CellRequest, frozenset[Mark]]:
+        """What changed in each request's line. Other defects of the same kind may have been there all the time."""
+        return {
+            request: frozenset(one.mark for one in self.news if one.line == _line(request)) for request in self.requests
+        }
 
 
 class Author(Protocol):
@@ -309,8 +317,7 @@ def _line(request: CellRequest) -> Line:
 
 
 def _marks(probe: Probe) -> frozenset[Mark]:
-    defects = probe.judgement.defects
-    return frozenset(Mark(function=found.function, access=found.access, kind=found.kind) for found in defects)
+    return frozenset(found.mark for found in probe.judgement.defects)
 
 
 def known_news(job: Assignment, tools: Toolbox, state: SeriesState) -> tuple[News, ...]:

@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.workflow.sweep import Mark
 from mmio_bisect.workflow.watching import Line, LineState, MarkState, SeriesState, Trouble
 
 _FORMAT = 1

@@ -9,9 +9,9 @@ told, and what the compilers do, are kept apart in `LineState`, so that a fix cl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.workflow.sweep import Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
