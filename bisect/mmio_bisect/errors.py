@@ -183,6 +183,12 @@ class UndeliveredError(MmioBisectError):
     exit_code = 72
 
 
+class OverBudgetError(MmioBisectError):
+    """What may be spent is spent: no fault, and what is left is done another time."""
+
+    exit_code = 73
+
+
 class CancelledError(MmioBisectError):
     """A probe that another verdict made useless, or that the user interrupted."""
 

@@ -13,7 +13,9 @@ from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
 from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError
 from mmio_bisect.workflow.acquire import acquire
+from mmio_bisect.workflow.budget import Budget, Work
 from mmio_bisect.workflow.compile import cell_of, compile_cell, outcome_without
+from mmio_bisect.workflow.costs import Priced
 from mmio_bisect.workflow.judge import judge_outcome
 from mmio_bisect.workflow.ports import (
     History,
@@ -31,13 +33,20 @@ _TOGETHER_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """The adapters that a use case works with."""
+    """The adapters that a use case works with, and what it may spend."""
 
     source: SeriesSource
     store: ToolchainStore
     sandbox: Sandbox
     objects: ObjectReader
     history: History
+    budget: Budget = field(default_factory=Budget)
+
+    def work_for(self, point: Point) -> Work:
+        """What it takes to have the point's toolchain."""
+        if self.store.known(point) is not None:
+            return Work.NOTHING
+        return Work.BUILD if isinstance(self.source, Priced) else Work.DOWNLOAD
 
 
 def unanswered(
@@ -116,7 +125,7 @@ class Prober:
 
         A killed run loses half a second's outcomes at most, or one compile that takes longer. A toolchain that is not
         to be had, or whose compiler does not start, makes all its cells untestable: that is its own doing. Raises the
-        other errors of `acquire`, and those of `compile_cell`, which are never verdicts.
+        other errors of `acquire`, those of `compile_cell`, and `OverBudgetError`, which are never verdicts.
         """
         known = self.known(point, requests)
         self._tell(known)
@@ -125,7 +134,8 @@ class Prober:
         if not missing:
             return known
         try:
-            return (*known, *self._make(point, missing, signals))
+            with self.tools.budget.spending(self.tools.work_for(point), signals) as metered:
+                return (*known, *self._make(point, missing, metered))
         except (MissingToolchainError, BrokenToolchainError) as error:
             toolchain = self._missing(point, error)
             return (*known, *self._tell(self._without(point, missing, toolchain, from_history=False)))
@@ -133,7 +143,10 @@ class Prober:
     def fetch(self, point: Point, signals: Signals) -> None:
         """Put the point's toolchain into the store. Raises the errors of `acquire`."""
         tools = self.tools
-        with acquire(point, tools.source, tools.store, tools.sandbox, signals) as lease:
+        with (
+            tools.budget.spending(tools.work_for(point), signals) as metered,
+            acquire(point, tools.source, tools.store, tools.sandbox, metered) as lease,
+        ):
             self._spend(fetched=int(lease.fetched))
 
     def _make(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> list[Probe]:

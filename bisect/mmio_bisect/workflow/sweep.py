@@ -17,7 +17,7 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point
-from mmio_bisect.errors import BrokenToolchainError, MmioBisectError
+from mmio_bisect.errors import BrokenToolchainError, MmioBisectError, OverBudgetError
 from mmio_bisect.search.grid import Grid, coarse_stride
 from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.pool import Landed, Pool, Stoppable
@@ -33,7 +33,7 @@ from mmio_bisect.workflow.ranges import (
 )
 from mmio_bisect.workflow.retry import BACK_OFF, PASSING, with_back_off
 
-_OF_ONE_TOOLCHAIN = (*PASSING, BrokenToolchainError)
+_OF_ONE_TOOLCHAIN = (*PASSING, BrokenToolchainError, OverBudgetError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,11 +28,14 @@ class Again:
 
 
 def compile_again(probe: Probe, tools: Toolbox, profile: Profile, signals: Signals) -> Again:
-    """Raises the errors of `acquire` and `compile_cell`."""
-    with acquire(probe.point, tools.source, tools.store, tools.sandbox, signals) as lease:
+    """Raises the errors of `acquire` and `compile_cell`, and `OverBudgetError`."""
+    with (
+        tools.budget.spending(tools.work_for(probe.point), signals) as metered,
+        acquire(probe.point, tools.source, tools.store, tools.sandbox, metered) as lease,
+    ):
         cell = cell_of(probe.request, lease.toolchain)
         with tools.sandbox.session(lease.root, lease.image) as session:
-            outcome = compile_cell(cell, session, tools.sandbox.name, signals)
+            outcome = compile_cell(cell, session, tools.sandbox.name, metered)
     return Again(outcome=outcome, judgement=judge_outcome(cell, outcome, profile, tools.objects))
 
 
