@@ -8,6 +8,8 @@ import pytest
 from mmio_bisect.adapters.configuration_file import NAME, TEMPLATE, find, load
 from mmio_bisect.adapters.schedule import Schedule
 from mmio_bisect.errors import InvalidConfigurationError
+from mmio_bisect.workflow.budget import Allowance
+from mmio_bisect.workflow.configuration import CompileLimits, Retention
 
 
 def written(folder: Path, text: str) -> Path:
@@ -49,6 +51,34 @@ def test_a_series_says_only_what_differs(tmp_path: Path) -> None:
     assert (zig.opts, zig.recipes, rust.opts) == (("s",), ("a*",), ("2",))
 
 
+def test_a_series_has_a_profile_of_its_own_and_may_be_followed_down(tmp_path: Path) -> None:
+    text = '[watch]\ndescend = true\n[watch.series.zig]\nprofile = "xen-arm"\ndescend = false\n[watch.series.rust]\n'
+    zig, rust = load(written(tmp_path, text), {}).series
+    assert (zig.profile, zig.descend, rust.profile, rust.descend) == ("xen-arm", False, "arm-isv", True)
+
+
+def test_sizes_and_times_have_units(tmp_path: Path) -> None:
+    text = """
+[watch]
+time = "1h 30m"
+downloads = "2.5GiB"
+builds = 0
+source_pauses = ["0s", "1d12h"]
+[limits]
+memory = "512M"
+time = "90s"
+output = "64K"
+[retention]
+toolchains = "30d"
+toolchain_count = 5
+"""
+    config = load(written(tmp_path, text), {"MMIO_BISECT_TIME": "7.5"})
+    assert config.budget == Allowance(seconds=5400, downloads=2684354560, builds=0)
+    assert list(config.source_pauses) == [0, 129600]
+    assert config.limits == CompileLimits(memory=512 << 20, seconds=7.5, output=65536)
+    assert config.retention == Retention(toolchains=2592000, count=5)
+
+
 def test_variables_override(tmp_path: Path) -> None:
     file = written(tmp_path, '[watch]\njobs = 2\nopt = ["2"]\n')
     config = load(file, {"MMIO_BISECT_JOBS": "5", "MMIO_BISECT_OPT": "1,s", "MMIO_BISECT_DATABASE": "sqlite:////x"})
@@ -66,6 +96,15 @@ def test_variables_override(tmp_path: Path) -> None:
         ('[notify.m]\nurl = "x"\n', {}, ", line 2: notify.m.url is no key that is known: there are url_env, url_file."),
         ('sandbox = "vm"\n', {}, ", line 1: sandbox: Input should be 'auto', 'docker' or 'local'."),
         ('[watch]\ndisk = "much"\n', {}, ", line 2: watch.disk: “much” is no size"),
+        ('[watch]\n\ntime = "soon"\n', {}, ", line 3: watch.time: “soon” is no time: write one with d, h, m and s"),
+        ("[watch]\ndownloads = 5\n", {}, ", line 2: watch.downloads: Input should be a valid string."),
+        ("[watch]\nbuilds = -1\n", {}, ", line 2: watch.builds: Input should be greater than or equal to 0."),
+        ('[watch]\nsource_pauses = ["1d", "x"]\n', {}, ", line 2: watch.source_pauses: “x” is no time"),
+        ('[limits]\nmemory = "1M"\n', {}, ", line 1: limits: no compiler runs in less than 64MiB of memory."),
+        ("[limits]\nmem = 1\n", {}, ", line 2: limits.mem is no key that is known: there are memory, time, output,"),
+        ("[retention]\nobjects = 1\n", {}, ", line 2: retention.objects is no key that is known: there are toolchains"),
+        ('[watch.series.zig]\nprofile = "x"\n', {}, ", line 2: watch.series.zig.profile: “x” is none of arm-isv,"),
+        ("", {"MMIO_BISECT_TIME": "long"}, "MMIO_BISECT_TIME: “long” is no time"),
         ("[watch\n", {}, " is no TOML: "),
         ("", {"MMIO_BISECT_PROFILE": "none"}, "MMIO_BISECT_PROFILE: “none” is none of "),
     ],

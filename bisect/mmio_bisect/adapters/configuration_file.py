@@ -7,17 +7,32 @@ file says in which variable or file they are, and nothing here reads them.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from mmio_bisect.classify.profiles import PROFILES
-from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.adapters.configuration_schema import (
+    File,
+    Limits,
+    RetentionTable,
+    duration_of,
+    keys_at,
+    size_of,
+)
 from mmio_bisect.errors import InvalidConfigurationError
-from mmio_bisect.workflow.configuration import Channel, Configuration, Secret, WatchedSeries
+from mmio_bisect.workflow.budget import Allowance
+from mmio_bisect.workflow.configuration import (
+    Channel,
+    CompileLimits,
+    Configuration,
+    Retention,
+    Secret,
+    WatchedSeries,
+)
+
+_Number = TypeVar("_Number", int, float)
 
 NAME: Final = "mmio-bisect.toml"
 
@@ -26,7 +41,11 @@ OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
     "MMIO_BISECT_STORE": ("store",),
     "MMIO_BISECT_RECIPES": ("recipes",),
     "MMIO_BISECT_SERIES_FILE": ("series_files",),
+    "MMIO_BISECT_RUST_REPO": ("rust_repo",),
+    "MMIO_BISECT_REPOSITORY": ("repository",),
     "MMIO_BISECT_SANDBOX": ("sandbox",),
+    "MMIO_BISECT_MEMORY": ("limits", "memory"),
+    "MMIO_BISECT_TIME": ("limits", "time"),
     "MMIO_BISECT_TARGET": ("watch", "targets"),
     "MMIO_BISECT_OPT": ("watch", "opt"),
     "MMIO_BISECT_PROFILE": ("watch", "profile"),
@@ -39,7 +58,7 @@ OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
 """Variables that stand in for keys; those that mean several values have commas."""
 
 _LISTS: Final = frozenset({"series_files", "targets", "opt"})
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_TEXTS: Final = frozenset({"memory", "time"})
 
 TEMPLATE: Final = """\
 # What mmio-bisect watches; `mmio-bisect config check` says whether this can be. Variables (MMIO_BISECT_DATABASE, …)
@@ -56,97 +75,38 @@ opt = ["2"]                   # without it: each recipe's own levels
 patience = 3                  # ticks that trouble lasts before it is told
 points_per_tick = 14          # new toolchains of a series at most; of more, so many at even distances
 pauses = [1, 4]               # seconds before a toolchain is asked for again within a tick
+source_pauses = ["0s", "0s", "1d", "2d", "4d", "7d"] # how long a source is left alone after its 1st, 2nd, … failure
+descend = false               # follow what was found into the finer series, down to the commit
+# profile = "arm-isv"         # what the hypervisor can emulate
 # reports = "watch-reports"   # a folder for the report of each bisection
 # page = "index.html"         # the history as a page, written anew after each tick
+time = "6h"                   # what a tick may spend at most; what is left over is done in the next one
+downloads = "20GiB"
+builds = 20                   # toolchains made from source, for descents
 disk = "20GiB"                # the store is pruned to this after each tick
 
 [watch.series.rust-nightly]
 from = "2026-11-01"           # without it: from the newest on
+# to, recipes, targets, opt, profile, descend: where they differ from [watch]
+
+[limits]                      # of one compile
+# memory = "4GiB"
+# time = "2m"
+# output = "1MiB"             # what the compiler may print
+# object = "256MiB"           # any file that it may write
+# processes = 256
+
+[retention]                   # how long what nobody used since is kept; without it: for ever
+toolchains = "90d"
+# toolchain_count = 50        # of these so many, the last used ones
+# runs = "730d"                 # bisections' own records; outcomes, objects and verdicts are kept, they are the history
+ticks = "365d"
+# notices = "730d"              # those that were delivered
+# reports = "730d"              # the files in the folder of reports
 
 # [notify.mail]               # an address as Apprise has them, such as mailtos://user:password@example.org
 # url_env = "MAIL_URL"        # the name of a variable, or url_file = "path"
 """
-
-
-def _list(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _floats(value: object) -> object:
-    """TOML's whole numbers too."""
-    return tuple(float(one) if isinstance(one, int) else one for one in value) if isinstance(value, list) else value
-
-
-def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"“{value}” is none of {', '.join(allowed)}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _bytes(value: str) -> str:
-    if _SIZE.fullmatch(value.strip()) is None:
-        raise ValueError(f"“{value}” is no size: write one with K, M, G or T, as in 20GiB")
-    return value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_list)]
-Targets = Annotated[tuple[Annotated[str, _one_of(tuple(TARGETS))], ...], BeforeValidator(_list)]
-Opts = Annotated[tuple[Annotated[str, _one_of(tuple(OptLevel))], ...], BeforeValidator(_list)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
-
-
-class _Series(_Strict):
-    """None: as `[watch]` says."""
-
-    first: str | None = Field(default=None, alias="from")
-    last: str | None = Field(default=None, alias="to")
-    recipes: Words | None = None
-    targets: Targets | None = None
-    opt: Opts | None = None
-
-
-class _Watch(_Strict):
-    schedule: str = "30 6 * * *"
-    timezone: str = "UTC"
-    recipes: Words = ("*",)
-    targets: Targets = ()
-    opt: Opts = ()
-    profile: Annotated[str, _one_of(tuple(PROFILES))] = "arm-isv"
-    jobs: Annotated[int, Field(ge=1)] = 2
-    patience: Annotated[int, Field(ge=1)] = 3
-    points_per_tick: Annotated[int, Field(ge=1)] = 14
-    pauses: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_floats)] = (1.0, 4.0)
-    disk: Annotated[str, AfterValidator(_bytes)] | None = None
-    reports: str = "watch-reports"
-    page: str | None = None
-    series: dict[str, _Series] = {}
-
-
-class _Notify(_Strict):
-    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    url_file: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.url_env is None) == (self.url_file is None):
-            raise ValueError("write either url_env, the name of a variable, or url_file; an address itself is a secret")
-        return self
-
-
-class _File(_Strict):
-    database: str | None = None
-    store: str | None = None
-    recipes: str | None = None
-    series_files: Words = ()
-    sandbox: Literal["auto", "docker", "local"] = "auto"
-    watch: _Watch = _Watch()
-    notify: dict[str, _Notify] = {}
 
 
 def find(start: Path, user_folder: Path) -> Path | None:
@@ -164,7 +124,7 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
         raise InvalidConfigurationError(f"{file} is no TOML: {error}.") from error
     named = _override(document, environment)
     try:
-        return _configuration(_File.model_validate(document), file)
+        return _configuration(File.model_validate(document), file)
     except ValidationError as error:
         raise InvalidConfigurationError(_said(error, file, text, named)) from error
 
@@ -192,12 +152,13 @@ def _override(document: dict[str, Any], environment: Mapping[str, str]) -> Mappi
             inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
         if isinstance(inner, dict):
             words = [word.strip() for word in value.split(",")]
-            inner[path[-1]] = words if path[-1] in _LISTS else int(value) if value.isdigit() else value
+            number = value.isdigit() and path[-1] not in _TEXTS
+            inner[path[-1]] = words if path[-1] in _LISTS else int(value) if number else value
             named[path] = variable
     return named
 
 
-def _configuration(read: _File, file: Path | None) -> Configuration:
+def _configuration(read: File, file: Path | None) -> Configuration:
     base = file.parent if file else Path()
     watch = read.watch
     return Configuration(
@@ -206,7 +167,10 @@ def _configuration(read: _File, file: Path | None) -> Configuration:
         store=base / read.store if read.store else None,
         recipes=base / read.recipes if read.recipes else None,
         series_files=tuple(base / name for name in read.series_files),
+        rust_repo=base / read.rust_repo if read.rust_repo else None,
+        repository=base / read.repository if read.repository else None,
         sandbox=read.sandbox,
+        limits=_limits(read.limits),
         schedule=watch.schedule,
         timezone=watch.timezone,
         profile=watch.profile,
@@ -214,7 +178,12 @@ def _configuration(read: _File, file: Path | None) -> Configuration:
         patience=watch.patience,
         points_per_tick=watch.points_per_tick,
         pauses=watch.pauses,
-        disk=None if watch.disk is None else _size(watch.disk),
+        source_pauses=tuple(map(duration_of, watch.source_pauses)),
+        budget=Allowance(
+            seconds=_maybe(duration_of, watch.time), downloads=_maybe(size_of, watch.downloads), builds=watch.builds
+        ),
+        retention=_retention(read.retention),
+        disk=_maybe(size_of, watch.disk),
         reports=base / watch.reports,
         page=base / watch.page if watch.page else None,
         series=tuple(
@@ -225,6 +194,8 @@ def _configuration(read: _File, file: Path | None) -> Configuration:
                 recipes=watch.recipes if one.recipes is None else one.recipes,
                 targets=watch.targets if one.targets is None else one.targets,
                 opts=watch.opt if one.opt is None else one.opt,
+                profile=watch.profile if one.profile is None else one.profile,
+                descend=watch.descend if one.descend is None else one.descend,
             )
             for name, one in watch.series.items()
         ),
@@ -238,18 +209,37 @@ def _configuration(read: _File, file: Path | None) -> Configuration:
     )
 
 
+def _limits(read: Limits) -> CompileLimits:
+    return CompileLimits(
+        memory=_maybe(size_of, read.memory),
+        seconds=_maybe(duration_of, read.time),
+        output=_maybe(size_of, read.output),
+        object=_maybe(size_of, read.object),
+        processes=read.processes,
+    )
+
+
+def _retention(read: RetentionTable) -> Retention:
+    return Retention(
+        toolchains=_maybe(duration_of, read.toolchains),
+        count=read.toolchain_count,
+        runs=_maybe(duration_of, read.runs),
+        ticks=_maybe(duration_of, read.ticks),
+        notices=_maybe(duration_of, read.notices),
+        reports=_maybe(duration_of, read.reports),
+    )
+
+
+def _maybe(read: Callable[[str], _Number], text: str | None) -> _Number | None:
+    return None if text is None else read(text)
+
+
 def _database(url: str | None, base: Path) -> str | None:
     """A relative path of SQLite's, `sqlite:///history.db`, is relative to the file too."""
     prefix = "sqlite:///"
     if url is None or not url.startswith(prefix) or url.removeprefix(prefix) in {"", ":memory:"}:
         return url
     return f"{prefix}{base / url.removeprefix(prefix)}"
-
-
-def _size(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    assert found is not None  # noqa: S101 - `_bytes` has looked
-    return int(float(found[1]) * 1024 ** "_KMGT".index(found[2].upper() or "_"))
 
 
 def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[tuple[str, ...], str]) -> str:
@@ -260,20 +250,8 @@ def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[t
     line = line_of(text, path)
     where = variable or f"{file}{f', line {line}' if line else ''}: {key}"
     if problem["type"] == "extra_forbidden":
-        return f"{where} is no key that is known: there are {', '.join(_keys_at(path[:-1]))}."
+        return f"{where} is no key that is known: there are {', '.join(keys_at(path[:-1]))}."
     return f"{where}: {problem['msg'].removeprefix('Value error, ').replace('tuple', 'list')}."
-
-
-def _keys_at(path: tuple[str, ...]) -> tuple[str, ...]:
-    model: type[BaseModel] = _File
-    for place, key in enumerate(path):
-        if key == "watch":
-            model = _Watch
-        elif path[0] == "notify" and place == 1:
-            model = _Notify
-        elif path[0] == "watch" and place == 2:
-            model = _Series
-    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")

@@ -1,6 +1,7 @@
 """`mmio-bisect config`: the file that the watch reads; and reading it for the commands that need it."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,13 @@ def configuration(file: Path | None, **given: str | None) -> Configuration:
 
 def settings_of(config: Configuration) -> Settings:
     return Settings(
-        database=config.database, store=config.store, recipes=config.recipes, series_files=config.series_files
+        database=config.database,
+        store=config.store,
+        recipes=config.recipes,
+        series_files=config.series_files,
+        rust_repo=config.rust_repo,
+        repository=config.repository,
+        sandbox=config.sandbox,
     )
 
 
@@ -129,7 +136,10 @@ def _members(config: Configuration) -> dict[str, object]:
         "store": None if config.store is None else str(config.store),
         "recipes": None if config.recipes is None else str(config.recipes),
         "series_files": [str(path) for path in config.series_files],
+        "rust_repo": None if config.rust_repo is None else str(config.rust_repo),
+        "repository": None if config.repository is None else str(config.repository),
         "sandbox": config.sandbox,
+        "limits": asdict(config.limits),
         "schedule": config.schedule,
         "timezone": config.timezone,
         "profile": config.profile,
@@ -137,7 +147,12 @@ def _members(config: Configuration) -> dict[str, object]:
         "patience": config.patience,
         "points_per_tick": config.points_per_tick,
         "pauses": list(config.pauses),
+        "source_pauses": list(config.source_pauses),
+        "time": config.budget.seconds,
+        "downloads": config.budget.downloads,
+        "builds": config.budget.builds,
         "disk": config.disk,
+        "retention": asdict(config.retention),
         "reports": str(config.reports),
         "page": None if config.page is None else str(config.page),
         "series": {
@@ -147,6 +162,8 @@ def _members(config: Configuration) -> dict[str, object]:
                 "recipes": list(one.recipes),
                 "targets": list(one.targets),
                 "opt": list(one.opts),
+                "profile": one.profile,
+                "descend": one.descend,
             }
             for one in config.series
         },

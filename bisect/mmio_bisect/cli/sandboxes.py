@@ -33,10 +33,16 @@ class SandboxChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one compile may use, where the options say: bytes, and seconds of wall-clock and of processor time."""
+    """What one compile may use, where the options say: bytes, and seconds of wall-clock and of processor time.
+
+    `output` is what it prints, `object` the size of any file that it writes.
+    """
 
     memory: int | None = None
     seconds: float | None = None
+    output: int | None = None
+    object: int | None = None
+    processes: int | None = None
 
 
 class ContainerSandbox(Sandbox, Protocol):

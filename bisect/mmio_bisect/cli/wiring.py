@@ -330,7 +330,8 @@ def _limits(bounds: Bounds | None) -> "Limits":
         limits = replace(limits, memory_bytes=bounds.memory)
     if bounds.seconds is not None:
         limits = replace(limits, wall_seconds=bounds.seconds, cpu_seconds=max(1, round(bounds.seconds)))
-    return limits
+    given = {"output_bytes": bounds.output, "file_bytes": bounds.object, "processes": bounds.processes}
+    return replace(limits, **{name: value for name, value in given.items() if value is not None})
 
 
 class _LateImages:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmio_bisect.workflow.budget import Allowance
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedSeries:
     """One series: points from `first` (None: from the newest of the first tick on) to `last` (None: all to come).
 
-    `recipes` are globs over names and file names; an empty `targets` or `opts` means each recipe's own.
+    `recipes` are globs over names and file names; an empty `targets` or `opts` means each recipe's own. `descend`: what
+    is found is followed into the finer series.
     """
 
     name: str
@@ -17,6 +20,31 @@ class WatchedSeries:
     recipes: tuple[str, ...]
     targets: tuple[str, ...]
     opts: tuple[str, ...]
+    profile: str
+    descend: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileLimits:
+    """What one compile may use: bytes, seconds, processes; None: the sandbox's default."""
+
+    memory: int | None = None
+    seconds: float | None = None
+    output: int | None = None
+    object: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """For how many seconds what is used no more is kept; None: for ever. `count` is of toolchains."""
+
+    toolchains: float | None = None
+    count: int | None = None
+    runs: float | None = None
+    ticks: float | None = None
+    notices: float | None = None
+    reports: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +72,8 @@ class Configuration:
 
     `patience`: for how many ticks trouble, and for how many toolchains a flapping verdict, must last to be news.
     `points_per_tick`: so many new toolchains of a series are probed at most. `pauses`: seconds before further tries
-    within a tick.
+    within a tick. `source_pauses`: seconds for which a source is left alone after its first failure, its second, …; the
+    last counts for all that follow. `budget` is of a tick.
     """
 
     file: Path | None
@@ -52,7 +81,10 @@ class Configuration:
     store: Path | None
     recipes: Path | None
     series_files: tuple[Path, ...]
+    rust_repo: Path | None
+    repository: Path | None
     sandbox: str
+    limits: CompileLimits
     schedule: str
     timezone: str
     profile: str
@@ -60,6 +92,9 @@ class Configuration:
     patience: int
     points_per_tick: int
     pauses: tuple[float, ...]
+    source_pauses: tuple[float, ...]
+    budget: Allowance
+    retention: Retention
     disk: int | None
     reports: Path
     page: Path | None
