@@ -118,7 +118,9 @@ class FolderToolchainStore:
             stored = [found for entry in self._readable() if (found := _stored(entry)) is not None]
         return tuple(sorted(stored, key=lambda entry: entry.last_used, reverse=True))
 
-    def prune(self, *, keep_bytes: int) -> tuple[StoredToolchain, ...]:
+    def prune(
+        self, *, keep_bytes: int | None = None, keep_count: int | None = None, used_since: float | None = None
+    ) -> tuple[StoredToolchain, ...]:
         removed = []
         with self._explained():
             sweep(self._work)
@@ -126,13 +128,14 @@ class FolderToolchainStore:
                 if _read(folder) is None:
                     self._discard(folder)
             oldest_first = self.entries()[::-1]
-            total = sum(entry.size for entry in oldest_first)
+            total, count = sum(entry.size for entry in oldest_first), len(oldest_first)
             for entry in oldest_first:
-                if total <= keep_bytes:
+                fits = (keep_bytes is None or total <= keep_bytes) and (keep_count is None or count <= keep_count)
+                if fits and (used_since is None or entry.last_used >= used_since):
                     break
                 if not entry.in_use and self._discard(self._folder_of(entry.toolchain)):
                     removed.append(entry)
-                    total -= entry.size
+                    total, count = total - entry.size, count - 1
             self._sweep_images()
         return tuple(removed)
 

@@ -1,6 +1,8 @@
 """One bisection as the command line plans and carries it out: of the range that was asked for, or of one below it."""
 
 import shlex
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +14,15 @@ from mmio_bisect.cli.requests import TargetChoice, choose_case, judged_as, reque
 from mmio_bisect.cli.sandboxes import Bounds, choose
 from mmio_bisect.cli.wiring import Wiring
 from mmio_bisect.domain.access import DefectKind, Mark
-from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.errors import CancelledError
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.ports import Sandbox
 
 if TYPE_CHECKING:
     from mmio_bisect.report.documents import RunHead
+    from mmio_bisect.report.progress import Watcher
+    from mmio_bisect.workflow.budget import Budget
     from mmio_bisect.workflow.hunt import HuntRequest, HuntResult
     from mmio_bisect.workflow.prefetch import Ahead
     from mmio_bisect.workflow.ranges import RangeText
@@ -25,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The words of the command that hold for every range, checked."""
+    """The words of the command that hold for every range, checked.
+
+    `budget` None: as much as it takes; `watcher` None: what suits the terminal; `back_off` None: the usual.
+    """
 
     recipe: str
     targets: TargetChoice
@@ -44,6 +52,10 @@ class Asked:
     quiet: bool
     argv: tuple[str, ...]
     wiring: Wiring
+    budget: "Budget | None" = None
+    watcher: "Watcher | None" = None
+    back_off: tuple[float, ...] | None = None
+    say: Callable[[str], None] = output.note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +68,15 @@ class Bisection:
     sandbox: Sandbox
 
 
-def planned(asked: Asked, text: "RangeText") -> Bisection:
-    """Raises what is wrong with the recipe, the series, the range or the sandbox."""
+def planned(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisection:
+    """Raises what is wrong with the recipe, the series, the range or the sandbox.
+
+    `entered` from a coarser series, whose case may be in another language, with other functions.
+    """
     from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
     from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
     from mmio_bisect.workflow.ranges import resolve_range  # noqa: PLC0415
+    from mmio_bisect.workflow.retry import BACK_OFF  # noqa: PLC0415
 
     wiring = asked.wiring
     family = wiring.family(text.series)
@@ -77,7 +93,7 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
     requests = requests_of(case, family, asked.targets, asked.opts)
     profile = judged_as(asked.profile, requests)
-    only = {} if asked.only is None else dict.fromkeys(requests, asked.only)
+    only = _counting(asked, case, requests, entered=entered)
     head = RunHead(
         case=case,
         series=text.series,
@@ -100,6 +116,7 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
         jobs=asked.jobs,
         ahead=asked.ahead,
         ask_again=asked.refresh,
+        back_off=BACK_OFF if asked.back_off is None else asked.back_off,
         verify=asked.verify,
         argv=asked.argv,
         render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
@@ -107,26 +124,45 @@ def planned(asked: Asked, text: "RangeText") -> Bisection:
     return Bisection(asked=asked, head=head, request=request, sandbox=chosen)
 
 
+def _counting(
+    asked: Asked, case: Case, requests: Sequence[CellRequest], *, entered: bool
+) -> dict[CellRequest, frozenset[Mark]]:
+    """What alone counts. Raises `UsageError` for functions that the case has not."""
+    if asked.only is None:
+        return {}
+    strange = {mark.function for mark in asked.only} - {function.symbol for function in case.functions}
+    if not strange:
+        return dict.fromkeys(requests, asked.only)
+    if entered:
+        return {}
+    raise UsageError(
+        f"{case.file_name} tests no function {', '.join(sorted(strange))}: --only takes "
+        f"{', '.join(function.symbol for function in case.functions)}."
+    )
+
+
 def carried_out(plan: Bisection) -> "HuntResult":
     from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
     from mmio_bisect.report.progress import expected_probes, watching  # noqa: PLC0415
+    from mmio_bisect.workflow.budget import Budget  # noqa: PLC0415
     from mmio_bisect.workflow.hunt import Toolbox, hunt  # noqa: PLC0415
 
     asked, request, wiring = plan.asked, plan.request, plan.asked.wiring
     expected = expected_probes(len(request.points), len(request.requests))
     sink = partial(keep_probe, asked.keep) if asked.keep else None
-    with (
-        wiring.history() as history,
-        watching(
-            output.console(stderr=True), expected=expected, sink=sink, quiet=asked.quiet, changed=request.changed
-        ) as events,
-    ):
+    shown = (
+        watching(output.console(stderr=True), expected=expected, sink=sink, quiet=asked.quiet, changed=request.changed)
+        if asked.watcher is None
+        else nullcontext(asked.watcher)
+    )
+    with wiring.history() as history, shown as events:
         tools = Toolbox(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,
             objects=wiring.objects(),
             history=history,
+            budget=asked.budget or Budget(),
         )
         try:
             return hunt(request, tools, events)

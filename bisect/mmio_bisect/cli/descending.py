@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmio_bisect.cli import output
 from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer
-from mmio_bisect.errors import CancelledError, MmioBisectError
+from mmio_bisect.errors import CancelledError, MmioBisectError, OverBudgetError
 
 if TYPE_CHECKING:
     from mmio_bisect.report.descents import DescentLevel
@@ -45,6 +44,7 @@ def _groups(answers: tuple[CellAnswer, ...]) -> list[list[CellAnswer]]:
 def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[DescentLevel]":
     from mmio_bisect.report.descents import DescentLevel  # noqa: PLC0415 - as in the commands
     from mmio_bisect.workflow.descend import Stopped, other_transition, range_below  # noqa: PLC0415
+    from mmio_bisect.workflow.retry import PASSING  # noqa: PLC0415
 
     finer, above = asked.wiring.finer(series), group[0]
     if finer is None:
@@ -54,18 +54,19 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[Desce
         if isinstance(text, Stopped):
             yield DescentLevel(series=finer.series, above=above, stopped=text.why)
             return
-        output.note(f"descent: {text.series}:{text.first}..{text.last}")
+        asked.say(f"descent: {text.series}:{text.first}..{text.last}")
         below = replace(
             asked,
             targets=(above.request.target,),
             opts=tuple(answer.request.opt for answer in group),
         )
-        bisection = planned(below, text)
+        bisection = planned(below, text, entered=True)
         result = carried_out(bisection)
     except CancelledError:
         raise
     except MmioBisectError as error:
-        yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
+        stopped, passing = str(error).rstrip("."), isinstance(error, (*PASSING, OverBudgetError))
+        yield DescentLevel(series=finer.series, above=above, stopped=stopped, passing=passing)
         return
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
     yield DescentLevel(series=finer.series, above=above, head=bisection.head, result=result, other=other)

@@ -47,6 +47,9 @@ def watch(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="One tick, for cron and CI.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be probed and told; do nothing.")] = False,
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Ask sources too that are left alone because they failed.")
+    ] = False,
     log: Annotated[LogForm, typer.Option("--log", envvar="MMIO_BISECT_LOG", help="How the log is written.")] = (
         LogForm.TEXT
     ),
@@ -74,7 +77,7 @@ def watch(
         with watch_tick.alone(wiring):
             if not once:
                 return _on_schedule(config, wiring, say)
-            result = watch_tick.tick(config, wiring, say)
+            result = watch_tick.tick(config, wiring, say, ask_again=ask_again)
     except KeyboardInterrupt:
         raise CancelledError("Interrupted: what was probed is kept; the next tick goes on from there.") from None
     if as_json:

@@ -1,5 +1,7 @@
 """How the watch stands, as a document and as text."""
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents import document
 from mmio_bisect.report.tables import size_text
 from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
+from mmio_bisect.workflow.notices import Tick
 from mmio_bisect.workflow.watch_state import read
 from mmio_bisect.workflow.watching import SeriesState
 
@@ -19,7 +22,7 @@ def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
     with SqlOutbox.open(config.database or default_database()) as outbox:
         ticks = outbox.ticks(limit=1)
         pending = outbox.pending()
-        states = {one.name: read(outbox.state(one.name, config.profile)) for one in config.series}
+        states = {one.name: read(outbox.state(one.name, one.profile)) for one in config.series}
     last = ticks[0] if ticks else None
     due = Schedule(config.schedule, config.timezone).after(datetime.now(UTC))
     return dict(
@@ -32,9 +35,18 @@ def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
                 {"channel": one.channel, "title": one.notice.title, "attempts": one.attempts, "error": one.error}
                 for one in pending
             ],
+            budget=_budget(config, last),
             disk={"used": sum(entry.size for entry in wiring.store().entries()), "budget": config.disk},
         )
     )
+
+
+def _budget(config: Configuration, last: Tick | None) -> dict[str, Any]:
+    """What the last tick spent of its budget, None where it did not come to its end; and what the next one may."""
+    told = json.loads(last.summary) if last is not None and last.summary else {}
+    spent = told.get("budget")  # there was none at first
+    used = None if spent is None else {name: value for name, value in spent.items() if name != "allowed"}
+    return {"used": used, "allowed": asdict(config.budget)}
 
 
 def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[str, Any]:
@@ -51,7 +63,14 @@ def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[s
         "waiting": dict(state.waiting),
         "trouble": None
         if trouble is None
-        else {"message": trouble.message, "since": trouble.since, "ticks": trouble.ticks},
+        else {
+            "message": trouble.message,
+            "since": trouble.since,
+            "ticks": trouble.ticks,
+            "left_alone_until": trouble.again,
+        },
+        "cut_off": None if state.cut is None else asdict(state.cut),
+        "descents": [asdict(pursuit) for pursuit in state.pursuits],
         "flapping": sum(one.held_back > 0 for line in state.lines.values() for one in line.marks.values()),
         "regressions": [
             {
@@ -82,6 +101,13 @@ def status_text(told: dict[str, Any]) -> str:
         lines.append(f"{one['series']}: newest {one['newest'] or 'none'}, {lag} behind")
         if one["trouble"]:
             lines.append(f"  trouble, {one['trouble']['ticks']} times in a row: {one['trouble']['message']}")
+            if one["trouble"]["left_alone_until"]:
+                lines.append(f"  left alone until {one['trouble']['left_alone_until'][:16]}")
+        if one["cut_off"]:
+            cut = one["cut_off"]
+            left = [*([f"{cut['points']} toolchains"] if cut["points"] else []), *cut["bisections"]]
+            lines.append(f"  left for the next tick: {', '.join(left)}. {cut['message']}")
+        lines += [f"  descent goes on ({pursuit['title']}): {pursuit['why']}" for pursuit in one["descents"]]
         if one["flapping"]:
             lines.append(f"  {one['flapping']} flapping")
         lines += [
@@ -90,6 +116,19 @@ def status_text(told: dict[str, Any]) -> str:
             for found in one["regressions"]
         ]
     lines += [f"not yet told {one['channel']} ({one['attempts']} tries): {one['title']}" for one in told["undelivered"]]
+    lines.append(_budget_line(told["budget"]))
     budget = told["disk"]["budget"]
     lines.append(f"store: {size_text(told['disk']['used'])}" + (f" of {size_text(budget)}" if budget else ""))
     return "\n".join(lines) + "\n"
+
+
+def _budget_line(budget: dict[str, Any]) -> str:
+    used, allowed = budget["used"], budget["allowed"]
+    if used is None:
+        return "last tick's budget: not known"
+    parts = (
+        (f"{used['seconds']:.0f} s", allowed["seconds"] is not None and f"{allowed['seconds']:.0f} s"),
+        (size_text(used["downloads"]), allowed["downloads"] is not None and size_text(allowed["downloads"])),
+        (f"{used['builds']} builds", allowed["builds"] is not None and str(allowed["builds"])),
+    )
+    return "last tick's budget: " + ", ".join(f"{spent} of {most}" if most else spent for spent, most in parts)

@@ -1,9 +1,8 @@
 """One tick of the watch, put together: every series, what is told of it, and what is delivered."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -11,34 +10,30 @@ from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notifier import AppriseMessenger
 from mmio_bisect.classify.profiles import PROFILES
-from mmio_bisect.cli.history_page import write_aside, write_page
+from mmio_bisect.cli.history_page import write_page
 from mmio_bisect.cli.requests import choose_case, requests_of
 from mmio_bisect.cli.sandboxes import choose
+from mmio_bisect.cli.watch_author import LogEvents, Say, WatchAuthor, bounds_of
+from mmio_bisect.cli.watch_upkeep import keep_house
 from mmio_bisect.cli.wiring import Wiring, default_database
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, StoreError, UndeliveredError, WatchBusyError
-from mmio_bisect.report.documents import RunHead, document, run_document, text_of
-from mmio_bisect.report.notices import change_notice, news_line, recovered_notice, trouble_notice
-from mmio_bisect.report.progress import Watcher, retry_line
-from mmio_bisect.report.replay import replay
+from mmio_bisect.errors import InvalidConfigurationError, StoreError, UndeliveredError, WatchBusyError
+from mmio_bisect.report.documents import document, text_of
+from mmio_bisect.report.notices import news_line
+from mmio_bisect.workflow.budget import Budget
 from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.delivery import deliver
-from mmio_bisect.workflow.hunt import HuntRequest, hunt
-from mmio_bisect.workflow.notices import Notice, NoticeKind
+from mmio_bisect.workflow.notices import NoticeKind
 from mmio_bisect.workflow.ports import History
 from mmio_bisect.workflow.probe import Toolbox
 from mmio_bisect.workflow.questions import Filters
-from mmio_bisect.workflow.sweep import FailedPoint
-from mmio_bisect.workflow.watch import Assignment, Story, Watched, known_news, planned, watch_series
-from mmio_bisect.workflow.watch_state import read
+from mmio_bisect.workflow.watch import known_news, look, planned
+from mmio_bisect.workflow.watch_settle import settle, state_of
+from mmio_bisect.workflow.watch_values import Assignment, Found, Watched
 
 REGRESSED = 1
-_RUNS_LOOKED_AT = 200
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +79,13 @@ def _assignment(config: Configuration, series: WatchedSeries, wiring: Wiring) ->
         first=series.first,
         last=series.last,
         requests=requests,
-        profile=PROFILES[config.profile],
+        profile=PROFILES[series.profile],
         jobs=config.jobs,
         patience=config.patience,
         limit=config.points_per_tick,
         pauses=config.pauses,
+        source_pauses=config.source_pauses,
+        descend=series.descend,
         channels=tuple(channel.name for channel in config.channels),
     )
 
@@ -109,119 +106,36 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
     return tuple(found)
 
 
-class LogEvents(Watcher):
-    """What a sweep and a hunt tell, as lines of a log; bytes are not told of."""
-
-    def __init__(self, say: Say) -> None:
-        super().__init__()
-        self._say = say
-
-    def begun(self, point: Point) -> None:
-        self._say(f"{point}: probing")
-
-    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
-        self._say(retry_line(point, error, seconds).plain)
-
-    def finished(self, point: Point) -> None:
-        self._say(f"{point}: done")
-
-    def failed(self, failed: FailedPoint) -> None:
-        self._say(f"{failed.point}: {failed.error}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Author:
-    """The `Author` of the workflow; reports of bisections go to files, too."""
-
-    config: Configuration
-    history: History
-    events: LogEvents
-
-    def bisected(self, story: Story, tools: Toolbox) -> int:
-        case, first, last = story.requests[0].case, story.points[0], story.points[-1]
-        argv = (
-            "mmio-bisect",
-            *("run", case.file_name, f"{story.series}:{first.version}..{last.version}"),
-            *("--target", ",".join(dict.fromkeys(request.target.name for request in story.requests))),
-            *("--opt", ",".join(sorted({request.opt for request in story.requests}))),
-            *(word for mark in sorted({str(one.mark) for one in story.news}) for word in ("--only", mark)),
-            *("--profile", story.profile.name),
-        )
-        for record in self.history.runs(limit=_RUNS_LOOKED_AT):
-            if record.argv == argv and record.document is not None:
-                return record.id
-        head = RunHead(
-            case=case,
-            series=story.series,
-            first=first,
-            last=last,
-            reversed=False,
-            profile=story.profile.name,
-            defects=None,
-            changed=False,
-            argv=argv,
-            only=story.marks,
-        )
-        request = HuntRequest(
-            requests=story.requests,
-            points=story.points,
-            profile=story.profile,
-            marks=story.marks,
-            jobs=self.config.jobs,
-            back_off=self.config.pauses,
-            verify=True,
-            argv=argv,
-            render=lambda run, answers, cost: text_of(run_document(head, run=run, answers=answers, cost=cost)),
-        )
-        return hunt(request, tools, self.events).run
-
-    def changed(self, story: Story) -> Notice:
-        if story.run is None:
-            return change_notice(story, None, None)
-        record = self.history.run(story.run)
-        notice = change_notice(story, record, replay(record, self.history.outcomes(run=story.run)))
-        self.config.reports.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^\w.+-]+", "-", f"{story.series}-{story.points[-1].version}-{record.case}-{story.change}")
-        write_aside(self.config.reports / f"{name}.md", notice.markdown)
-        return notice
-
-    def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
-        return trouble_notice(series, message, since, ticks)
-
-    def recovered(self, series: str, message: str, since: str, ticks: int) -> Notice:
-        return recovered_notice(series, message, since, ticks)
-
-
-def _toolbox(config: Configuration, job: Assignment, wiring: Wiring, history: History) -> Toolbox:
+def _toolbox(
+    config: Configuration, job: Assignment, wiring: Wiring, history: History, budget: Budget | None = None
+) -> Toolbox:
     cases = [request.case for request in job.requests]
     return Toolbox(
         source=wiring.source(job.series),
         store=wiring.store(),
-        sandbox=choose(wiring, config.sandbox, cases=cases, quiet=True, runs_in=wiring.runs_in(job.series)),
+        sandbox=choose(
+            wiring,
+            config.sandbox,
+            bounds_of(config),
+            cases=cases,
+            quiet=True,
+            runs_in=wiring.runs_in(job.series),
+        ),
         objects=wiring.objects(),
         history=history,
+        budget=budget or Budget(),
     )
 
 
-def tick(config: Configuration, wiring: Wiring, say: Say) -> TickResult:
+def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = False) -> TickResult:
     """Raises what is wrong on our own side; what is wrong with a series is in the result."""
     jobs = assignments(config, wiring)
     with wiring.history() as history, SqlOutbox.open(config.database or default_database()) as outbox:
-        number = outbox.begin_tick()
-        events = LogEvents(say)
-        author = _Author(config=config, history=history, events=events)
-        watched = []
-        for job in jobs:
-            say(f"{job.series}: looking for new toolchains")
-            tools = _toolbox(config, job, wiring, history)
-            found = watch_series(job, tools, outbox, author, events, now=datetime.now(UTC).isoformat())
-            watched.append(found)
-            for notice in found.notices:
-                say(f"{notice.kind}: {notice.title}")
-            if found.error is not None:
-                say(f"{job.series}: {found.error}")
-        if config.disk is not None:
-            wiring.store().prune(keep_bytes=config.disk)
+        number, now = outbox.begin_tick(), datetime.now(UTC)
+        ticking = _Ticking(config, wiring, history, outbox, say, now.isoformat(), ask_again=ask_again)
+        watched = ticking.watch(jobs)
+        needed = {pursuit.run for found in watched for pursuit in found.state.pursuits}
+        keep_house(config, wiring, say, now=now, needed=needed)
         gone = deliver(outbox, AppriseMessenger(config.channels))
         for delivery in gone.sent:
             say(f"told {delivery.channel}: {delivery.notice.title}")
@@ -232,6 +146,7 @@ def tick(config: Configuration, wiring: Wiring, say: Say) -> TickResult:
             "watch",
             code=code,
             series=[_member(found) for found in watched],
+            budget=budget_member(ticking.budget),
             delivered=len(gone.sent),
             undelivered=len(gone.failed),
         )
@@ -240,6 +155,69 @@ def tick(config: Configuration, wiring: Wiring, say: Say) -> TickResult:
         config.page.parent.mkdir(parents=True, exist_ok=True)
         write_page(config.page, wiring, Filters(profile=config.profile))
     return TickResult(code=code, document=dict(told))
+
+
+class _Ticking:
+    """All series of one tick, with one budget: first what is new in each, then what is followed down."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        wiring: Wiring,
+        history: History,
+        outbox: SqlOutbox,
+        say: Say,
+        now: str,
+        *,
+        ask_again: bool,
+    ) -> None:
+        self.budget = Budget(config.budget)
+        self._config, self._wiring, self._history, self._outbox = config, wiring, history, outbox
+        self._say, self._now, self._ask_again = say, now, ask_again
+        self._events = LogEvents(say)
+        self._author = WatchAuthor(
+            config=config, wiring=wiring, history=history, budget=self.budget, events=self._events, say=say
+        )
+
+    def watch(self, jobs: Sequence[Assignment]) -> list[Watched]:
+        """Those that the last budget cut off come first, and none waits for another's descent."""
+        states = {job.series: state_of(job, self._outbox) for job in jobs}
+        ordered = sorted(jobs, key=lambda job: states[job.series].cut is None)
+        tools = {job.series: _toolbox(self._config, job, self._wiring, self._history, self.budget) for job in jobs}
+        found = {}
+        for job in ordered:
+            self._say(f"{job.series}: looking for new toolchains")
+            found[job.series] = look(
+                job,
+                tools[job.series],
+                states[job.series],
+                self._author,
+                self._events,
+                now=self._now,
+                ask_again=self._ask_again,
+            )
+            self._tell(job.series, found[job.series])
+        watched = []
+        for job in jobs:
+            settled = settle(found[job.series], job, tools[job.series], self._outbox, self._author, now=self._now)
+            for notice in settled.notices:
+                self._say(f"{notice.kind}: {notice.title}")
+            for pursuit in settled.state.pursuits:
+                self._say(f"{job.series}: the descent goes on in the next tick ({pursuit.title}): {pursuit.why}")
+            watched.append(settled)
+        return watched
+
+    def _tell(self, series: str, found: Found) -> None:
+        if found.error is not None:
+            self._say(f"{series}: {found.error}")
+        if (cut := found.state.cut) is not None:
+            left = [*([f"{cut.points} toolchains"] if cut.points else []), *cut.bisections]
+            self._say(f"{series}: left for the next tick: {', '.join(left)}. {cut.message}")
+
+
+def budget_member(budget: Budget) -> dict[str, object]:
+    """What was spent, and what was allowed; seconds and bytes."""
+    return {**asdict(budget.spent), "allowed": asdict(budget.allowance)}
 
 
 def _code(watched: list[Watched], *, undelivered: bool) -> int:
@@ -255,11 +233,14 @@ def _member(found: Watched) -> dict[str, object]:
     return {
         "series": found.series,
         "probed": [] if plan is None else [point.version for point in plan.points.points],
-        "skipped": 0 if plan is None else plan.points.skipped,
+        "skipped": 0 if plan is None else len(plan.points.left),
         "newest": found.state.newest,
         "notices": [{"kind": notice.kind, "title": notice.title, "run": notice.run} for notice in found.notices],
         "regressions": len(found.state.regressions),
         "trouble": None if found.state.trouble is None else found.state.trouble.message,
+        "left_alone_until": None if found.state.trouble is None else found.state.trouble.again,
+        "cut_off": None if found.state.cut is None else asdict(found.state.cut),
+        "descents": [asdict(pursuit) for pursuit in found.state.pursuits],
         "cost": {
             "toolchains_fetched": found.cost.toolchains_fetched,
             "cells_compiled": found.cost.cells_compiled,
@@ -273,14 +254,14 @@ def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
     with wiring.history() as history, SqlOutbox.open(config.database or default_database()) as outbox:
         for job in assignments(config, wiring):
             tools = _toolbox(config, job, wiring, history)
-            state = read(outbox.state(job.series, job.profile.name))
+            state = state_of(job, outbox)
             plan = planned(job, tools, state)
             series.append(
                 {
                     "series": job.series,
                     "new": [point.version for point in plan.points.new],
                     "retry": [point.version for point in plan.points.retry],
-                    "skipped": plan.points.skipped,
+                    "skipped": len(plan.points.left),
                     "cells": plan.cells,
                     "news": [news_line(one) for one in known_news(job, tools, state)],
                 }

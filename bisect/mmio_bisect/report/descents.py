@@ -15,7 +15,10 @@ from mmio_bisect.workflow.hunt import HuntResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescentLevel:
-    """One level below the first: what was found there, or why it was not entered. `other`: it is another transition."""
+    """One level below the first: what was found there, or why it was not entered. `other`: it is another transition.
+
+    `passing`: what stopped it may be over another time.
+    """
 
     series: str
     above: CellAnswer
@@ -23,6 +26,7 @@ class DescentLevel:
     result: HuntResult | None = None
     other: str | None = None
     stopped: str | None = None
+    passing: bool = False
 
 
 def plan_text(levels: Sequence[PlannedLevel]) -> str:

@@ -1,21 +1,28 @@
 """What people are told, in words: a title, a short plain form, and the whole report in Markdown."""
 
+from collections.abc import Sequence
+
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.report.descents import DescentLevel, descent_text
 from mmio_bisect.report.issue import issue_text
 from mmio_bisect.report.replay import Replay
 from mmio_bisect.workflow.notices import Notice, NoticeKind, notice_key
 from mmio_bisect.workflow.ports import RunRecord
-from mmio_bisect.workflow.watch import Story
-from mmio_bisect.workflow.watching import News
+from mmio_bisect.workflow.watch_values import Descent, Story
+from mmio_bisect.workflow.watching import News, Pursuit
+
+_WIDTH = 100
 
 
-def change_notice(story: Story, record: RunRecord | None, told: Replay | None) -> Notice:
+def change_notice(story: Story, record: RunRecord | None, told: Replay | None, descent: Descent | None) -> Notice:
     """`record` and `told` are the bisection's, where there is one."""
     fixed = story.change is Change.FIXED
     case, last, first = story.news[0].line.case, story.points[0], story.points[-1]
     claims = tuple(dict.fromkeys(_claim(cell.answer) for cell in told.answers)) if told else ()
     where = claims[0] if len(claims) == 1 else f"between {last} and {first}"
     title = f"{case} {'fixed' if fixed else 'regressed'}: {where}"
+    if descent is not None and descent.claim is not None:
+        title += f", by {descent.claim}"
     lines = [_line(one) for one in story.news]
     closes = sorted({one.since for one in story.news if one.since})
     if fixed:
@@ -31,10 +38,14 @@ def change_notice(story: Story, record: RunRecord | None, told: Replay | None) -
             if told
             else []
         )
+    if descent is not None:
+        lines += _descent_lines(descent)
     if story.why_not:
-        lines.append(f"It was not bisected: {story.why_not}.")
+        lines.append(f"It was not bisected: {story.why_not.rstrip('.')}.")
     plain = "\n".join([title, *lines])
     markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), ""])
+    if descent is not None and descent.markdown:
+        markdown += f"\n{descent.markdown}\n"
     if record is not None and told is not None:
         markdown += "\n" + issue_text(record, told)
     marks = sorted(f"{one.line} {one.mark}" for one in story.news)
@@ -46,6 +57,52 @@ def change_notice(story: Story, record: RunRecord | None, told: Replay | None) -
         plain=plain,
         markdown=markdown,
         run=story.run,
+    )
+
+
+def _descent_lines(descent: Descent) -> list[str]:
+    if descent.unfinished is None:
+        return list(descent.lines)
+    return [*descent.lines, f"The descent goes on in the next tick: {descent.unfinished}."]
+
+
+def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
+    """What a descent found, for a notice; None where nothing was entered."""
+    if not levels:
+        return None
+    lines, claim = [], None
+    for level in levels:
+        if level.result is None:
+            lines.append(f"Into {level.series} it was not followed: {level.stopped}.")
+            continue
+        claims = list(dict.fromkeys(_claim(cell.answer) for cell in level.result.answers))
+        if level.other is not None:
+            lines.append(f"{level.series} does not show this transition: {level.other}.")
+            continue
+        lines.append(f"Followed into {level.series}: {'; '.join(claims)}.")
+        claim = claims[0] if len(claims) == 1 else claim
+    return Descent(
+        claim=claim,
+        lines=tuple(lines),
+        markdown=f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```",
+        unfinished=next((level.stopped for level in levels if level.passing), None),
+    )
+
+
+def traced_notice(series: str, pursuit: Pursuit, descent: Descent) -> Notice:
+    """A descent's end, after the change itself was told."""
+    outcome = f"traced to {descent.claim}" if descent.claim else "traced no further"
+    title = f"{pursuit.title}: {outcome}"
+    lines = list(descent.lines)
+    markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), "", descent.markdown, ""])
+    return Notice(
+        key=notice_key("traced", series, str(pursuit.run), pursuit.since),
+        kind=NoticeKind.TRACED,
+        series=series,
+        title=title,
+        plain="\n".join([title, *lines]),
+        markdown=markdown,
+        run=pursuit.run,
     )
 
 

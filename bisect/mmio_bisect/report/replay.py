@@ -24,12 +24,13 @@ from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What `report.answers` needs to print the run again."""
+    """What `report.answers` needs to print the run again. `only` is what alone counted, None: everything."""
 
     answers: tuple[CellAnswer, ...]
     cost: Cost
     changed: bool
     argv: tuple[str, ...]
+    only: frozenset[Mark] | None = None
 
 
 def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> Replay | None:
@@ -59,6 +60,7 @@ def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str
         cost=Cost(**members["cost"]),
         changed=members["changed"],
         argv=record.argv,
+        only=frozenset(map(_mark, members.get("only", ()))) or None,
     )
 
 
@@ -135,12 +137,12 @@ def _answer(told: Mapping[str, Any]) -> Answer:
 def _marks(members: Mapping[str, Any], probe: Mapping[str, Any]) -> frozenset[Mark] | None:
     """What alone counted at the probe's target and level; None where all did."""
     level = (probe["target"], probe["opt"])
-    found = frozenset(
-        Mark(function=told["function"], access=told["access"], kind=DefectKind(told["kind"]))
-        for told in members.get("only", ())
-        if (told["target"], told["opt"]) == level
-    )
-    return found or None
+    found = (told for told in members.get("only", ()) if (told["target"], told["opt"]) == level)
+    return frozenset(map(_mark, found)) or None
+
+
+def _mark(told: Mapping[str, Any]) -> Mark:
+    return Mark(function=told["function"], access=told["access"], kind=DefectKind(told["kind"]))
 
 
 def _probe(

@@ -11,6 +11,7 @@ from mmio_bisect.domain.recipe import digest_of
 class NoticeKind(StrEnum):
     REGRESSION = "regression"
     FIXED = "fixed"
+    TRACED = "traced"
     TROUBLE = "trouble"
     RECOVERED = "recovered"
 

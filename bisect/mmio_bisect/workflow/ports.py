@@ -187,10 +187,12 @@ class ToolchainStore(Protocol):
 
     def entries(self) -> tuple[StoredToolchain, ...]: ...
 
-    def prune(self, *, keep_bytes: int) -> tuple[StoredToolchain, ...]:
-        """Remove least recently used entries until the rest fit in `keep_bytes`; those in use stay.
+    def prune(
+        self, *, keep_bytes: int | None = None, keep_count: int | None = None, used_since: float | None = None
+    ) -> tuple[StoredToolchain, ...]:
+        """Remove least recently used entries until the rest fit in `keep_bytes`, and are no more than `keep_count`.
 
-        Returns the removed.
+        All that were not used since then (seconds since the epoch) go too; those in use stay. Returns the removed.
         """
 
 

@@ -1,6 +1,6 @@
 """Taking a history out and in, copying it, and looking whether it is whole."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,15 @@ class Looked:
     trouble: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How many rows were let go of."""
+
+    runs: int
+    ticks: int
+    notices: int
+
+
 class Upkeep(Protocol):
     """One database."""
 
@@ -35,6 +44,19 @@ class Upkeep(Protocol):
 
     def note(self, note: NoteRow) -> None:
         """Keep what somebody said. Raises `UsageError` for a recipe that the history does not know."""
+
+    def forget(
+        self,
+        *,
+        runs_before: str | None,
+        ticks_before: str | None,
+        notices_before: str | None,
+        needed: Collection[int],
+    ) -> Forgotten:
+        """Let go of what is older than these times (as history writes them; None: of nothing).
+
+        Runs that are `needed` stay, and those that a notice tells of. What was measured is never let go of.
+        """
 
     def backup(self, file: Path) -> None:
         """A copy in a file of its own, while others may write. Raises `UsageError` where the database is no file."""

@@ -1,120 +1,60 @@
-"""One tick of the watch over one series: look for new toolchains, probe, compare, bisect, tell.
+"""One tick of the watch over one series: look for new toolchains, probe, compare, bisect. `watch_settle` does the rest.
 
 Outcomes are in history as soon as they are there, and what people are told is kept in one transaction with how far the
 series was watched. So a tick that was killed is repeated by the next one, which neither compiles nor tells anything
-twice. What goes wrong with a series is its `Trouble`; what is wrong on our own side (disk, database, store) is raised.
+twice; and so is what a budget cut off. What goes wrong with a series is its `Trouble`; what is wrong on our own side
+(disk, database, store) is raised.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
 
-from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
-from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
+from mmio_bisect.domain.outcome import OutcomeKind, Verdict
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import BrokenToolchainError, MmioBisectError, NothingTestableError, UnknownVersionError
-from mmio_bisect.workflow.notices import Notice, Outbox
+from mmio_bisect.errors import (
+    BrokenToolchainError,
+    CorruptArtefactError,
+    DownloadError,
+    MmioBisectError,
+    NothingTestableError,
+    OverBudgetError,
+    UnknownVersionError,
+)
+from mmio_bisect.workflow.notices import Notice
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.ranges import matching_points
 from mmio_bisect.workflow.retry import PASSING
 from mmio_bisect.workflow.sweep import SweepEvents, SweepRequest, sweep
-from mmio_bisect.workflow.watch_state import read, written
+from mmio_bisect.workflow.watch_values import (
+    Assignment,
+    Author,
+    Found,
+    Story,
+    WatchPlan,
+    line_of,
+)
 from mmio_bisect.workflow.watching import (
+    CutOff,
     Line,
     LineState,
     News,
     PointPlan,
     SeriesState,
+    Trouble,
     advanced,
     begun,
+    cut_off,
     plan_points,
     troubled,
 )
 
 _LOOK_BACK = 60
 _OF_SERIES = (*PASSING, BrokenToolchainError, NothingTestableError, UnknownVersionError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """One series to be watched. `first` and `last` are words of its range, None: see `WatchedSeries`."""
-
-    series: str
-    first: str | None
-    last: str | None
-    requests: tuple[CellRequest, ...]
-    profile: Profile
-    jobs: int
-    patience: int
-    limit: int
-    pauses: tuple[float, ...]
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """All that changed in one case between the same two points, in the same direction: one thing to tell.
-
-    `points` are the range from the last point without the change to the first with it. A bisection of it has number
-    `run`; or `why_not` says why there is none.
-    """
-
-    series: str
-    profile: Profile
-    points: tuple[Point, ...]
-    requests: tuple[CellRequest, ...]
-    news: tuple[News, ...]
-    run: int | None = None
-    why_not: str | None = None
-
-    @property
-    def change(self) -> Change:
-        return self.news[0].change
-
-    @property
-    def marks(self) -> dict[CellRequest, frozenset[Mark]]:
-        """What changed in each request's line. Other defects of the same kind may have been there all the time."""
-        return {
-            request: frozenset(one.mark for one in self.news if one.line == _line(request)) for request in self.requests
-        }
-
-
-class Author(Protocol):
-    """Puts into words; and runs the bisection of a story, which has a document to be kept."""
-
-    def bisected(self, story: Story, tools: Toolbox) -> int:
-        """The run that bisects it, which may be one that history has already. Raises as `hunt`."""
-
-    def changed(self, story: Story) -> Notice: ...
-
-    def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice: ...
-
-    def recovered(self, series: str, message: str, since: str, ticks: int) -> Notice: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchPlan:
-    """What a tick would do to a series."""
-
-    series: str
-    points: PointPlan
-    cells: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What a tick found. `error` is what stood in the way; `notices` are those that are new."""
-
-    series: str
-    plan: WatchPlan | None
-    state: SeriesState
-    notices: tuple[Notice, ...] = ()
-    error: MmioBisectError | None = None
-    cost: Cost = field(default_factory=Cost)
+_OF_SOURCE = (DownloadError, CorruptArtefactError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,16 +68,34 @@ def planned(job: Assignment, tools: Toolbox, state: SeriesState) -> WatchPlan:
     return _ranged(job, tools, state).plan
 
 
-def watch_series(
-    job: Assignment, tools: Toolbox, outbox: Outbox, author: Author, events: SweepEvents, *, now: str
-) -> Watched:
-    """Raises `StoreError`, `DatabaseError`, `DiskFullError`, `CancelledError`."""
-    state = read(outbox.state(job.series, job.profile.name))
+def look(
+    job: Assignment,
+    tools: Toolbox,
+    state: SeriesState,
+    author: Author,
+    events: SweepEvents,
+    *,
+    now: str,
+    ask_again: bool = False,
+) -> Found:
+    """What is new in a series, bisected. With `ask_again` no source is left alone.
+
+    Raises `StoreError`, `DatabaseError`, `DiskFullError`, `CancelledError`.
+    """
+    trouble = state.trouble
+    if trouble is not None and trouble.leaves_alone(now) and not ask_again:
+        return Found(plan=None, state=state, error=_left_alone(job.series, trouble))
     try:
-        found = _ranged(job, tools, state)
-        return _Watching(job, tools, outbox, author, events, now).tick(state, found)
+        return _Looking(job, tools, author, events, now).tick(state, _ranged(job, tools, state))
     except _OF_SERIES as error:
-        return _kept_in_trouble(job, outbox, author, state, error, now)
+        return _in_trouble(job, author, state, error, now)
+
+
+def _left_alone(series: str, trouble: Trouble) -> MmioBisectError:
+    return DownloadError(
+        f"{series} is left alone until {(trouble.again or '')[:16]}, because it failed {trouble.ticks} times in a row "
+        f"(`watch --once --ask-again` asks it now): {trouble.message}"
+    )
 
 
 def _ranged(job: Assignment, tools: Toolbox, state: SeriesState) -> _Range:
@@ -161,67 +119,117 @@ def _ranged(job: Assignment, tools: Toolbox, state: SeriesState) -> _Range:
     return _Range(points=points, plan=WatchPlan(series=job.series, points=plan, cells=cells))
 
 
-def _kept_in_trouble(
-    job: Assignment, outbox: Outbox, author: Author, state: SeriesState, error: MmioBisectError, now: str
-) -> Watched:
-    trouble, telling = troubled(state.trouble, str(error), now, patience=job.patience)
-    after = replace(state, trouble=trouble)
+def _in_trouble(job: Assignment, author: Author, state: SeriesState, error: MmioBisectError, now: str) -> Found:
+    pauses = job.source_pauses if isinstance(error, _OF_SOURCE) else ()
+    trouble, telling = troubled(state.trouble, str(error), now, patience=job.patience, pauses=pauses)
     said = [author.in_trouble(job.series, trouble.message, trouble.since, trouble.ticks)] if telling else []
-    new = outbox.keep(job.series, job.profile.name, written(after), said, job.channels)
-    return Watched(series=job.series, plan=None, state=after, notices=new, error=error)
+    return Found(plan=None, state=replace(state, trouble=trouble), notices=tuple(said), error=error)
 
 
 @dataclass(slots=True)
-class _Watching:
+class _Looking:
     job: Assignment
     tools: Toolbox
-    outbox: Outbox
     author: Author
     events: SweepEvents
     now: str
 
-    def tick(self, state: SeriesState, found: _Range) -> Watched:
-        job, plan = self.job, found.plan.points
+    def tick(self, state: SeriesState, found: _Range) -> Found:
+        job, plan, spent = self.job, found.plan.points, self.tools.budget.spent.toolchains
         if not plan.points:
-            return Watched(series=job.series, plan=found.plan, state=state)
+            return Found(plan=found.plan, state=replace(state, cut=None))
         request = SweepRequest(
             requests=job.requests, points=plan.points, profile=job.profile, jobs=job.jobs, back_off=job.pauses
         )
         swept = sweep(request, self.tools, self.events)
         lost = {failed.point: failed.error for failed in swept.failed}
+        over = {point: error for point, error in lost.items() if isinstance(error, OverBudgetError)}
         by_point = {
             point: tuple(probes)
             for point, probes in groupby(swept.probes, key=lambda probe: probe.point)
             if point not in lost
         }
-        answered = [point for point in plan.new if point in by_point and not self._is_late(by_point[point])]
+        answered = self._answered(plan, by_point, over)
         after, news = _folded(self._with_baselines(state, plan), [by_point[point] for point in answered], job.patience)
         stories = self._stories(news)
-        if stories and (state.trouble is None or state.trouble.ticks < job.patience):
-            stories = [replace(story, run=self.author.bisected(story, self.tools)) for story in stories]
-        elif stories:
-            stories = [self._bisected_or_not(story) for story in stories]
+        try:
+            stories = [self._bisected(story, state) for story in stories]
+        except OverBudgetError as error:
+            return self._held_back(state, found, stories, str(error), spent=spent, points=len(over), cost=swept.cost)
         had = {point for point, probes in by_point.items() if not self._is_late(probes)}
-        after = self._moved_on(after, plan, answered, lost=set(plan.points) - had)
-        error = next((lost[point] for point in plan.new if point in lost), None)
-        after, notices = self._with_trouble(after, plan, by_point, error)
-        notices = [*map(self.author.changed, stories), *notices]
-        new = self.outbox.keep(job.series, job.profile.name, written(after), notices, job.channels)
-        # One toolchain that cannot be had is no trouble where a newer one could.
-        return Watched(
-            series=job.series,
+        after = self._moved_on(after, found, answered, lost=set(plan.points) - had - set(over))
+        after = replace(after, cut=self._cut_off(state, over, spent))
+        fault = next((lost[point] for point in plan.new if point in lost and point not in over), None)
+        after, notices = self._with_trouble(after, plan, by_point, fault, cut=bool(over))
+        notices += self._too_little(after)
+        return Found(
             plan=found.plan,
             state=after,
-            notices=new,
-            error=error if after.trouble else None,
+            stories=tuple(stories),
+            notices=tuple(notices),
+            # One toolchain that cannot be had is no trouble where a newer one could.
+            error=fault if after.trouble else None,
             cost=swept.cost,
         )
 
-    def _bisected_or_not(self, story: Story) -> Story:
-        """After so many ticks of trouble the change is told without its culprit rather than never."""
+    def _answered(
+        self, plan: PointPlan, by_point: dict[Point, tuple[Probe, ...]], over: dict[Point, OverBudgetError]
+    ) -> list[Point]:
+        """What can be told of: not beyond the first new point that the budget cut off, for they are told in order."""
+        end = next((place for place, point in enumerate(plan.new) if point in over), len(plan.new))
+        return [point for point in plan.new[:end] if point in by_point and not self._is_late(by_point[point])]
+
+    def _cut_off(self, state: SeriesState, over: dict[Point, OverBudgetError], spent: int) -> CutOff | None:
+        if not over:
+            return None
+        return cut_off(
+            state.cut,
+            str(next(iter(over.values()))),
+            self.now,
+            progress=self.tools.budget.spent.toolchains > spent,
+            points=len(over),
+        )
+
+    def _held_back(
+        self,
+        state: SeriesState,
+        found: _Range,
+        stories: Sequence[Story],
+        why: str,
+        *,
+        spent: int,
+        points: int,
+        cost: Cost,
+    ) -> Found:
+        """A bisection was cut off: nothing is told yet, and the next tick goes over all of it, from history."""
+        cut = cut_off(
+            state.cut,
+            why,
+            self.now,
+            progress=self.tools.budget.spent.toolchains > spent,
+            points=points,
+            bisections=[f"{one.news[0].line.case} {one.change} in {one.points[-1]}" for one in stories],
+        )
+        return Found(plan=found.plan, state=replace(state, cut=cut), cost=cost)
+
+    def _too_little(self, state: SeriesState) -> list[Notice]:
+        """A budget with which nothing gets done is trouble too, told once."""
+        cut = state.cut
+        if cut is None or cut.in_vain != self.job.patience:
+            return []
+        return [self.author.in_trouble(self.job.series, cut.message, cut.since, cut.ticks)]
+
+    def _bisected(self, story: Story, state: SeriesState) -> Story:
+        """After so many ticks of trouble, or without getting on, it is told without its culprit rather than never."""
         try:
             return replace(story, run=self.author.bisected(story, self.tools))
+        except OverBudgetError as error:
+            if state.cut is None or state.cut.in_vain < self.job.patience:
+                raise
+            return replace(story, why_not=str(error))
         except _OF_SERIES as error:
+            if state.trouble is None or state.trouble.ticks < self.job.patience:
+                raise
             return replace(story, why_not=str(error))
 
     def _is_late(self, probes: Sequence[Probe]) -> bool:
@@ -233,7 +241,7 @@ class _Watching:
 
     def _with_baselines(self, state: SeriesState, plan: PointPlan) -> SeriesState:
         """Lines that were never watched begin with what history knows before the first new point."""
-        missing = {_line(request): request for request in self.job.requests if _line(request) not in state.lines}
+        missing = {line_of(request): request for request in self.job.requests if line_of(request) not in state.lines}
         if not missing or not plan.new:
             return state
         lines = dict(state.lines)
@@ -242,7 +250,7 @@ class _Watching:
         for point in reversed(older[-_LOOK_BACK:]):
             for probe in prober.known(point, tuple(missing.values())) if missing else ():
                 if probe.judgement.verdict is not Verdict.UNTESTABLE:
-                    line = _line(probe.request)
+                    line = line_of(probe.request)
                     lines[line] = begun(point.version, _marks(probe))
                     del missing[line]
         return replace(state, lines=lines)
@@ -254,7 +262,7 @@ class _Watching:
         """A mark that came and went since the last tick makes two stories, told in order."""
         listed = self.tools.source.listing().points
         places = {point.version: place for place, point in enumerate(listed)}
-        requests = {_line(request): request for request in self.job.requests}
+        requests = {line_of(request): request for request in self.job.requests}
 
         def by(one: News) -> tuple[int, int, str, Change]:
             first = places[one.first]
@@ -276,14 +284,23 @@ class _Watching:
         return stories
 
     def _moved_on(
-        self, state: SeriesState, plan: PointPlan, answered: Sequence[Point], *, lost: set[Point]
+        self, state: SeriesState, found: _Range, answered: Sequence[Point], *, lost: set[Point]
     ) -> SeriesState:
+        plan = found.plan.points
         newest = max((point for point in answered), key=lambda point: point.sort_key, default=None)
         through = state.through if newest is None else newest.sort_key
+        tries = dict(state.waiting)
+        for point in plan.points:
+            tried = tries.pop(point.version, 0)
+            if point in lost:
+                tries[point.version] = tried + 1
+        tries |= {point.version: 0 for point in plan.left}
         waiting = {
-            point.version: state.waiting.get(point.version, 0) + 1
-            for point in plan.points
-            if point in lost and through is not None and point.sort_key < through
+            point.version: tries[point.version]
+            for point in found.points
+            if tries.get(point.version, self.job.patience) < self.job.patience
+            and through is not None
+            and point.sort_key < through
         }
         return replace(
             state, through=through, newest=state.newest if newest is None else newest.version, waiting=waiting
@@ -295,6 +312,8 @@ class _Watching:
         plan: PointPlan,
         by_point: dict[Point, tuple[Probe, ...]],
         error: MmioBisectError | None,
+        *,
+        cut: bool,
     ) -> tuple[SeriesState, list[Notice]]:
         """New points of which none could be tested make one more tick of trouble; one that could ends it."""
         before, job = state.trouble, self.job
@@ -304,16 +323,13 @@ class _Watching:
                 said = self.author.recovered(job.series, before.message, before.since, before.ticks)
                 return replace(state, trouble=None), [said]
             return replace(state, trouble=None), []
-        if not plan.new:
+        if not plan.new or (cut and error is None):
             return state, []
         message = str(error) if error else (fresh[-1].judgement.reason or "no toolchain") if fresh else "no toolchain"
-        trouble, telling = troubled(before, message, self.now, patience=job.patience)
+        pauses = job.source_pauses if isinstance(error, _OF_SOURCE) else ()
+        trouble, telling = troubled(before, message, self.now, patience=job.patience, pauses=pauses)
         said_now = [self.author.in_trouble(job.series, message, trouble.since, trouble.ticks)] if telling else []
         return replace(state, trouble=trouble), said_now
-
-
-def _line(request: CellRequest) -> Line:
-    return Line(case=request.case.file_name, target=request.target.name, opt=request.opt)
 
 
 def _marks(probe: Probe) -> frozenset[Mark]:
@@ -334,7 +350,7 @@ def _folded(state: SeriesState, probes: Sequence[Sequence[Probe]], patience: int
     for probe in (probe for of_point in probes for probe in of_point):
         if probe.judgement.verdict is Verdict.UNTESTABLE:
             continue
-        line, marks = _line(probe.request), _marks(probe)
+        line, marks = line_of(probe.request), _marks(probe)
         if line not in lines:
             lines[line] = begun(probe.point.version, marks)
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.workflow.watching import Line, LineState, MarkState, SeriesState, Trouble
+from mmio_bisect.workflow.watching import CutOff, Line, LineState, MarkState, Pursuit, SeriesState, Trouble
 
 _FORMAT = 1
 
@@ -19,6 +19,8 @@ def written(state: SeriesState) -> str:
             "newest": state.newest,
             "waiting": dict(state.waiting),
             "trouble": None if state.trouble is None else _fields(state.trouble),
+            "cut": None if state.cut is None else _fields(state.cut),
+            "pursuits": [_fields(one) for one in state.pursuits],
             "lines": [
                 {
                     **_fields(line),
@@ -45,6 +47,8 @@ def read(text: str | None) -> SeriesState:
             lines=dict(map(_line, told["lines"])),
             waiting=told["waiting"],
             trouble=None if told["trouble"] is None else Trouble(**told["trouble"]),
+            cut=_cut(told.get("cut")),  # there was no budget at first
+            pursuits=tuple(Pursuit(**one) for one in told.get("pursuits", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDatabaseError(
@@ -62,10 +66,14 @@ def _line(told: Mapping[str, Any]) -> tuple[Line, LineState]:
     return line, LineState(version=told["version"], marks=dict(map(_mark, told["marks"])))
 
 
+def _cut(told: Mapping[str, Any] | None) -> CutOff | None:
+    return None if told is None else CutOff(**{**told, "bisections": tuple(told["bisections"])})
+
+
 def _mark(told: Mapping[str, Any]) -> tuple[Mark, MarkState]:
     rest = {name: told[name] for name in MarkState.__dataclass_fields__}
     return Mark(function=told["function"], access=told["access"], kind=DefectKind(told["kind"])), MarkState(**rest)
 
 
-def _fields(value: Line | Mark | MarkState | Trouble) -> dict[str, Any]:
+def _fields(value: Line | Mark | MarkState | Trouble | CutOff | Pursuit) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}

@@ -8,6 +8,7 @@ told, and what the compilers do, are kept apart in `LineState`, so that a fix cl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
@@ -101,28 +102,88 @@ def _order(mark: Mark) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What keeps a series from being watched, for so many ticks in a row; `told`: people know."""
+    """What keeps a series from being watched, for so many ticks in a row; `told`: people know.
+
+    `again`: its source is left alone until then. Times are ISO 8601 in UTC.
+    """
 
     message: str
     since: str
     ticks: int
     told: bool = False
+    again: str | None = None
+
+    def leaves_alone(self, now: str) -> bool:
+        return self.again is not None and datetime.fromisoformat(now) < datetime.fromisoformat(self.again)
 
 
-def troubled(before: Trouble | None, message: str, now: str, *, patience: int) -> tuple[Trouble, bool]:
-    """One more tick of it, and whether that is to be told now."""
+def troubled(
+    before: Trouble | None, message: str, now: str, *, patience: int, pauses: Sequence[float] = ()
+) -> tuple[Trouble, bool]:
+    """One more tick of it, and whether that is to be told now.
+
+    `pauses` are the seconds for which its source is left alone after the first failure, the second, …; the last counts
+    for all that follow. They end with the minute that they would end in, so that a pause of a day is over for a tick
+    that comes each day, whenever within its minute it comes.
+    """
     ticks = 1 if before is None else before.ticks + 1
     known = before is not None and before.told
     telling = not known and ticks >= patience
     since = now if before is None else before.since
-    return Trouble(message=message, since=since, ticks=ticks, told=known or telling), telling
+    pause = pauses[min(ticks, len(pauses)) - 1] if pauses else 0
+    until = (datetime.fromisoformat(now) + timedelta(seconds=pause)).replace(second=0, microsecond=0)
+    again = until.isoformat() if pause else None
+    return Trouble(message=message, since=since, ticks=ticks, told=known or telling, again=again), telling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """What the budget left for the next tick: so many `points`, and `bisections` by what they are of.
+
+    It was so for `ticks` in a row, of which the last `in_vain` brought no toolchain either.
+    """
+
+    message: str
+    since: str
+    ticks: int
+    in_vain: int
+    points: int
+    bisections: tuple[str, ...] = ()
+
+
+def cut_off(
+    before: CutOff | None, message: str, now: str, *, progress: bool, points: int, bisections: Sequence[str] = ()
+) -> CutOff:
+    """One more tick of it."""
+    return CutOff(
+        message=message,
+        since=now if before is None else before.since,
+        ticks=1 if before is None else before.ticks + 1,
+        in_vain=0 if progress else 1 if before is None else before.in_vain + 1,
+        points=points,
+        bisections=tuple(bisections),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pursuit:
+    """A change, bisected by `run` and told with this `title`, whose descent goes on in the next tick, and `why`.
+
+    `in_vain`: for so many ticks in a row it did not get on.
+    """
+
+    run: int
+    title: str
+    why: str
+    since: str
+    in_vain: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesState:
     """How far a series was watched: up to the point with `through` as its sort key.
 
-    `waiting` are older versions that could not be had, and for how many ticks.
+    `waiting` are older versions that could not be had, and for how many ticks; 0: they were left out for want of room.
     """
 
     through: str | None = None
@@ -130,6 +191,8 @@ class SeriesState:
     lines: Mapping[Line, LineState] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
     trouble: Trouble | None = None
+    cut: CutOff | None = None
+    pursuits: tuple[Pursuit, ...] = ()
 
     @property
     def regressions(self) -> tuple[tuple[Line, Mark, str | None], ...]:
@@ -144,11 +207,11 @@ class SeriesState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointPlan:
-    """`new` points, oldest first, and older ones to `retry`; `skipped` new ones are left to a bisection."""
+    """`new` points, oldest first, and older ones to `retry`; new ones that are `left` are probed in later ticks."""
 
     new: tuple[Point, ...]
     retry: tuple[Point, ...]
-    skipped: int
+    left: tuple[Point, ...]
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -167,19 +230,23 @@ def plan_points(
     """What to probe of a series' `points`, oldest first, of which history remembers some.
 
     Not `bounded`: nobody said where to begin, so it is the newest. Of more than `limit` new points the newest and
-    others at even distances are taken: a change between them is found by bisection.
+    others at even distances are taken: a change between them is found by bisection. Those that were left out fill up
+    later ticks, as far as these have room.
     """
-    retry = tuple(point for point in points if state.waiting.get(point.version, patience) < patience)
     if state.through is not None:
         new = [point for point in points if point.sort_key > state.through]
     else:
         known = [place for place, point in enumerate(points) if point.version in remembered]
         new = list(points[known[-1] + 1 :] if known else points if bounded else points[-1:])
     chosen = _spread(new, limit)
+    older = [point for point in points if point not in set(new) and point.version in state.waiting]
+    tried = [point for point in older if 0 < state.waiting[point.version] < patience]
+    untried = [point for point in older if not state.waiting[point.version]]
+    room = max(0, limit - len(chosen) - len(tried))
     return PointPlan(
         new=chosen,
-        retry=tuple(point for point in retry if point not in new),
-        skipped=len(new) - len(chosen),
+        retry=tuple(sorted((*tried, *untried[:room]), key=lambda point: point.sort_key)),
+        left=tuple(point for point in new if point not in set(chosen)),
     )
 
 

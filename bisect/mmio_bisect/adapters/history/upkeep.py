@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +12,13 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select, text
 
-from mmio_bisect.adapters.history import schema, transfer
+from mmio_bisect.adapters.history import retention, schema, transfer
 from mmio_bisect.adapters.history.database import Database, open_database
 from mmio_bisect.adapters.history.rebuild import rebuild
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.questions import NoteRow
-from mmio_bisect.workflow.upkeep import Imported, Looked
+from mmio_bisect.workflow.upkeep import Forgotten, Imported, Looked
 
 # What may differ between two makings of the same: numbers that the database gives. Vectors that no line has any more
 # may stay.
@@ -76,6 +76,23 @@ class SqlUpkeep:
                     f"History knows no recipe “{note.recipe}”: `history matrix` shows those that it knows."
                 )
             connection.execute(insert(schema.notes).values(note._asdict()))
+
+    def forget(
+        self,
+        *,
+        runs_before: str | None,
+        ticks_before: str | None,
+        notices_before: str | None,
+        needed: Collection[int],
+    ) -> Forgotten:
+        with self._database.writing() as connection:
+            return retention.forget(
+                connection,
+                runs_before=runs_before,
+                ticks_before=ticks_before,
+                notices_before=notices_before,
+                needed=needed,
+            )
 
     def backup(self, file: Path) -> None:
         if self._database.place.file is None:

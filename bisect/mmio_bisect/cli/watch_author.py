@@ -1,0 +1,174 @@
+"""The watch's author: runs bisections and descents as the commands do, and has notices and reports written of them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.cli.bisections import Asked
+from mmio_bisect.cli.descending import descended
+from mmio_bisect.cli.history_page import write_aside
+from mmio_bisect.cli.sandboxes import Bounds
+from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import MmioBisectError
+from mmio_bisect.report.documents import RunHead, run_document, text_of
+from mmio_bisect.report.notices import (
+    change_notice,
+    descent_of,
+    recovered_notice,
+    traced_notice,
+    trouble_notice,
+)
+from mmio_bisect.report.progress import Watcher, retry_line
+from mmio_bisect.report.replay import replay
+from mmio_bisect.workflow.budget import Budget
+from mmio_bisect.workflow.configuration import Configuration
+from mmio_bisect.workflow.hunt import HuntRequest, hunt
+from mmio_bisect.workflow.notices import Notice
+from mmio_bisect.workflow.ports import History
+from mmio_bisect.workflow.prefetch import Ahead
+from mmio_bisect.workflow.probe import Toolbox
+from mmio_bisect.workflow.sweep import FailedPoint
+from mmio_bisect.workflow.watch_values import Descent, Story
+from mmio_bisect.workflow.watching import Pursuit
+
+_RUNS_LOOKED_AT = 200
+
+Say = Callable[[str], None]
+
+
+class LogEvents(Watcher):
+    """What a sweep and a hunt tell, as lines of a log; bytes are not told of."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__()
+        self._say = say
+
+    def begun(self, point: Point) -> None:
+        self._say(f"{point}: probing")
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        self._say(retry_line(point, error, seconds).plain)
+
+    def finished(self, point: Point) -> None:
+        self._say(f"{point}: done")
+
+    def failed(self, failed: FailedPoint) -> None:
+        self._say(f"{failed.point}: {failed.error}")
+
+
+def bounds_of(config: Configuration) -> Bounds:
+    limits = config.limits
+    return Bounds(
+        memory=limits.memory,
+        seconds=limits.seconds,
+        output=limits.output,
+        object=limits.object,
+        processes=limits.processes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchAuthor:
+    """The `Author` of the workflow."""
+
+    config: Configuration
+    wiring: Wiring
+    history: History
+    budget: Budget
+    events: LogEvents
+    say: Say
+
+    def bisected(self, story: Story, tools: Toolbox) -> int:
+        case, first, last = story.requests[0].case, story.points[0], story.points[-1]
+        argv = (
+            "mmio-bisect",
+            *("run", case.file_name, f"{story.series}:{first.version}..{last.version}"),
+            *("--target", ",".join(dict.fromkeys(request.target.name for request in story.requests))),
+            *("--opt", ",".join(sorted({request.opt for request in story.requests}))),
+            *(word for mark in sorted({str(one.mark) for one in story.news}) for word in ("--only", mark)),
+            *("--profile", story.profile.name),
+        )
+        for record in self.history.runs(limit=_RUNS_LOOKED_AT):
+            if record.argv == argv and record.document is not None:
+                return record.id
+        head = RunHead(
+            case=case,
+            series=story.series,
+            first=first,
+            last=last,
+            reversed=False,
+            profile=story.profile.name,
+            defects=None,
+            changed=False,
+            argv=argv,
+            only=story.marks,
+        )
+        request = HuntRequest(
+            requests=story.requests,
+            points=story.points,
+            profile=story.profile,
+            marks=story.marks,
+            jobs=self.config.jobs,
+            back_off=self.config.pauses,
+            verify=True,
+            argv=argv,
+            render=lambda run, answers, cost: text_of(run_document(head, run=run, answers=answers, cost=cost)),
+        )
+        return hunt(request, tools, self.events).run
+
+    def descended(self, run: int) -> Descent | None:
+        record = self.history.run(run)
+        told = replay(record, self.history.outcomes(run=run))
+        if told is None or self.wiring.finer(record.series) is None:
+            return None
+        asked = Asked(
+            recipe=record.recipe,
+            targets=(),
+            opts=(),
+            defects=None,
+            only=told.only,
+            profile=PROFILES[record.profile],
+            changed=False,
+            verify=None,
+            jobs=self.config.jobs,
+            ahead=Ahead(),
+            sandbox=self.config.sandbox,
+            bounds=bounds_of(self.config),
+            refresh=False,
+            keep=None,
+            quiet=True,
+            argv=(*record.argv, "--descend"),
+            wiring=self.wiring,
+            budget=self.budget,
+            watcher=self.events,
+            back_off=self.config.pauses,
+            say=self.say,
+        )
+        return descent_of(descended(asked, record.series, told.answers))
+
+    def changed(self, story: Story, descent: Descent | None) -> Notice:
+        if story.run is None:
+            return change_notice(story, None, None, None)
+        record = self.history.run(story.run)
+        notice = change_notice(story, record, replay(record, self.history.outcomes(run=story.run)), descent)
+        self._report(f"{story.series}-{story.points[-1].version}-{record.case}-{story.change}", notice)
+        return notice
+
+    def traced(self, series: str, pursuit: Pursuit, descent: Descent) -> Notice:
+        notice = traced_notice(series, pursuit, descent)
+        record = self.history.run(pursuit.run)
+        self._report(f"{series}-{record.last}-{record.case}-descent-{pursuit.run}", notice)
+        return notice
+
+    def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
+        return trouble_notice(series, message, since, ticks)
+
+    def recovered(self, series: str, message: str, since: str, ticks: int) -> Notice:
+        return recovered_notice(series, message, since, ticks)
+
+    def _report(self, name: str, notice: Notice) -> None:
+        self.config.reports.mkdir(parents=True, exist_ok=True)
+        file = re.sub(r"[^\w.+-]+", "-", name)
+        write_aside(self.config.reports / f"{file}.md", notice.markdown)

@@ -1,0 +1,50 @@
+"""After a tick: toolchains, records and reports that are older than the configuration wants them to be are let go."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from mmio_bisect.cli.watch_author import Say
+from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.errors import StoreError
+from mmio_bisect.report.tables import size_text
+from mmio_bisect.workflow.configuration import Configuration
+
+
+def keep_house(config: Configuration, wiring: Wiring, say: Say, *, now: datetime, needed: Collection[int]) -> None:
+    """`needed` are runs that descents still have to go on from. Raises `StoreError`, `DatabaseError`."""
+    keep = config.retention
+    removed = wiring.store().prune(
+        keep_bytes=config.disk,
+        keep_count=keep.count,
+        used_since=None if keep.toolchains is None else now.timestamp() - keep.toolchains,
+    )
+    if removed:
+        say(f"let go of {len(removed)} toolchains ({size_text(sum(entry.size for entry in removed))})")
+    if keep.runs is not None or keep.ticks is not None or keep.notices is not None:
+        with wiring.upkeep() as upkeep:
+            gone = upkeep.forget(
+                runs_before=_before(now, keep.runs),
+                ticks_before=_before(now, keep.ticks),
+                notices_before=_before(now, keep.notices),
+                needed=needed,
+            )
+        if gone.runs or gone.ticks or gone.notices:
+            say(f"let go of {gone.runs} runs, {gone.ticks} ticks and {gone.notices} notices")
+    if keep.reports is not None:
+        _sweep_reports(config, now.timestamp() - keep.reports)
+
+
+def _before(now: datetime, seconds: float | None) -> str | None:
+    """As history writes times."""
+    if seconds is None:
+        return None
+    return (now.astimezone(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def _sweep_reports(config: Configuration, since: float) -> None:
+    try:
+        for file in config.reports.glob("*.md"):
+            if file.stat().st_mtime < since:
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"Old reports in {config.reports} cannot be removed ({error.strerror}).") from error
