@@ -9,13 +9,16 @@ from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.watch_state import read, written
 from mmio_bisect.workflow.watching import (
+    CutOff,
     Line,
     LineState,
     PointPlan,
+    Pursuit,
     SeriesState,
     Trouble,
     advanced,
     begun,
+    cut_off,
     plan_points,
     troubled,
 )
@@ -101,6 +104,48 @@ def test_older_points_are_tried_again_until_patience_ends() -> None:
     assert versions(plan(9, state).points) == ["v005"]
 
 
+def test_what_was_left_out_fills_up_later_ticks_as_far_as_there_is_room() -> None:
+    first = plan(100, SeriesState(through="089"), limit=4)
+    assert versions(first.left) == ["v090", "v092", "v093", "v095", "v097", "v098"]
+    waiting = dict.fromkeys(versions(first.left), 0)
+    assert versions(plan(101, SeriesState(through="099", waiting=waiting), limit=4).points) == [
+        "v090",
+        "v092",
+        "v093",
+        "v100",
+    ]
+
+
+def test_a_source_that_failed_is_left_alone_for_growing_pauses_within_a_bound() -> None:
+    trouble: Trouble | None = None
+    again = []
+    for day in range(1, 6):
+        now = f"2026-01-0{day}T06:30:17+00:00"
+        trouble, _ = troubled(trouble, "no answer", now, patience=3, pauses=(0.0, 3600.0, 86400.0, 172800.0))
+        again.append(trouble.again)
+    assert again == [
+        None,
+        "2026-01-02T07:30:00+00:00",
+        "2026-01-04T06:30:00+00:00",
+        "2026-01-06T06:30:00+00:00",
+        "2026-01-07T06:30:00+00:00",
+    ]
+
+
+def test_a_pause_of_a_day_is_over_for_the_tick_of_the_next_day() -> None:
+    trouble, _ = troubled(None, "no answer", "2026-01-01T06:30:00.9+00:00", patience=3, pauses=(86400.0,))
+    assert trouble.leaves_alone("2026-01-01T23:00:00+00:00")
+    assert not trouble.leaves_alone("2026-01-02T06:30:00.1+00:00")
+
+
+def test_what_a_budget_cut_off_counts_the_ticks_that_brought_nothing() -> None:
+    cut: CutOff | None = None
+    for progress in (True, False, False, True, False):
+        cut = cut_off(cut, "spent", "2026-01-01", progress=progress, points=3)
+    assert cut is not None
+    assert (cut.ticks, cut.in_vain) == (5, 1)
+
+
 def test_trouble_is_told_once_when_it_lasts() -> None:
     trouble: Trouble | None = None
     said = []
@@ -117,7 +162,9 @@ def test_a_state_is_read_as_it_was_written() -> None:
         newest="v001",
         lines={LINE: line, Line(case="b.c", target="aarch64", opt="s"): LineState(version="0")},
         waiting={"v000": 1},
-        trouble=Trouble(message="no answer", since="2026-01-01", ticks=2),
+        trouble=Trouble(message="no answer", since="2026-01-01", ticks=2, again="2026-01-02"),
+        cut=CutOff(message="spent", since="2026-01-01", ticks=2, in_vain=1, points=3, bisections=("a.rs in x",)),
+        pursuits=(Pursuit(run=7, title="a.rs regressed", why="spent", since="2026-01-01"),),
     )
     assert len(news) == 2
     assert read(written(state)) == state

@@ -13,6 +13,7 @@ from mmio_bisect.report.documents import document
 from mmio_bisect.report.tables import size_text
 from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.notices import Tick
+from mmio_bisect.workflow.ranges import matching_points
 from mmio_bisect.workflow.watch_state import read
 from mmio_bisect.workflow.watching import SeriesState
 
@@ -51,8 +52,11 @@ def _budget(config: Configuration, last: Tick | None) -> dict[str, Any]:
 
 def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[str, Any]:
     try:
-        points = wiring.source(series.name).listing().points
-        lag = sum(point.sort_key > (state.through or "") for point in points) if state.through else None
+        source = wiring.source(series.name)
+        listing = source.listing()
+        end = matching_points(series.last, listing, source.interpret)[-1] if series.last else listing.points[-1]
+        ahead = [point for point in listing.points if (state.through or "") < point.sort_key <= end.sort_key]
+        lag = len(ahead) if state.through else None
     except MmioBisectError:
         lag = None
     trouble = state.trouble
