@@ -2,17 +2,16 @@
 
 import json
 import sys
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from mmio_bisect.cli import configuration, options, output
 from mmio_bisect.cli.wiring import Wiring, default_database, wiring_of
-from mmio_bisect.errors import CancelledError, MmioBisectError, UsageError
+from mmio_bisect.errors import CancelledError
 from mmio_bisect.workflow.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -37,9 +36,6 @@ app = typer.Typer(help="Watch series of compilers, and tell of what changed.", e
 class LogForm(StrEnum):
     TEXT = "text"
     JSON = "json"
-
-
-_LONGEST_SLEEP = timedelta(seconds=30)
 
 
 @app.callback(invoke_without_command=True)
@@ -76,7 +72,7 @@ def watch(
     try:
         with watch_tick.alone(wiring):
             if not once:
-                return _on_schedule(config, wiring, say)
+                _on_schedule(config, wiring, say)
             result = watch_tick.tick(config, wiring, say, ask_again=ask_again)
     except KeyboardInterrupt:
         raise CancelledError("Interrupted: what was probed is kept; the next tick goes on from there.") from None
@@ -131,29 +127,12 @@ class _Log:
         print(line, file=stream, flush=True)
 
 
-def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> int:
-    """Ticks until it is interrupted. Runs missed while nobody watched are one run, at once.
-
-    It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time.
-    """
+def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
     from mmio_bisect.adapters.schedule import Schedule  # noqa: PLC0415 - as above
+    from mmio_bisect.cli.watch_schedule import on_schedule  # noqa: PLC0415
 
     schedule = Schedule(config.schedule, config.timezone)
-    from_when = _last_started(config) or datetime.now(UTC)
-    while True:
-        due = schedule.after(from_when)
-        if due is None:
-            raise UsageError(f"The schedule “{config.schedule}” has no further time: mend watch.schedule.")
-        say(f"next run: {due.isoformat()}")
-        while (left := due - datetime.now(UTC)) > timedelta(0):
-            time.sleep(min(left, _LONGEST_SLEEP).total_seconds())
-        from_when = datetime.now(UTC)
-        try:
-            _tick(config, wiring, say)
-        except MmioBisectError as error:
-            if isinstance(error, CancelledError):
-                raise
-            say(f"trouble: {error}")
+    on_schedule(schedule, _last_started(config), lambda: _tick(config, wiring, say), say)
 
 
 def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":

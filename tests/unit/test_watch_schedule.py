@@ -1,0 +1,90 @@
+"""The watch's clock: simulated weeks with a process that is down, a machine that sleeps, and ticks that take long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mmio_bisect.adapters.schedule import Schedule
+from mmio_bisect.cli.watch_schedule import on_schedule
+from mmio_bisect.errors import CancelledError, DownloadError, UsageError
+
+BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class World:
+    """Time goes on by sleeping, and by what the ticks take; it ends with the last of them."""
+
+    takes: Sequence[timedelta]
+    oversleeps: dict[datetime, timedelta] = field(default_factory=dict)
+    time: datetime = BEGIN
+    ticks: list[datetime] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        assert 0 < seconds <= 30
+        self.time += timedelta(seconds=seconds)
+        for moment, much in list(self.oversleeps.items()):
+            if self.time >= moment:
+                self.time += much
+                del self.oversleeps[moment]
+
+    def tick(self) -> None:
+        self.ticks.append(self.time)
+        self.time += self.takes[len(self.ticks) - 1]
+        if len(self.ticks) == len(self.takes):
+            raise CancelledError("enough")
+
+    def run(self, last: datetime | None, schedule: str = "30 6 * * *") -> list[str]:
+        with pytest.raises(CancelledError):
+            on_schedule(
+                Schedule(schedule, "UTC"), last, self.tick, self.said.append, now=lambda: self.time, sleep=self.sleep
+            )
+        return [f"{moment:%m-%d %H:%M}" for moment in self.ticks]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_tick_each_morning() -> None:
+    assert World(takes=[MINUTE] * 3).run(None) == ["03-03 06:30", "03-04 06:30", "03-05 06:30"]
+
+
+def test_five_missed_nights_are_one_tick_at_once() -> None:
+    assert World(takes=[MINUTE] * 2).run(BEGIN - timedelta(days=5)) == ["03-02 12:00", "03-03 06:30"]
+
+
+def test_a_machine_that_slept_over_three_mornings_ticks_once_when_it_wakes() -> None:
+    slept = {datetime(2026, 3, 3, 1, tzinfo=UTC): timedelta(days=3)}
+    assert World(takes=[MINUTE] * 2, oversleeps=slept).run(None) == ["03-06 01:00", "03-06 06:30"]
+
+
+def test_a_tick_that_takes_two_days_is_followed_by_one() -> None:
+    assert World(takes=[timedelta(days=2), MINUTE, MINUTE]).run(None) == ["03-03 06:30", "03-05 06:30", "03-06 06:30"]
+
+
+def test_trouble_does_not_end_it() -> None:
+    world = World(takes=[MINUTE] * 3)
+    plain, failed = world.tick, []
+
+    def tick() -> None:
+        plain()
+        failed.append(world.time)
+        raise DownloadError("no answer")
+
+    with pytest.raises(CancelledError):
+        on_schedule(
+            Schedule("0 * * * *", "UTC"), None, tick, world.said.append, now=lambda: world.time, sleep=world.sleep
+        )
+    assert len(failed) == 2
+    assert world.said.count("trouble: no answer") == 2
+
+
+def test_a_schedule_without_a_further_time_is_refused() -> None:
+    class Never:
+        def after(self, moment: datetime) -> datetime | None: ...
+
+    with pytest.raises(UsageError, match="no further time"):
+        on_schedule(Never(), None, lambda: None, lambda _: None)
