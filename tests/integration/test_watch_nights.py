@@ -150,3 +150,24 @@ def test_a_source_that_stays_away_is_asked_less_often_and_told_of_once(world: Wo
     assert world.night(2, pauses, "--ask-again").status == 0
     assert world.titles == ["rust-nightly cannot be watched", "rust-nightly is watched again"]
     assert world.status()["trouble"] is None
+
+
+def test_sigterm_in_the_middle_of_a_bisection_ends_it_within_seconds_and_nothing_is_lost(world: World) -> None:
+    world.publish(range(1, 9), bad_from=5)
+    for day in (3, 4):
+        world.server.befall(f"/dist/2024-02-{day:02}/rustc-nightly-{HOST}.tar.xz", Fault.STALLED)
+    patient = replace(world.tool, extra={**world.tool.extra, "MMIO_BISECT_SILENCE": "60"})
+    (world.tool.folder / "mmio-bisect.toml").write_text(CONFIG.format(day=8, more="points_per_tick = 3"))
+    running = patient.start("watch", "--once")
+    assert world.server.stalled.wait(60)
+    running.terminate()
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130, said
+    assert "rust-nightly@2024-02-08: done" in said  # it was the bisection that was cut off
+    assert patient.processes() == []
+    world.server.let_go.set()
+    world.server.faults.clear()
+    told = world.night(8, "points_per_tick = 3")
+    assert told.status == 1, told.err
+    assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-05 (before it: 2024-02-04)"]
+    assert [downloads_of(world.server, day) for day in (2, 5, 8)] == [1, 1, 1]
