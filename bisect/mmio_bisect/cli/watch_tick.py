@@ -29,8 +29,8 @@ from mmio_bisect.workflow.notices import NoticeKind
 from mmio_bisect.workflow.ports import History
 from mmio_bisect.workflow.probe import Toolbox
 from mmio_bisect.workflow.questions import Filters
-from mmio_bisect.workflow.watch import known_news, look, planned
-from mmio_bisect.workflow.watch_settle import settle, state_of
+from mmio_bisect.workflow.watch import known_news, look, planned, state_of
+from mmio_bisect.workflow.watch_settle import settle
 from mmio_bisect.workflow.watch_values import Assignment, Found, Watched
 
 REGRESSED = 1
@@ -181,8 +181,7 @@ class _Ticking:
 
     def watch(self, jobs: Sequence[Assignment]) -> list[Watched]:
         """Those that the last budget cut off come first, and none waits for another's descent."""
-        states = {job.series: state_of(job, self._outbox) for job in jobs}
-        ordered = sorted(jobs, key=lambda job: states[job.series].cut is None)
+        ordered = sorted(jobs, key=lambda job: state_of(job, self._outbox).cut is None)
         tools = {job.series: _toolbox(self._config, job, self._wiring, self._history, self.budget) for job in jobs}
         found = {}
         for job in ordered:
@@ -190,7 +189,7 @@ class _Ticking:
             found[job.series] = look(
                 job,
                 tools[job.series],
-                states[job.series],
+                self._outbox,
                 self._author,
                 self._events,
                 now=self._now,

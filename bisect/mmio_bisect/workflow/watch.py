@@ -24,11 +24,12 @@ from mmio_bisect.errors import (
     OverBudgetError,
     UnknownVersionError,
 )
-from mmio_bisect.workflow.notices import Notice
+from mmio_bisect.workflow.notices import Notice, Outbox
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.ranges import matching_points
 from mmio_bisect.workflow.retry import PASSING
 from mmio_bisect.workflow.sweep import SweepEvents, SweepRequest, sweep
+from mmio_bisect.workflow.watch_state import read, written
 from mmio_bisect.workflow.watch_values import (
     Assignment,
     Author,
@@ -59,7 +60,10 @@ _OF_SOURCE = (DownloadError, CorruptArtefactError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Range:
+    """A series' points that are watched; `before`: the sort key that all new ones are beyond."""
+
     points: tuple[Point, ...]
+    before: str
     plan: WatchPlan
 
 
@@ -71,7 +75,7 @@ def planned(job: Assignment, tools: Toolbox, state: SeriesState) -> WatchPlan:
 def look(
     job: Assignment,
     tools: Toolbox,
-    state: SeriesState,
+    outbox: Outbox,
     author: Author,
     events: SweepEvents,
     *,
@@ -80,15 +84,26 @@ def look(
 ) -> Found:
     """What is new in a series, bisected. With `ask_again` no source is left alone.
 
+    Where the first look begins is kept before anything is probed: if it is killed, what it probed is in history, and
+    yet still to be told of.
     Raises `StoreError`, `DatabaseError`, `DiskFullError`, `CancelledError`.
     """
+    state = state_of(job, outbox)
     trouble = state.trouble
     if trouble is not None and trouble.leaves_alone(now) and not ask_again:
         return Found(plan=None, state=state, error=_left_alone(job.series, trouble))
     try:
-        return _Looking(job, tools, author, events, now).tick(state, _ranged(job, tools, state))
+        found = _ranged(job, tools, state)
+        if state.through is None:
+            state = replace(state, through=found.before)
+            outbox.keep(job.series, job.profile.name, written(state), (), ())
+        return _Looking(job, tools, author, events, now).tick(state, found)
     except _OF_SERIES as error:
         return _in_trouble(job, author, state, error, now)
+
+
+def state_of(job: Assignment, outbox: Outbox) -> SeriesState:
+    return read(outbox.state(job.series, job.profile.name))
 
 
 def _left_alone(series: str, trouble: Trouble) -> MmioBisectError:
@@ -116,7 +131,9 @@ def _ranged(job: Assignment, tools: Toolbox, state: SeriesState) -> _Range:
         patience=job.patience,
     )
     cells = len(plan.points) * len(job.requests)
-    return _Range(points=points, plan=WatchPlan(series=job.series, points=plan, cells=cells))
+    first = min((point.sort_key for point in (*plan.new, *plan.left)), default=None)
+    before = max((point.sort_key for point in points if first is None or point.sort_key < first), default="")
+    return _Range(points=points, before=before, plan=WatchPlan(series=job.series, points=plan, cells=cells))
 
 
 def _in_trouble(job: Assignment, author: Author, state: SeriesState, error: MmioBisectError, now: str) -> Found:

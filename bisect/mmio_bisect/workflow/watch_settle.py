@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from mmio_bisect.workflow.notices import Notice, Outbox
 from mmio_bisect.workflow.probe import Toolbox
-from mmio_bisect.workflow.watch_state import read, written
+from mmio_bisect.workflow.watch_state import written
 from mmio_bisect.workflow.watch_values import Assignment, Author, Found, Watched
-from mmio_bisect.workflow.watching import Pursuit, SeriesState
+from mmio_bisect.workflow.watching import Pursuit
 
 
 def settle(found: Found, job: Assignment, tools: Toolbox, outbox: Outbox, author: Author, *, now: str) -> Watched:
@@ -40,7 +40,3 @@ def _followed(
     if descent.unfinished is not None and in_vain < job.patience:
         return replace(pursuit, why=descent.unfinished, in_vain=in_vain), None
     return None, author.traced(job.series, pursuit, descent)
-
-
-def state_of(job: Assignment, outbox: Outbox) -> SeriesState:
-    return read(outbox.state(job.series, job.profile.name))
