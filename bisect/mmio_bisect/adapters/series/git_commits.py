@@ -16,18 +16,19 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.git_repository import Logged, Repository
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.identity import identified, version_words
-from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Room, Signals, Yard
+from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Signals, Yard
 
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
@@ -52,35 +53,6 @@ fi
 
 ELSEWHERE: Final = 0.02
 """How likely a commit outside `paths` is to be the answer, one inside being 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitConfig:
-    """A series of commits.
-
-    `merges_by` are names of authors: where given, only what they merged into the main line counts; `tagged` is a glob
-    of tags: where given, only commits with such a tag count, and are named by it. `build` are lines of a POSIX shell,
-    run with `$SOURCE` (the commit's tree, read-only) and `$JOBS`; `in_tree` runs them in a copy of it.
-    `products` are paths, from where the build ran, that make up the toolchain; `tool` is the compiler's among them.
-    `seconds` is what a build takes about, for the search to weigh.
-    """
-
-    name: str
-    family: CompilerFamily
-    summary: str
-    url: str
-    link: str | None
-    ref: str
-    merges_by: tuple[str, ...]
-    tagged: str | None
-    paths: tuple[str, ...]
-    build: tuple[str, ...]
-    in_tree: bool
-    products: tuple[str, ...]
-    tool: tuple[str, ...]
-    arguments: tuple[str, ...]
-    seconds: float
-    room: Room
 
 
 class GitSeries:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from mmio_bisect.adapters.download import Downloads
 from mmio_bisect.adapters.series.debian import DebianConfig
 from mmio_bisect.adapters.series.debian_index import SOURCE_LINE, Suite
-from mmio_bisect.adapters.series.git_commits import GitConfig
+from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
 from mmio_bisect.adapters.series.rust_places import RustBuilds, RustPlaces, RustServer
