@@ -1,18 +1,19 @@
 """`mmio-bisect attribute`: which layer and which pass make the difference between two compilers."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.sandboxes import choose, common_place
+from mmio_bisect.cli.sandboxes import SandboxChoice, choose, common_place
 from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.ports import RecipeBook
+from mmio_bisect.workflow.ports import RecipeBook, RunsIn
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -128,7 +129,7 @@ def attribute(
     with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=quiet) as events:
         tools = AttributeTools(
             sources=wiring.source,
-            lender=wiring.lender,
+            lender=partial(_lender, wiring, sandbox),
             store=wiring.store(),
             sandbox=chosen,
             objects=wiring.objects(),
@@ -180,6 +181,13 @@ def _stand_ins(
         source = wiring.source(series)
         points.append(matching_points(version, source.listing(refresh=refresh), source.interpret)[-1])
     return tuple(points)
+
+
+def _lender(wiring: Wiring, sandbox: str, series: str) -> str | None:
+    """Whose compilers may stand in, if they can run where the others are to."""
+    found = wiring.lender(series)
+    needs_docker = found is not None and wiring.runs_in(found) is RunsIn.DOCKER
+    return None if needs_docker and sandbox == SandboxChoice.LOCAL else found
 
 
 def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":

@@ -41,19 +41,22 @@ def conclude(trials: Iterable[Trial], layers: Sequence[Layer]) -> LayerConclusio
             confidence=Confidence.OPEN,
             why="the layers act against one another: a bad one makes up for another in some mixes",
         )
+    lent = sum(bool(trial.stand_ins) for trial in trials)
+    by_whom = f"{lent} of {2 ** len(everything)} with a stand-in"
     if len(left) == 1:
         made = "every mix was tried" if not unmade else f"the {unmade} mixes that could not be made leave no other"
-        lent = sum(bool(trial.stand_ins) for trial in trials)
         return LayerConclusion(
             explanations=tuple(left),
             confidence=Confidence.LIKELY if lent else Confidence.PROVEN,
-            why=f"{made}, {lent} of {2 ** len(everything)} with a stand-in" if lent else made,
+            why=f"{made}, {by_whom}" if lent else made,
         )
     simplest = _cost(left[0])
     alone = _cost(left[1]) > simplest
     why = f"{unmade} of {2 ** len(everything)} mixes could not be made, and only they tell the explanations apart"
     return LayerConclusion(
-        explanations=tuple(left), confidence=Confidence.LIKELY if alone else Confidence.OPEN, why=why
+        explanations=tuple(left),
+        confidence=Confidence.LIKELY if alone else Confidence.OPEN,
+        why=f"{why}; {by_whom}" if lent else why,
     )
 
 

@@ -102,7 +102,10 @@ class Workplaces:
             )
             return
         self.notes.extend(others)
-        self.notes.append(f"{side.point} reads no IR: nothing can be handed to its middle or back end")
+        self.notes.append(
+            f"{side.point} reads no IR: nothing can be handed to its middle or back end (--stand-in names a clang that "
+            "could do it)"
+        )
 
     def _candidates(self, side: Side) -> Sequence[Point]:
         if self.request.stand_ins:
