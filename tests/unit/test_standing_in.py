@@ -1,61 +1,20 @@
 """Which clang stands in for a rustc, and how like it has to be: with compilers that are a table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-from report_values import BAD, GOOD, UNTESTABLE, request, toolchain
+from report_values import BAD, GOOD, UNTESTABLE, toolchain
+from table_compiler import Makes, place
 
 from mmio_bisect.domain.attribution import Layer, Likeness
 from mmio_bisect.domain.outcome import Judgement, Outcome
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
-from mmio_bisect.workflow.compile import cell_of
-from mmio_bisect.workflow.mixing import Refused, Workplace
-from mmio_bisect.workflow.ports import Command, Finished, Signals
+from mmio_bisect.workflow.mixing import Refused
+from mmio_bisect.workflow.ports import Command
 from mmio_bisect.workflow.standing_in import candidates, likeness
 
 RUSTC = Point(series="rustc", version="1.85.1+trixie", sort_key="1")
 SAME, UNLIKE, DEFECTS = Likeness.SAME_CODE, Likeness.UNLIKE, Likeness.SAME_DEFECTS
-
-
-Makes = Mapping[tuple[bytes, bool], bytes]
-"""Each input, and whether IR is wanted of it."""
-
-
-class Nobody:
-    """Signals that nobody hears."""
-
-    def cancelled(self) -> bool:
-        return False
-
-    def progress(self, done: int, total: int | None) -> None:
-        pass
-
-
-@dataclass(frozen=True, slots=True)
-class Compiler:
-    """What is not in `makes` is refused."""
-
-    makes: Makes
-
-    def run(self, command: Command, signals: Signals) -> Finished:  # noqa: ARG002 - a table is quick
-        ((_, text),) = command.inputs
-        wants_ir = "-emit-llvm" in command.argv or "--emit=llvm-ir" in command.argv
-        name = text if command.inputs[0][0] == "handed.ll" else b"plain" if _plain(command) else b"source"
-        made = self.makes.get((name, wants_ir))
-        said = "" if made else "handed.ll:7:18: error: expected type"
-        return Finished(argv=command.argv, status=0 if made else 1, limit=None, output=said, product=made, seconds=0.0)
-
-
-def _plain(command: Command) -> bool:
-    return "-Cno-prepopulate-passes" in command.argv
-
-
-def place(point: Point, family: CompilerFamily, makes: Makes) -> Workplace:
-    made = replace(toolchain("19.1.7"), family=family)
-    return Workplace(
-        point=point, cell=cell_of(request(), made), session=Compiler(makes), sandbox="none", signals=Nobody()
-    )
 
 
 JUDGED = {

@@ -1,5 +1,6 @@
 """Compilers as values: the series they stand in, the points of a series, and the toolchain that a point becomes."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -84,6 +85,11 @@ class Toolchain:
     llvm_version: str | None
     commit: str | None
     released: date | None
+
+    @property
+    def llvm_major(self) -> int | None:
+        found = re.match(r"\d+", self.llvm_version or "")
+        return int(found[0]) if found else None
 
     @property
     def is_missing(self) -> bool:

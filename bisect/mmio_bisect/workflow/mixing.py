@@ -3,8 +3,10 @@
 Each piece of IR is made once; every object is judged by the expectations of the case that it began as.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from mmio_bisect.classify.profiles import Profile
 from mmio_bisect.domain.attribution import Layer, Likeness, Mix, Trial
@@ -73,13 +75,17 @@ class Workplace:
     def llvm(self) -> str:
         return f"LLVM {self.cell.toolchain.llvm_version}"
 
+    def is_older_than(self, other: "Workplace") -> bool:
+        one, two = (place.cell.toolchain.llvm_major for place in (self, other))
+        return one is not None and two is not None and one < two
+
     def ir(self, command: Command, writer: str = "") -> "bytes | Refused":
         return self.product(self.run(command), writer)
 
-    def written(self) -> "bytes | Refused":
+    def written(self, *, bitcode: bool = False) -> "bytes | Refused":
         """The front end's own IR; a case that is IR has none but itself."""
         case = self.cell.request.case
-        return case.source if case.language is Language.LLVM_IR else self.ir(stages.front(self.cell))
+        return case.source if case.language is Language.LLVM_IR else self.ir(stages.front(self.cell, bitcode=bitcode))
 
     def product(self, outcome: Outcome, writer: str = "") -> "bytes | Refused":
         """`writer` is the LLVM whose IR was handed over."""
@@ -125,52 +131,54 @@ class Mixer:
 
     bench: Bench
     layers: Sequence[Layer]
-    _fronts: dict[bool, "bytes | Refused"] = field(default_factory=dict)
-    _middles: dict[tuple[bool, bool], "bytes | Refused"] = field(default_factory=dict)
+    _fronts: dict[tuple[bool, bool], "bytes | Refused"] = field(default_factory=dict)
+    _middles: dict[tuple[bool, bool, bool], "bytes | Refused"] = field(default_factory=dict)
 
     def trial(self, mix: Mix) -> Trial:
         front, middle, back = self._sources(mix)
         place = self._place(back)
         if front == middle == back and not place.reads_ir:
             outcome = place.run(stages.whole(place.cell))
-            return self._judged(mix, outcome, place.product(outcome), frozenset(), began=place)
+            return self._judged(mix, outcome, place, frozenset(), began=place)
         reader = place.reader(Layer.BACK)
         if isinstance(reader, Refused):
             return _untestable(mix, reader)
-        ir = self.optimised(front=front, middle=middle)
-        if isinstance(ir, Refused):
-            return _untestable(mix, ir)
         lent = {Layer.BACK: reader is not place, Layer.MIDDLE: front != middle and not self._place(middle).reads_ir}
         stand_ins = frozenset(layer for layer, is_lent in lent.items() if is_lent)
-        outcome = reader.run(stages.back(reader.cell, ir))
-        made = reader.product(outcome, self._place(middle).llvm)
-        return self._judged(mix, outcome, made, stand_ins, began=self._place(front))
+        written = partial(self.optimised, front=front, middle=middle)
+        read = read_handed(reader, self._place(middle), written, stages.back)
+        return self._judged(mix, read, reader, stand_ins, began=self._place(front))
 
-    def front(self, *, bad: bool) -> "bytes | Refused":
-        if bad not in self._fronts:
-            self._fronts[bad] = self._place(bad).written()
-        return self._fronts[bad]
+    def front(self, *, bad: bool, bitcode: bool = False) -> "bytes | Refused":
+        if (bad, bitcode) not in self._fronts:
+            self._fronts[bad, bitcode] = self._place(bad).written(bitcode=bitcode)
+        return self._fronts[bad, bitcode]
 
-    def optimised(self, *, front: bool, middle: bool) -> "bytes | Refused":
+    def optimised(self, *, front: bool, middle: bool, bitcode: bool = False) -> "bytes | Refused":
         """IR by the one's front end and the other's middle end."""
-        if (front, middle) not in self._middles:
-            self._middles[front, middle] = self._optimise(self._place(middle), front=front, middle=middle)
-        return self._middles[front, middle]
+        key = (front, middle, bitcode)
+        if key not in self._middles:
+            self._middles[key] = self._optimise(self._place(middle), front=front, middle=middle, bitcode=bitcode)
+        return self._middles[key]
 
-    def _optimise(self, place: Workplace, *, front: bool, middle: bool) -> "bytes | Refused":
+    def _optimise(self, place: Workplace, *, front: bool, middle: bool, bitcode: bool) -> "bytes | Refused":
         if front == middle and not place.reads_ir:
-            return place.ir(stages.optimise(place.cell))
+            return place.ir(stages.optimise(place.cell, bitcode=bitcode))
         reader = place.reader(Layer.MIDDLE)
         if isinstance(reader, Refused):
             return reader
-        ir = self.front(bad=front)
-        if isinstance(ir, Refused) or not reader.has_middle:
-            return ir
-        return reader.ir(stages.middle(reader.cell, ir), self._place(front).llvm)
+        if not reader.has_middle:
+            return self.front(bad=front, bitcode=bitcode)
+        stage = partial(stages.middle, bitcode=bitcode)
+        outcome = read_handed(reader, self._place(front), partial(self.front, bad=front), stage)
+        return outcome if isinstance(outcome, Refused) else reader.product(outcome)
 
     def _judged(
-        self, mix: Mix, outcome: Outcome, made: "bytes | Refused", stand_ins: frozenset[Layer], *, began: Workplace
+        self, mix: Mix, outcome: "Outcome | Refused", by: Workplace, stand_ins: frozenset[Layer], *, began: Workplace
     ) -> Trial:
+        if isinstance(outcome, Refused):
+            return _untestable(mix, outcome)
+        made = by.product(outcome)
         if isinstance(made, Refused):
             return _untestable(mix, made)
         verdict, reason = self.bench.judge(outcome, began)
@@ -188,3 +196,25 @@ class Mixer:
 
 def _untestable(mix: Mix, refused: Refused) -> Trial:
     return Trial(mix=mix, verdict=Verdict.UNTESTABLE, reason=refused.reason, readable=refused.readable)
+
+
+class _Written(Protocol):
+    def __call__(self, *, bitcode: bool) -> bytes | Refused: ...
+
+
+def read_handed(
+    reader: Workplace, writer: Workplace, written: _Written, stage: Callable[[Cell, bytes], Command]
+) -> Outcome | Refused:
+    """What comes of IR that is handed over; where an older LLVM's text is not read, of its bitcode."""
+    ir = written(bitcode=False)
+    if isinstance(ir, Refused):
+        return ir
+    outcome = reader.run(stage(reader.cell, ir))
+    made = reader.product(outcome, writer.llvm)
+    if not isinstance(made, Refused) or made.readable:
+        return outcome
+    code = written(bitcode=True) if writer.is_older_than(reader) else made
+    if isinstance(code, Refused):
+        return made
+    again = reader.run(stage(reader.cell, code))
+    return made if again.object_code is None else again

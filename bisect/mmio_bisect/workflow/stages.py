@@ -5,6 +5,9 @@
     optimise  source          → optimised IR, for a compiler that reads no IR
     back      optimised IR    → object
 
+IR is handed over as text, whatever reads it; but LLVM promises to read older versions' bitcode, not their text
+(llvm.org/docs/DeveloperPolicy.html, "IR Backwards Compatibility").
+
 clang's driver does all of it on text in its own language or in IR. rustc reads no IR: what it writes is handed to a
 clang, which compiles it by an `ir_cell`. llc is a back end alone: its middle end would leave IR as it is. Flags:
 clang's UsersManual, `-Xclang -disable-llvm-passes`; rustc's book, "Codegen options", `-C no-prepopulate-passes` and
@@ -55,25 +58,35 @@ def ir_cell(request: CellRequest, toolchain: Toolchain) -> Cell:
     return cell_of(replace(request, case=replace(request.case, compile_flags=()), extra_flags=()), toolchain)
 
 
-def front(cell: Cell) -> Command:
+def front(cell: Cell, *, bitcode: bool = False) -> Command:
     match cell.toolchain.family:
         case CompilerFamily.RUSTC:
-            return _source(cell, ("--emit=llvm-ir",), "-Cno-prepopulate-passes")
+            # Without names for what has none some rustcs write no bitcode; the pass touches nothing else.
+            names = ("-Cpasses=name-anon-globals",) if bitcode else ()
+            return _source(cell, _rustc_ir(bitcode=bitcode), "-Cno-prepopulate-passes", *names)
         case _:
-            return _source(cell, ("-Xclang", "-disable-llvm-passes", "-S", "-emit-llvm"))
+            return _source(cell, ("-Xclang", "-disable-llvm-passes", *_clang_ir(bitcode=bitcode)))
 
 
-def optimise(cell: Cell, llvm: Sequence[str] = ()) -> Command:
+def optimise(cell: Cell, llvm: Sequence[str] = (), *, bitcode: bool = False) -> Command:
     """`llvm` are options of LLVM's own, as after `-mllvm`."""
     match cell.toolchain.family:
         case CompilerFamily.RUSTC:
-            return _source(cell, ("--emit=llvm-ir",), *llvm_options(cell, llvm))
+            return _source(cell, _rustc_ir(bitcode=bitcode), *llvm_options(cell, llvm))
         case _:
-            return _source(cell, ("-S", "-emit-llvm"), *llvm_options(cell, llvm))
+            return _source(cell, _clang_ir(bitcode=bitcode), *llvm_options(cell, llvm))
 
 
-def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
-    return _from_ir(cell, ir, IR_FILE, "-S", "-emit-llvm", *llvm_options(cell, llvm))
+def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = (), *, bitcode: bool = False) -> Command:
+    return _from_ir(cell, ir, IR_FILE, *_clang_ir(bitcode=bitcode), *llvm_options(cell, llvm))
+
+
+def _clang_ir(*, bitcode: bool) -> tuple[str, str]:
+    return ("-c" if bitcode else "-S", "-emit-llvm")
+
+
+def _rustc_ir(*, bitcode: bool) -> tuple[str]:
+    return ("--emit=llvm-bc" if bitcode else "--emit=llvm-ir",)
 
 
 def back(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:

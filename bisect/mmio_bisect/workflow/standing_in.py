@@ -19,12 +19,6 @@ Judge = Callable[[Outcome], Judgement]
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
 
-def major(version: str | None) -> int | None:
-    """Of LLVM's version, or of a clang's, which is the same."""
-    numbers = _numbers(version or "")
-    return numbers[0] if numbers else None
-
-
 def candidates(wanted: Point, toolchain: Toolchain, points: Sequence[Point]) -> tuple[Point, ...]:
     """Clangs of the same major version of LLVM by their names, the likest first.
 
@@ -38,8 +32,8 @@ def candidates(wanted: Point, toolchain: Toolchain, points: Sequence[Point]) -> 
         distance = [abs(one - other) for one, other in zip(numbers, _numbers(version), strict=False)]
         return numbers != _numbers(version), _suite(point) != suite, distance
 
-    of_that_llvm = [point for point in points if major(point.version) == major(version)]
-    return tuple(sorted(of_that_llvm, key=unlikeness)) if major(version) is not None else ()
+    of_that_llvm = [point for point in points if _numbers(point.version)[:1] == [toolchain.llvm_major]]
+    return tuple(sorted(of_that_llvm, key=unlikeness))
 
 
 def likeness(place: Workplace, stand_in: Workplace, own: Judgement, judge: Judge) -> dict[Layer, Likeness]:

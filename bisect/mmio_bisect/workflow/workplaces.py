@@ -16,7 +16,7 @@ from mmio_bisect.workflow.judge import judge_outcome, restrict
 from mmio_bisect.workflow.mixing import Workplace
 from mmio_bisect.workflow.ports import History, ObjectReader, Sandbox, SeriesSource, Signals, ToolchainStore
 from mmio_bisect.workflow.stages import ir_cell, reads_ir
-from mmio_bisect.workflow.standing_in import candidates, likeness, major
+from mmio_bisect.workflow.standing_in import candidates, likeness
 
 _TRIED = 3
 """So many stand-ins are tried: each is a toolchain to fetch."""
@@ -81,9 +81,8 @@ class Workplaces:
             except MmioBisectError as error:
                 self.notes.append(f"{point} cannot stand in for {side.point}: {str(error).rstrip('.')}")
                 continue
-            theirs = stand_in.cell.toolchain.llvm_version
-            if major(theirs) != major(side.toolchain.llvm_version):
-                llvm = side.toolchain.llvm_version
+            theirs, llvm = (one.llvm_version for one in (stand_in.cell.toolchain, side.toolchain))
+            if stand_in.cell.toolchain.llvm_major != side.toolchain.llvm_major:
                 others.append(f"{point} has LLVM {theirs}, so it cannot stand in for {side.point} with LLVM {llvm}")
                 continue
             place.likeness = likeness(place, stand_in, side.judgement, lambda outcome: self._judged(side, outcome))
@@ -122,8 +121,8 @@ class Workplaces:
             return ()
         found = candidates(side.point, side.toolchain, points)
         if not found:
-            llvm = side.toolchain.llvm_version
-            self.notes.append(f"the series {series} has no LLVM {major(llvm)} that could stand in for {side.point}'s")
+            llvm = side.toolchain.llvm_major
+            self.notes.append(f"the series {series} has no LLVM {llvm} that could stand in for {side.point}'s")
         return found[:_TRIED]
 
     def _judged(self, side: Side, outcome: Outcome) -> Judgement:
