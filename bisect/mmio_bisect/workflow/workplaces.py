@@ -87,7 +87,9 @@ class Workplaces:
                 continue
             place.likeness = likeness(place, stand_in, side.judgement, lambda outcome: self._judged(side, outcome))
             if place.likeness[Layer.BACK] is Likeness.UNLIKE:
-                self.notes.append(f"{point} cannot stand in for {side.point}: it makes other code of that one's IR")
+                self.notes.append(
+                    f"{point} cannot stand in for {side.point}: of that one's IR it did not make what that one makes"
+                )
                 continue
             place.stand_in = stand_in
             self.stand_ins.append(
