@@ -122,8 +122,8 @@ def _search(bench: Bench, trying: _Trying) -> LimitSearch:
         note = "the compiler does not count its passes"
     elif before is None:
         note = "which of its passes are the middle end's cannot be told"
-    elif (verdict := bench.judge(outcome, bench.bad)[0]) is not Verdict.BAD:
-        note = f"with all of them on it is {verdict}"
+    elif (judged := bench.judge(outcome, bench.bad))[0] is not Verdict.BAD:
+        note = f"with all of them on it is {judged[0]}" + (f": {judged[1]}" if judged[1] else "")
     else:
         number, note = _first_bad(bench, trying.compile_with, before, len(passes))
     return LimitSearch(
