@@ -4,8 +4,10 @@ The servers are loopback ones with scripted compilers; the repositories are smal
 TinyCC in LLVM's place: what is built from its commits are real compilers.
 """
 
+import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -15,6 +17,8 @@ from rust_artefacts import publish, publish_ci, publish_nightly, scripted
 from rust_repository import Grown, Pull, grow
 from tcc_repository import CULPRIT, TccRepository, make
 from tool_process import Tool
+
+from mmio_bisect.errors import DownloadError
 
 pytestmark = [pytest.mark.network, pytest.mark.compiler]
 
@@ -74,9 +78,9 @@ def tool(tmp_path: Path, server: DistServer, grown: Grown) -> Tool:
     )
 
 
-def descend(tool: Tool, tcc: TccRepository, *words: str) -> tuple[str, ...]:
+def descend(tool: Tool, tcc: TccRepository, *words: str, more: str = "") -> tuple[str, ...]:
     series = tool.folder / "own.toml"
-    series.write_text(IN_LLVMS_PLACE)
+    series.write_text(IN_LLVMS_PLACE + more)
     return (
         *("run", "store_then_step", "rust-nightly:2024-02-02..2024-02-09", "--opt", "2", "--descend"),
         *("--series-file", str(series), "--repository", str(tcc.folder), "--sandbox", "local", *words),
@@ -122,6 +126,34 @@ def test_what_stops_a_descent_leaves_the_answer_above(tool: Tool, tcc: TccReposi
     assert (level["series"], level["run"]) == ("rust-ci", None)
     assert "None of the 2 probed points" in level["stopped"]
     assert said.document["answers"][0]["kind"] == "culprit"
+
+
+def test_trouble_below_has_its_own_exit_code_and_the_answers_above_are_shown(
+    tool: Tool, tcc: TccRepository, grown: Grown
+) -> None:
+    away = tool.root / "away.git"
+    tool = replace(tool, extra={name: value for name, value in tool.extra.items() if not name.endswith("_REPO")})
+    words = descend(tool, tcc, more=f'[series.rust-ci]\nrepository = "{away}"\n')
+    said = tool(*words, "--json")
+    assert said.status == DownloadError.exit_code
+    assert "error: below rust-nightly: " in said.err
+    assert said.document["answers"][0]["first"] == "rust-nightly@2024-02-07"
+    (level,) = said.document["descent"]
+    assert (level["series"], level["stopped"], level["run"]) == ("rust-ci", None, None)
+    assert level["error"]["exit_code"] == DownloadError.exit_code
+    assert str(away) in level["error"]["message"]
+
+    shown = tool(*words)
+    assert shown.status == DownloadError.exit_code
+    assert "introduced in rust-nightly@2024-02-07" in shown.out
+    assert "Into rust-ci\nThe descent broke off here, and what is above stands: " in shown.out
+    again = shown.out.rpartition("To go on from here (nothing is compiled twice): mmio-bisect ")[2]
+
+    away.symlink_to(grown.folder)
+    went_on = tool(*shlex.split(again), "--json")
+    assert went_on.status == 0, went_on.err
+    assert went_on.document["cost"] == {"toolchains_fetched": 0, "cells_compiled": 0}
+    assert [level["error"] for level in went_on.document["descent"]] == [None, None]
 
 
 def test_the_whole_plan_of_a_stable_release_asks_for_manifests_alone(tool: Tool, server: DistServer) -> None:

@@ -1,6 +1,8 @@
 """`run --descend`: each culprit is followed into the series that has points between its two neighbours.
 
-What stops a descent does not take back what was found above: it is said, and the answer stands.
+What stops a descent does not take back what was found above: it is said, and the answer stands. Where it is trouble
+that ends it (a download, a daemon, a disk, an interrupt), the answers above are shown with it, and the exit code is the
+trouble's own: the way down was not found to end, it was not gone.
 """
 
 from collections.abc import Iterator
@@ -25,11 +27,20 @@ def plan(bisection: Bisection) -> "tuple[PlannedLevel, ...]":
     return plan_descent(bisection.request.points, wiring.source, wiring.finer)
 
 
-def descended(asked: Asked, series: str, answers: tuple[CellAnswer, ...]) -> "list[DescentLevel]":
-    """All levels below these answers; levels of a target that share a culprit go down together."""
-    levels = []
+def descended(
+    asked: Asked, series: str, answers: tuple[CellAnswer, ...], *, interruptible: bool = False
+) -> "list[DescentLevel]":
+    """All levels below these answers; levels of a target that share a culprit go down together.
+
+    An interrupt is raised, or, if `interruptible`, the last of what is returned.
+    """
+    levels: list[DescentLevel] = []
     for group in _groups(answers):
-        levels += list(_down(asked, series, group))
+        levels += _down(asked, series, group)
+        if levels and isinstance(levels[-1].trouble, CancelledError):
+            if not interruptible:
+                raise levels[-1].trouble
+            break
     return levels
 
 
@@ -43,7 +54,7 @@ def _groups(answers: tuple[CellAnswer, ...]) -> list[list[CellAnswer]]:
 
 def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[DescentLevel]":
     from mmio_bisect.report.descents import DescentLevel  # noqa: PLC0415 - as in the commands
-    from mmio_bisect.workflow.descend import Stopped, other_transition, range_below  # noqa: PLC0415
+    from mmio_bisect.workflow.descend import ENDS, Stopped, other_transition, range_below  # noqa: PLC0415
     from mmio_bisect.workflow.retry import PASSING  # noqa: PLC0415
 
     finer, above = asked.wiring.finer(series), group[0]
@@ -62,11 +73,12 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[Desce
         )
         bisection = planned(below, text, entered=True)
         result = carried_out(bisection)
-    except CancelledError:
-        raise
+    except ENDS as error:
+        yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
+        return
     except MmioBisectError as error:
-        stopped, passing = str(error).rstrip("."), isinstance(error, (*PASSING, OverBudgetError))
-        yield DescentLevel(series=finer.series, above=above, stopped=stopped, passing=passing)
+        passing = isinstance(error, (*PASSING, OverBudgetError))
+        yield DescentLevel(series=finer.series, above=above, trouble=error, passing=passing)
         return
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
     yield DescentLevel(series=finer.series, above=above, head=bisection.head, result=result, other=other)

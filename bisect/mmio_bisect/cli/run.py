@@ -31,7 +31,8 @@ FROM and TO are versions, dates, commits or prefixes of them: FROM its oldest ma
 newest point, and an empty end the series' own.
 
 Exits with 0 when answered, 3 when only suspects can be named, 4 when verdicts contradict one another: the most severe
-of several levels. `mmio-bisect --help` lists the codes of errors.
+of several levels. `mmio-bisect --help` lists the codes of errors. Where trouble breaks off a descent, the exit code is
+the trouble's, and the answers above are shown all the same.
 """
 
 
@@ -132,9 +133,13 @@ def run(
     if dry_run:
         return exits.ANSWERED
     result = carried_out(bisection)
-    levels = descended(asked, head.series, result.answers) if descend else []
+    levels = descended(asked, head.series, result.answers, interruptible=True) if descend else []
     _print(head, result, levels, as_json=as_json)
-    return exits.of_answers(cell.answer for cell in result.answers)
+    trouble = [level.trouble for level in levels if level.trouble is not None]
+    if not trouble:
+        return exits.of_answers(cell.answer for cell in result.answers)
+    output.note(f"error: below {head.series}: {output.sentence(str(trouble[-1]))}")
+    return trouble[-1].exit_code
 
 
 def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
@@ -168,5 +173,5 @@ def _print(head: "RunHead", result: "HuntResult", levels: "list[DescentLevel]", 
     if levels:
         from mmio_bisect.report.descents import descent_text  # noqa: PLC0415 - as above
 
-        text.append_text(descent_text(levels, width=output.width()))
+        text.append_text(descent_text(levels, argv=head.argv, width=output.width()))
     output.show(text)

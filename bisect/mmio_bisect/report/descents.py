@@ -1,11 +1,13 @@
 """What a descent will take, and what it found level by level: for people and as part of `run`'s document."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
 from mmio_bisect.domain.run import CellAnswer
+from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.answers import answer_text
 from mmio_bisect.report.documents import JSON, RunHead, run_document
 from mmio_bisect.report.tables import columns, counted
@@ -15,9 +17,10 @@ from mmio_bisect.workflow.hunt import HuntResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescentLevel:
-    """One level below the first: what was found there, or why it was not entered. `other`: it is another transition.
+    """One level below the first: what was found there, or why not. `other`: it is another transition.
 
-    `passing`: what stopped it may be over another time.
+    `stopped` says why there is no way down; `trouble` is what kept us from going it, and may be over another time if
+    it is `passing`.
     """
 
     series: str
@@ -26,7 +29,13 @@ class DescentLevel:
     result: HuntResult | None = None
     other: str | None = None
     stopped: str | None = None
+    trouble: MmioBisectError | None = None
     passing: bool = False
+
+    @property
+    def why(self) -> str | None:
+        """Of either kind, in a sentence without its full stop."""
+        return self.stopped if self.trouble is None else str(self.trouble).rstrip(".")
 
 
 def plan_text(levels: Sequence[PlannedLevel]) -> str:
@@ -66,12 +75,18 @@ def plan_members(levels: Sequence[PlannedLevel]) -> list[JSON]:
     ]
 
 
-def descent_text(levels: Sequence[DescentLevel], *, width: int) -> Text:
+def descent_text(levels: Sequence[DescentLevel], *, width: int, argv: Sequence[str] = ()) -> Text:
+    """`argv` is the command to go on with."""
     text = Text()
     for level in levels:
         text.append(f"\nInto {level.series}\n", style="bold")
         if level.stopped is not None:
             text.append(f"The descent ends here: {level.stopped}.\n")
+        if level.trouble is not None:
+            text.append("The descent broke off here, and what is above stands: ", style="yellow")
+            text.append(f"{level.why}.\n")
+            if argv:
+                text.append(f"To go on from here (nothing is compiled twice): {shlex.join(argv)}\n")
         if level.result is not None and level.head is not None:
             if level.other is not None:
                 text.append(f"This is not the transition that was followed: {level.other}.\n", style="yellow")
@@ -93,6 +108,9 @@ def descent_members(levels: Sequence[DescentLevel]) -> list[JSON]:
             "same_transition": None if level.result is None else level.other is None,
             "other": level.other,
             "stopped": level.stopped,
+            "error": None
+            if level.trouble is None
+            else {"exit_code": level.trouble.exit_code, "message": str(level.trouble)},
             "run": None
             if level.result is None or level.head is None
             else run_document(level.head, run=level.result.run, answers=level.result.answers, cost=level.result.cost),

@@ -73,7 +73,7 @@ def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
     lines, claim = [], None
     for level in levels:
         if level.result is None:
-            lines.append(f"Into {level.series} it was not followed: {level.stopped}.")
+            lines.append(f"Into {level.series} it was not followed: {level.why}.")
             continue
         claims = list(dict.fromkeys(_claim(cell.answer) for cell in level.result.answers))
         if level.other is not None:
@@ -85,7 +85,7 @@ def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
         claim=claim,
         lines=tuple(lines),
         markdown=f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```",
-        unfinished=next((level.stopped for level in levels if level.passing), None),
+        unfinished=next((level.why for level in levels if level.passing), None),
     )
 
 

@@ -8,12 +8,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer, Probe
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import MmioBisectError
+from mmio_bisect.errors import (
+    InvalidRangeError,
+    MissingToolchainError,
+    MmioBisectError,
+    NothingTestableError,
+    UnknownRecipeError,
+    UnknownSeriesError,
+    UnknownVersionError,
+)
 from mmio_bisect.workflow.costs import Priced
 from mmio_bisect.workflow.ports import SeriesSource
 from mmio_bisect.workflow.ranges import RangeText, resolve_range
@@ -47,6 +55,17 @@ class FromMerges(Protocol):
     """A series whose points are merges that name the commit of LLVM that they are built with."""
 
     def built_from(self, point: Point) -> _Merged: ...
+
+
+ENDS: Final = (
+    UnknownSeriesError,
+    UnknownRecipeError,
+    UnknownVersionError,
+    InvalidRangeError,
+    MissingToolchainError,
+    NothingTestableError,
+)
+"""Errors that tell what the finer series has not, so that there is no way down; any other is trouble, and may pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
