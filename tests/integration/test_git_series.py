@@ -88,7 +88,8 @@ def test_the_commit_is_found_among_hundreds_of_which_some_do_not_build(
     assert {probe["toolchain"] for probe in untestable} <= broken
     assert len(document["probes"]) <= 30
     (verification,) = document["verifications"]
-    assert verification["confirmed"]
+    assert (verification["confirmed"], verification["builds"]) == (True, 2)
+    assert verification["why"].startswith("both neighbours were built and compiled again: the same two objects")
 
 
 def test_brute_force_over_the_neighbours_says_the_same(repository: TccRepository, tmp_path: Path) -> None:
@@ -208,6 +209,66 @@ def test_in_docker_the_cache_is_a_volume_and_work_leaves_none(
 
 def uses(container: Mapping[str, Any], volume: str) -> bool:
     return any(mount.get("Name") == volume for mount in container["Mounts"])
+
+
+def test_a_product_that_was_damaged_in_the_store_is_refuted_by_building_it_again(
+    repository: TccRepository, tmp_path: Path
+) -> None:
+    tool, sides = Tool(root=tmp_path), words(repository, CULPRIT - 1, CULPRIT)
+    assert tool(*sides, "--no-verify").status == 0
+    tool.database.unlink()
+    good, bad = (tool.store / "entries").glob("*/root/arm64-tcc")
+    for made, other in ((good, bad.read_bytes()), (bad, good.read_bytes())):
+        made.chmod(0o755)
+        made.write_bytes(other)
+    believed = tool(*sides, "--no-verify-build")
+    assert (believed.status, believed.document["answers"][0]["change"]) == (0, "fixed"), "the wrong way round"
+    assert believed.document["verifications"][0]["builds"] == 0
+    said = tool(*sides, "--verify-build")
+    assert said.status == 4, said.err
+    (verification,) = said.document["verifications"]
+    assert (verification["confirmed"], verification["builds"]) == (False, 2)
+    assert verification["why"].startswith(
+        f"{point(repository, CULPRIT - 1)} was bad, and is good when it is built and compiled again"
+    )
+    assert not list((tool.root / "builds" / "again").iterdir())
+
+
+CACHE_THAT_DECEIVES = """[series.deceived]
+kind = "git"
+family = "tcc"
+summary = "the first build leaves something in the cache that makes the second a bad one"
+url = "unused"
+in_tree = true
+build = [
+    "./configure --extra-cflags='-O1 -g0'",
+    "if [ -e ${CCACHE_DIR:-/nowhere}/left ]; then sed -i 's/0x39000000/0x38000400/' arm64-gen.c; fi",
+    "if [ -d ${CCACHE_DIR:-/nowhere} ]; then touch $CCACHE_DIR/left; fi",
+    "make arm64-tcc",
+]
+products = ["arm64-tcc"]
+tool = "arm64-tcc"
+seconds = 3
+memory = "1GiB"
+minutes = 1
+disk = "100MiB"
+ccache = "10MiB"
+"""
+
+
+def test_what_a_build_left_in_the_cache_for_another_is_seen_through(repository: TccRepository, tmp_path: Path) -> None:
+    tool, number = Tool(root=tmp_path), neighbours(repository)
+    series = tool.folder / "own.toml"
+    series.write_text(CACHE_THAT_DECEIVES)
+    ends = "..".join(repository.commits[number : number + 2])
+    command = ("run", "store_then_step", f"deceived:{ends}", *words(repository)[3:], "--series-file", str(series))
+    said = tool(*command, "--jobs", "1")
+    assert said.status == 4, said.err
+    (verification,) = said.document["verifications"]
+    assert not verification["confirmed"]
+    assert verification["why"].endswith("built and compiled again, make the same object")
+    first, second = (probe["verdict"] for probe in said.document["probes"])
+    assert (first, second) == ("good", "bad"), "without building again it would have been a culprit"
 
 
 def test_a_commit_is_named_by_tag_abbreviation_or_day(repository: TccRepository, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class Asked:
     profile: Profile
     changed: bool
     verify: bool | None
+    verify_build: bool | None
     jobs: int
     ahead: "Ahead"
     sandbox: str
@@ -118,6 +119,7 @@ def planned(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisect
         ask_again=asked.refresh,
         back_off=BACK_OFF if asked.back_off is None else asked.back_off,
         verify=asked.verify,
+        verify_build=asked.verify_build,
         argv=asked.argv,
         render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
     )

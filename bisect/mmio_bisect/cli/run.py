@@ -8,6 +8,7 @@ from mmio_bisect.cli import exits, options, output
 from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
 from mmio_bisect.cli.descending import descended, plan
 from mmio_bisect.cli.wiring import typed, wiring_of
+from mmio_bisect.errors import UsageError
 
 if TYPE_CHECKING:
     from mmio_bisect.report.descents import DescentLevel
@@ -69,6 +70,14 @@ def run(
             help="Compile both neighbours of a culprit again. Default: if this run compiled either.",
         ),
     ] = None,
+    verify_build: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify-build/--no-verify-build",
+            help="Build them again for it, where they are built: from clean trees, without a cache. Default: if that "
+            "takes a minute or less.",
+        ),
+    ] = None,
     jobs: options.Jobs = 2,
     prefetch: options.Prefetch = None,
     disk_budget: options.DiskBudget = None,
@@ -90,6 +99,8 @@ def run(
     from mmio_bisect.workflow.prefetch import Ahead  # noqa: PLC0415 - `--help` needs none of these
     from mmio_bisect.workflow.ranges import parse_range  # noqa: PLC0415
 
+    if verify is False and verify_build:
+        raise UsageError("--verify-build is a part of what --no-verify leaves out: give one of them.")
     text = parse_range(extent)
     asked = Asked(
         recipe=recipe,
@@ -100,6 +111,7 @@ def run(
         profile=options.profile(profile),
         changed=changed,
         verify=verify,
+        verify_build=verify_build,
         jobs=jobs,
         ahead=Ahead(
             count=(2 if jobs > 1 else 0) if prefetch is None else prefetch,

@@ -132,6 +132,7 @@ class WatchAuthor:
             profile=PROFILES[record.profile],
             changed=False,
             verify=None,
+            verify_build=None,
             jobs=self.config.jobs,
             ahead=Ahead(),
             sandbox=self.config.sandbox,

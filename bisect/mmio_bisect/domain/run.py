@@ -27,11 +27,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A second look at a culprit: whether it stands, and why in a sentence without its full stop."""
+    """A second look at a culprit: whether it stands, and why in a sentence without its full stop.
+
+    `builds` are the compilers that were made again for it.
+    """
 
     confirmed: bool
     why: str
     compiles: int
+    builds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

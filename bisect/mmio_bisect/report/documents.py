@@ -5,7 +5,7 @@ A document only ever grows within one schema number: readers may rely on every k
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -100,7 +100,7 @@ def _verification(cell: CellAnswer) -> JSON:
     return {
         "target": cell.request.target.name,
         "opt": cell.request.opt.value,
-        **({} if found is None else {"confirmed": found.confirmed, "why": found.why, "compiles": found.compiles}),
+        **({} if found is None else asdict(found)),
     }
 
 

@@ -103,7 +103,8 @@ def _verification(members: Mapping[str, Any], answer: CellAnswer) -> Verificatio
     level = (answer.request.target.name, answer.request.opt.value)
     for told in members.get("verifications", ()):
         if (told["target"], told["opt"]) == level:
-            return Verification(confirmed=told["confirmed"], why=told["why"], compiles=told["compiles"])
+            builds = told.get("builds", 0)
+            return Verification(confirmed=told["confirmed"], why=told["why"], compiles=told["compiles"], builds=builds)
     return None
 
 

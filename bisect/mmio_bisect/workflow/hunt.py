@@ -26,7 +26,7 @@ from mmio_bisect.workflow.ports import Committed, SeriesSource, Signals
 from mmio_bisect.workflow.prefetch import Ahead, Prefetcher
 from mmio_bisect.workflow.probe import Prober, Toolbox
 from mmio_bisect.workflow.retry import BACK_OFF, with_back_off
-from mmio_bisect.workflow.verify import Again, compile_again, verified
+from mmio_bisect.workflow.verify import Again, Rebuilds, compile_again, verified
 
 __all__ = ["HuntEvents", "HuntRequest", "HuntResult", "Toolbox", "hunt"]
 
@@ -37,8 +37,9 @@ class HuntRequest:
 
     `defects` are the kinds that make a verdict bad (None: all); of a request in `marks` only these of them do. With
     `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`. `verify`:
-    compile the neighbours of a culprit again (None: if this run compiled either of them). `render` makes the document
-    that history keeps of the finished run.
+    compile the neighbours of a culprit again (None: if this run compiled either of them), and, with `verify_build`,
+    build their compilers again for it (None: if that is cheap). `render` makes the document that history keeps of the
+    finished run.
     """
 
     requests: tuple[CellRequest, ...]
@@ -52,6 +53,7 @@ class HuntRequest:
     back_off: tuple[float, ...] = BACK_OFF
     ahead: Ahead = field(default_factory=Ahead)
     verify: bool | None = None
+    verify_build: bool | None = None
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
@@ -102,7 +104,8 @@ def hunt(request: HuntRequest, tools: Toolbox, events: HuntEvents) -> HuntResult
     probing = _Probing(request, prober, events, searches, run)
     probing.seed()
     probing.drain()
-    answers = tuple(_told_of(probing.verified(search), tools.source) for search in searches)
+    with Rebuilds(tools, request.verify_build) as rebuilds:
+        answers = tuple(_told_of(probing.verified(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
     tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
@@ -248,7 +251,7 @@ class _Probing:
                 for point in pool.points:
                     self.events.dropped(point)
 
-    def verified(self, search: _Search) -> CellAnswer:
+    def verified(self, search: _Search, rebuilds: Rebuilds) -> CellAnswer:
         """A search's answer, its culprit looked at twice where that is wanted."""
         answer, wanted = search.answer(), self.request.verify
         if wanted is False:
@@ -256,13 +259,14 @@ class _Probing:
 
         def again(probe: Probe) -> Again:
             return with_back_off(
-                partial(compile_again, probe, self.prober.tools, self.request.profile),
+                partial(compile_again, probe, self.prober.tools, self.request.profile, rebuilds),
                 Stoppable(self.events.fetching(probe.point), Event()),
                 self.request.back_off,
                 partial(self.events.retrying, probe.point),
             )
 
-        return verified(answer, again, search.reread, forced=wanted is True)
+        forced = wanted is True or self.request.verify_build is True
+        return verified(answer, again, search.reread, forced=forced)
 
     def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Fill free workers: first each search's most wanted point, then what several workers may try besides."""

@@ -127,6 +127,25 @@ class Committed(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A toolchain outside the store: where it is, and what `fetch` would have given."""
+
+    root: Path
+    fetched: Fetched
+
+
+@runtime_checkable
+class Rebuildable(Protocol):
+    """A series that builds its toolchains, and can do so from nothing that an earlier build has left."""
+
+    def seconds(self, point: Point) -> float:
+        """What that takes, about."""
+
+    def afresh(self, point: Point, signals: Signals) -> AbstractContextManager[Made]:
+        """It goes at the end. Raises as `fetch` does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToolchain:
     """One entry of the store: sizes in bytes, its image's included; `last_used` in seconds since the epoch."""
 

@@ -99,7 +99,7 @@ def _git(name: str, schema: GitSchema, bench: Workbench) -> SeriesSource:
         ref=schema.ref,
         say=bench.warn,
     )
-    return GitSeries(schema.config(name), repository, builds.yard, builds.folder / "logs", cache=place)
+    return GitSeries(schema.config(name), repository, builds.yard, builds.folder, cache=place)
 
 
 def _image(name: str, schema: ImageSchema, bench: Workbench) -> SeriesSource:

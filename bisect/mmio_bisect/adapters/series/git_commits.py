@@ -11,6 +11,7 @@ Commits that touch `paths` are likelier to be the answer than the others: the se
 others are points all the same, what it answers is proven against the very neighbour.
 """
 
+import contextlib
 import io
 import os
 import re
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.git_repository import Logged, Repository
 from mmio_bisect.domain.commit import Commit
@@ -28,7 +30,7 @@ from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.identity import identified, version_words
-from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Signals, Yard
+from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Made, Signals, Yard
 
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
@@ -56,16 +58,17 @@ ELSEWHERE: Final = 0.02
 
 
 class GitSeries:
-    """The `SeriesSource`; also `Priced` and `Likely`, and it knows its commits. Logs of builds are kept in `logs`.
+    """The `SeriesSource`; also `Priced`, `Likely` and `Rebuildable`, and it knows its commits.
 
-    `cache` is the name of this series' and repository's cache in the yard.
+    `folder` has the logs of builds, and products while they are looked at; `cache` is the name of this series' and
+    repository's cache in the yard.
     """
 
-    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, logs: Path, *, cache: str) -> None:
+    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, folder: Path, *, cache: str) -> None:
         self._config = config
         self._repository = repository
         self._yard = yard
-        self._logs = logs
+        self._folder = folder
         self._cache = cache if config.room.cache is not None else None
         self._commits: dict[str, Logged] = {}
         self._touching: frozenset[str] | None = None
@@ -126,13 +129,26 @@ class GitSeries:
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Raises as the port says, and `UsageError` for a clone that cannot be read."""
-        one = self._one(point)
+        return self._built(point, folder, signals, afresh=False)
+
+    @contextlib.contextmanager
+    def afresh(self, point: Point, signals: Signals) -> Iterator[Made]:
+        """In a tree that is written anew, without a cache: no earlier build has a hand in it."""
+        again = self._folder / "again"
+        sweep(again)
+        with held_work_folder(again) as work:
+            root = work / "root"
+            root.mkdir(mode=0o755)
+            yield Made(root=root, fetched=self._built(point, root, signals, afresh=True))
+
+    def _built(self, point: Point, folder: Path, signals: Signals, *, afresh: bool) -> Fetched:
+        one, cache = self._one(point), None if afresh else self._cache
         with (
-            self._repository.checkout(one.commit) as tree,
-            self._yard.session(tree, self._config.room, signals, cache=self._cache) as yard,
+            self._repository.checkout(one.commit, anew=afresh) as tree,
+            self._yard.session(tree, self._config.room, signals, cache=cache) as yard,
         ):
-            finished = yard.run(self._command(), signals)
-        log = self._kept(point, finished)
+            finished = yard.run(self._command(cached=cache is not None), signals)
+        log = self._kept(f"{point}-again" if afresh else str(point), finished)
         if finished.status != 0 or finished.product is None or finished.limit is not None:
             raise _failed(point, finished, log)
         _unpack(finished.product, folder)
@@ -160,15 +176,17 @@ class GitSeries:
                 f"{point} is not in the repository's main line any more (`mmio-bisect series show {self.name}`)."
             ) from None
 
-    def _command(self) -> Command:
+    def _command(self, *, cached: bool) -> Command:
         """One script: build with the output in a file, whose end comes back; and the products if that succeeds."""
         config = self._config
         prepare = 'mkdir built && cp -R "$SOURCE"/. built && cd built' if config.in_tree else "mkdir built && cd built"
         lines = [prepare, *config.build]
+        most = (config.room.cache or 0) // 1024
+        prologue = _CCACHE.format(most=most, cache="{cache}") if cached else ""
         quoted = " ".join(f"'{path}'" for path in config.products)
         drive = (
             "here=$PWD; export SOURCE={toolchain} JOBS=$(nproc)\n"
-            f"{'' if config.room.cache is None else _CCACHE.format(most=config.room.cache // 1024, cache='{cache}')}"
+            f"{prologue}"
             "/bin/sh -eu ./build.sh >log 2>&1 && status=0 || status=$?\n"
             f"{_ANSWERED}"
             f'tail -c {_LOG_BYTES} log; [ "$status" -eq 0 ]\n'
@@ -180,11 +198,11 @@ class GitSeries:
             product=_PRODUCTS,
         )
 
-    def _kept(self, point: Point, finished: Finished) -> Path:
+    def _kept(self, name: str, finished: Finished) -> Path:
         """The log of the build."""
-        log = self._logs / f"{point.series}@{point.version}.log"
+        log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        aside = log.with_suffix(f".{os.getpid()}")
+        aside = log.with_name(f"{log.name}.{os.getpid()}")
         aside.write_text(finished.output)
         aside.rename(log)
         return log

@@ -99,10 +99,15 @@ class Repository:
         return datetime.fromtimestamp(max(times, default=0.0), UTC)
 
     @contextlib.contextmanager
-    def checkout(self, commit: str) -> Iterator[Path]:
-        """The tree of a commit in a folder that nobody else has. Raises `UsageError`, `StoreError`."""
+    def checkout(self, commit: str, *, anew: bool = False) -> Iterator[Path]:
+        """The tree of a commit in a folder that nobody else has; `anew`: every file of it is written now.
+
+        Raises `UsageError`, `StoreError`.
+        """
         with self._slot() as slot:
             try:
+                if anew:
+                    (slot / "commit").unlink(missing_ok=True)
                 yield self._filled(slot, commit)
             except OSError as error:
                 raise StoreError(
