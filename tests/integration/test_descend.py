@@ -83,7 +83,16 @@ def descend(tool: Tool, tcc: TccRepository, *words: str, more: str = "") -> tupl
     series.write_text(IN_LLVMS_PLACE + more)
     return (
         *("run", "store_then_step", "rust-nightly:2024-02-02..2024-02-09", "--opt", "2", "--descend"),
-        *("--series-file", str(series), "--repository", str(tcc.folder), "--sandbox", "local", *words),
+        *(
+            "--series-file",
+            str(series),
+            "--repository",
+            str(tcc.folder),
+            "--sandbox",
+            "local",
+            "--no-verify-build",
+            *words,
+        ),
     )
 
 

@@ -116,7 +116,7 @@ def test_a_commit_is_built_once_ever(bisected: tuple[Tool, Any], repository: Tcc
     again = tool(*words(repository))
     assert again.document["answers"] == document["answers"]
     assert again.document["cost"] == {"toolchains_fetched": 0, "cells_compiled": 0}
-    other = tool("run", "u64_register", words(repository)[2], *words(repository)[3:])
+    other = tool("run", "u64_register", *words(repository)[2:], "--no-verify-build")
     assert other.status == 0, other.err
     built = {probe["toolchain"] for probe in document["probes"]}
     ends = {probe["toolchain"] for probe in other.document["probes"]}
@@ -137,7 +137,7 @@ def test_a_failed_build_keeps_its_log_and_gives_its_reason(bisected: tuple[Tool,
 def test_killed_and_resumed_it_builds_nothing_twice(repository: TccRepository, tmp_path: Path) -> None:
     tool = Tool(root=tmp_path)
     low, high = CULPRIT - 24, CULPRIT + 20
-    process = tool.start(*words(repository, low, high), "--jobs", "1")
+    process = tool.start(*words(repository, low, high), "--jobs", "1", "--no-verify-build")
     deadline = time.monotonic() + 60
     while len(built(tool)) < 3:
         assert time.monotonic() < deadline
@@ -146,7 +146,7 @@ def test_killed_and_resumed_it_builds_nothing_twice(repository: TccRepository, t
     process.send_signal(signal.SIGKILL)
     process.communicate()
     before = built(tool)
-    resumed = tool(*words(repository, low, high), "--jobs", "1")
+    resumed = tool(*words(repository, low, high), "--jobs", "1", "--no-verify-build")
     assert resumed.status == 0, resumed.err
     (answer,) = resumed.document["answers"]
     assert answer["first"] == point(repository, CULPRIT)
@@ -277,7 +277,7 @@ def test_a_commit_is_named_by_tag_abbreviation_or_day(repository: TccRepository,
     subprocess.run([*git, "tag", "--force", "release", repository.commits[CULPRIT]], check=True)
     said = tool(
         *("run", "store_then_step", f"tcc:{repository.commits[CULPRIT - 1][:8]}..release", "--opt", "2", "--json"),
-        *("--repository", str(repository.folder), "--sandbox", "local"),
+        *("--repository", str(repository.folder), "--sandbox", "local", "--no-verify-build"),
     )
     assert said.status == 0, said.err
     assert said.document["answers"][0]["kind"] == "culprit"
@@ -373,7 +373,7 @@ def test_a_transition_between_releases_is_followed_to_its_commit(repository: Tcc
     tool, series = Tool(root=tmp_path), tagged(repository, tmp_path)
     command = (
         *("run", "store_then_step", "tcc-releases:..", "--series-file", str(series), "--opt", "2"),
-        *("--repository", str(repository.folder), "--sandbox", "local"),
+        *("--repository", str(repository.folder), "--sandbox", "local", "--no-verify-build"),
     )
     planned = tool(*command, "--descend", "--dry-run", "--json")
     assert planned.status == 0, planned.err
@@ -404,7 +404,7 @@ def test_a_transition_between_releases_is_followed_to_its_commit(repository: Tcc
 
 def test_without_a_finer_series_the_answer_stands(repository: TccRepository, tmp_path: Path) -> None:
     tool = Tool(root=tmp_path)
-    said = tool(*words(repository, CULPRIT - 1, CULPRIT), "--descend")
+    said = tool(*words(repository, CULPRIT - 1, CULPRIT), "--descend", "--no-verify-build")
     assert said.status == 0, said.err
     assert said.document["answers"][0]["kind"] == "culprit"
     assert "descent" not in said.document
