@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmio_bisect.errors import CancelledError, OverBudgetError
@@ -123,6 +123,7 @@ def test_who_wants_it_no_more_is_told_so() -> None:
         worked_until(patient, lambda: None, Nobody(tired=True))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 200), st.booleans()), max_size=8), st.integers(0, 400))
 def test_no_more_is_downloaded_than_allowed_but_the_first(sizes: list[tuple[int, bool]], bound: int) -> None:
     budget = Budget(Allowance(downloads=bound))

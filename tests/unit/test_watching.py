@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmio_bisect.domain.access import DefectKind, Mark
@@ -67,6 +67,7 @@ def test_marks_of_one_line_are_told_apart() -> None:
     assert [(one.mark, one.change) for one in news] == [(MARK, "fixed")]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="b.", min_size=1, max_size=40), st.integers(1, 4))
 def test_told_changes_alternate_and_end_where_the_compiler_stayed(story: str, patience: int) -> None:
     changes = [one.split()[1] for one in told(story, patience=patience)]

@@ -10,6 +10,7 @@ from mmio_bisect.cli.descending import descended
 from mmio_bisect.cli.history_page import write_aside
 from mmio_bisect.cli.sandboxes import Bounds
 from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents import RunHead, run_document, text_of
@@ -30,7 +31,7 @@ from mmio_bisect.workflow.ports import History
 from mmio_bisect.workflow.prefetch import Ahead
 from mmio_bisect.workflow.probe import Toolbox
 from mmio_bisect.workflow.sweep import FailedPoint
-from mmio_bisect.workflow.watch_values import Descent, Story
+from mmio_bisect.workflow.watch_values import Bisected, Descent, Story
 from mmio_bisect.workflow.watching import Pursuit
 
 _RUNS_LOOKED_AT = 200
@@ -80,7 +81,14 @@ class WatchAuthor:
     events: LogEvents
     say: Say
 
-    def bisected(self, story: Story, tools: Toolbox) -> int:
+    def bisected(self, story: Story, tools: Toolbox) -> Bisected:
+        run = self._run_of(story, tools)
+        told = replay(self.history.run(run), self.history.outcomes(run=run))
+        answers = [cell.answer for cell in told.answers] if told else []
+        named = {one.first.version if isinstance(one, Culprit) else None for one in answers}
+        return Bisected(run=run, culprit=named.pop() if len(named) == 1 else None)
+
+    def _run_of(self, story: Story, tools: Toolbox) -> int:
         case, first, last = story.requests[0].case, story.points[0], story.points[-1]
         argv = (
             "mmio-bisect",

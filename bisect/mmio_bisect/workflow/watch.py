@@ -173,6 +173,7 @@ class _Looking:
             stories = [self._bisected(story, state) for story in stories]
         except OverBudgetError as error:
             return self._held_back(state, found, stories, str(error), spent=spent, points=len(over), cost=swept.cost)
+        after = _dated(after, stories)
         had = {point for point, probes in by_point.items() if not self._is_late(probes)}
         after = self._moved_on(after, found, answered, lost=set(plan.points) - had - set(over))
         after = replace(after, cut=self._cut_off(state, over, spent))
@@ -239,7 +240,8 @@ class _Looking:
     def _bisected(self, story: Story, state: SeriesState) -> Story:
         """After so many ticks of trouble, or without getting on, it is told without its culprit rather than never."""
         try:
-            return replace(story, run=self.author.bisected(story, self.tools))
+            found = self.author.bisected(story, self.tools)
+            return replace(story, run=found.run, culprit=found.culprit)
         except OverBudgetError as error:
             if state.cut is None or state.cut.in_vain < self.job.patience:
                 raise
@@ -347,6 +349,19 @@ class _Looking:
         trouble, telling = troubled(before, message, self.now, patience=job.patience, pauses=pauses)
         said_now = [self.author.in_trouble(job.series, message, trouble.since, trouble.ticks)] if telling else []
         return replace(state, trouble=trouble), said_now
+
+
+def _dated(state: SeriesState, stories: Sequence[Story]) -> SeriesState:
+    """What was bisected came with its culprit, not with the point at which it was seen."""
+    lines = dict(state.lines)
+    for story in stories:
+        if story.change is Change.INTRODUCED and story.culprit is not None:
+            for one in story.news:
+                found = lines[one.line].marks.get(one.mark)
+                if found is not None and found.since == one.first:
+                    marks = {**lines[one.line].marks, one.mark: replace(found, since=story.culprit)}
+                    lines[one.line] = replace(lines[one.line], marks=marks)
+    return replace(state, lines=lines)
 
 
 def _marks(probe: Probe) -> frozenset[Mark]:

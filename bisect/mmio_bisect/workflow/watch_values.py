@@ -42,7 +42,7 @@ class Story:
     """All that changed in one case between the same two points, in the same direction: one thing to tell.
 
     `points` are the range from the last point without the change to the first with it. A bisection of it has number
-    `run`; or `why_not` says why there is none.
+    `run`, and `culprit` is the version that it found, if it is one; or `why_not` says why there is none.
     """
 
     series: str
@@ -51,6 +51,7 @@ class Story:
     requests: tuple[CellRequest, ...]
     news: tuple[News, ...]
     run: int | None = None
+    culprit: str | None = None
     why_not: str | None = None
 
     @property
@@ -67,6 +68,14 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bisected:
+    """A run, and the version that all its answers name, if they do."""
+
+    run: int
+    culprit: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
     """What a descent found: its deepest `claim`, a line a level, and the report. `unfinished`: why it is to go on."""
 
@@ -79,8 +88,8 @@ class Descent:
 class Author(Protocol):
     """Puts into words; and runs bisections and descents, which have documents to be kept."""
 
-    def bisected(self, story: Story, tools: Toolbox) -> int:
-        """The run that bisects it, which may be one that history has already. Raises as `hunt`."""
+    def bisected(self, story: Story, tools: Toolbox) -> Bisected:
+        """By a run that may be one that history has already. Raises as `hunt`."""
 
     def descended(self, run: int) -> Descent | None:
         """What lies below a bisection's culprits; None where there is no finer series, or nothing to look into."""
