@@ -24,8 +24,8 @@ HOST = "x86_64-unknown-linux-gnu"
 TRIPLE = "aarch64-unknown-linux-gnu"
 REPACKAGE = Path(__file__).parents[1] / "fixtures" / "rustc" / "repackage.sh"
 
-_GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
-_BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
+GOOD_CODE = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
+BAD_CODE = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ esac
 """
     files = {
         "rustc/bin/rustc": program.encode(),
-        "rustc/lib/object.so": object_file(code or (_BAD if bad else _GOOD)),
+        "rustc/lib/object.so": object_file(code or (BAD_CODE if bad else GOOD_CODE)),
         "rustc/lib/librustc_driver-0123.so": os.urandom(size),
         "rustc/share/doc/rust/README.md": b"nothing to read here\n",
         "rustc/lib/rustlib/etc/lldb_commands": b"not wanted\n",
