@@ -16,12 +16,14 @@ import pytest
 from filled_history import fill
 from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_toolchain, an_object
 
+from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
 from mmio_bisect.domain.answer import Change, Culprit
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
+from mmio_bisect.workflow.notices import Notice, NoticeKind
 from mmio_bisect.workflow.upkeep import Looked
 
 ROOT = Path(__file__).parents[2]
@@ -176,6 +178,30 @@ def test_a_backup_is_a_history(full: str, tmp_path: Path) -> None:
     assert exported(url_of(copy)) == exported(full)
     assert whole(url_of(copy))
     assert {path.name for path in tmp_path.iterdir()} == {"full.db", "copy.db"}
+
+
+def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(full: str) -> None:
+    told = Notice(key="k", kind=NoticeKind.FIXED, series="zig", title="t", plain="p", markdown="m", run=2)
+    with SqlHistory.open(full) as history, SqlOutbox.open(full) as outbox:
+        for _ in range(3):
+            finish_a_run(history)  # 2, 3 and 4
+        outbox.finish_tick(outbox.begin_tick(), 0, "{}")
+        outbox.keep("zig", "arm-isv", "{}", [told, replace(told, key="waits", run=3)], ["mail"])
+        outbox.delivered("k", "mail")
+    before = {line for line in exported(full) if json.loads(line).get("row") != "runs"}
+
+    def forgotten(moment: str) -> tuple[int, int, int]:
+        with SqlUpkeep.open(full) as upkeep:
+            gone = upkeep.forget(runs_before=moment, ticks_before=moment, notices_before=moment, needed={4})
+        return gone.runs, gone.ticks, gone.notices
+
+    assert forgotten("2000-01-01") == (0, 0, 0)
+    assert forgotten("2999-01-01") == (2, 1, 1)  # not 3, which has still to be told, nor 4, which is needed
+    with SqlHistory.open(full) as history, SqlOutbox.open(full) as outbox:
+        assert [run.id for run in history.runs(limit=9)] == [4, 3]
+        assert [waiting.notice.key for waiting in outbox.pending()] == ["waits"]
+    assert {line for line in exported(full) if json.loads(line).get("row") != "runs"} == before
+    assert whole(full)
 
 
 def test_a_check_finds_and_mends_what_does_not_follow(full: str) -> None:

@@ -316,6 +316,15 @@ def test_pruning_removes_the_least_recently_used_until_the_rest_fit(store: Folde
     assert left_over(root) == []
 
 
+def test_pruning_removes_what_is_too_old_and_what_is_too_many(store: FolderToolchainStore) -> None:
+    for version, used in (("1", 3000), ("2", 1000), ("3", 2000), ("4", 4000)):
+        put(store, version, version * 100, used=used)
+    assert store.prune(keep_bytes=1 << 20, keep_count=4) == ()
+    assert [entry.points[0].version for entry in store.prune(used_since=2000)] == ["2"]
+    assert [entry.points[0].version for entry in store.prune(keep_count=2, used_since=1000)] == ["3"]
+    assert [entry.points[0].version for entry in store.entries()] == ["4", "1"]
+
+
 def test_a_lease_is_a_use(store: FolderToolchainStore) -> None:
     put(store, "1", "one", used=1000)
     put(store, "2", "two", used=2000)

@@ -114,6 +114,43 @@ def test_downloads_are_bounded_and_the_rest_follows_in_the_next_ticks(world: Wor
     assert world.status()["cut_off"] is None
 
 
+def test_a_bisection_that_was_cut_off_is_told_when_the_next_tick_has_ended_it(world: World) -> None:
+    world.publish(range(1, 5), bad_from=3, size=300_000)
+    budget = 'downloads = "700KB"\njobs = 1\npoints_per_tick = 2'
+    cut = world.night(4, budget)
+    assert (cut.status, world.titles) == (0, []), cut.err
+    assert cut.document["series"][0]["cut_off"]["bisections"] == [
+        "store_then_step.rs introduced in rust-nightly@2024-02-04"
+    ]
+    shown = world.tool("watch", "status").out
+    assert "left for the next tick: store_then_step.rs introduced in rust-nightly@2024-02-04. The budget" in shown
+    told = world.night(4, budget)
+    assert told.status == 1, told.err
+    assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"]
+    assert [downloads_of(world.server, day) for day in (2, 3, 4)] == [1, 2, 1]  # of 3 the first piece, then all
+
+
+def test_a_change_that_cannot_be_bisected_for_want_of_budget_is_told_all_the_same(world: World) -> None:
+    world.publish(range(1, 5), bad_from=3, size=300_000)
+    rooms = "points_per_tick = 2\npatience = 2\njobs = 1\n"
+    assert world.night(4, rooms + 'downloads = "700KB"').status == 0
+    told = [world.night(4, rooms + 'time = "0s"') for _ in range(3)]
+    assert [said.status for said in told] == [0, 0, 1], told[-1].err
+    title = "store_then_step.rs regressed: between rust-nightly@2024-02-02 and rust-nightly@2024-02-04"
+    assert world.titles == [title]
+    assert "It was not bisected: The budget is spent (0 s are allowed)" in world.hook.bodies[0]
+
+
+def test_a_budget_with_which_nothing_gets_done_is_told_once(world: World) -> None:
+    world.publish(range(1, 5), bad_from=3)
+    assert world.night(2).status == 0
+    for _ in range(3):
+        assert world.night(4, 'time = "0s"\npatience = 2').status == 0
+    assert world.titles == ["rust-nightly cannot be watched"]
+    assert "The budget is spent (0 s are allowed)" in world.hook.bodies[0]
+    assert world.status()["cut_off"]["in_vain"] == 3
+
+
 def test_a_budget_of_time_ends_what_is_under_way(world: World) -> None:
     world.publish(range(1, 3))
     world.server.befall(f"/dist/2024-02-01/rust-std-nightly-{TRIPLE}.tar.xz", Fault.STALLED)

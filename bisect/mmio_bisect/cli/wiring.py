@@ -242,14 +242,14 @@ class RealWiring:
     def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
 
-        return LocalSandbox(_limits(bounds))
+        return LocalSandbox(limits_of(bounds))
 
     def docker_sandbox(
         self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None
     ) -> ContainerSandbox:
         from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
 
-        return DockerSandbox(_limits(bounds), say=say)
+        return DockerSandbox(limits_of(bounds), say=say)
 
     def sweep_sandboxes(self) -> None:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
@@ -321,7 +321,7 @@ class RealWiring:
         return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
 
 
-def _limits(bounds: Bounds | None) -> "Limits":
+def limits_of(bounds: Bounds | None) -> "Limits":
     """The defaults, but for what the options say."""
     from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - as above
 
