@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmio_bisect.errors import CancelledError, OverBudgetError
+from mmio_bisect.errors import CancelledError, MissingToolchainError, OverBudgetError
 from mmio_bisect.workflow.budget import Allowance, Budget, Work
 from mmio_bisect.workflow.ports import Signals
 
@@ -112,6 +112,22 @@ def test_builds_are_counted_and_downloads_are_none() -> None:
     with pytest.raises(OverBudgetError, match="1 builds"), budget.spending(Work.BUILD, Nobody()):
         raise AssertionError("it began")
     fetch(budget, 5)
+
+
+def test_a_toolchain_that_is_not_to_be_had_is_an_answer_too() -> None:
+    budget = Budget()
+    with pytest.raises(MissingToolchainError), budget.spending(Work.BUILD, Nobody()):
+        raise MissingToolchainError("it does not build", for_good=True)
+    assert (budget.spent.builds, budget.spent.toolchains) == (1, 1)
+
+
+def test_after_its_time_nothing_is_asked_for() -> None:
+    clock = Clock()
+    budget = Budget(Allowance(seconds=5), clock)
+    budget.check()
+    clock.now = 5.0
+    with pytest.raises(OverBudgetError):
+        budget.check()
 
 
 def test_who_wants_it_no_more_is_told_so() -> None:

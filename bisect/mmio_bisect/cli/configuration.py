@@ -129,6 +129,11 @@ def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bi
     return 0
 
 
+def _renamed(members: dict[str, object], **names: str) -> dict[str, object]:
+    """By the keys of the file."""
+    return {names.get(name, name): value for name, value in members.items()}
+
+
 def _members(config: Configuration) -> dict[str, object]:
     return {
         "file": None if config.file is None else str(config.file),
@@ -139,7 +144,7 @@ def _members(config: Configuration) -> dict[str, object]:
         "rust_repo": None if config.rust_repo is None else str(config.rust_repo),
         "repository": None if config.repository is None else str(config.repository),
         "sandbox": config.sandbox,
-        "limits": asdict(config.limits),
+        "limits": _renamed(asdict(config.limits), seconds="time"),
         "schedule": config.schedule,
         "timezone": config.timezone,
         "profile": config.profile,
@@ -152,7 +157,7 @@ def _members(config: Configuration) -> dict[str, object]:
         "downloads": config.budget.downloads,
         "builds": config.budget.builds,
         "disk": config.disk,
-        "retention": asdict(config.retention),
+        "retention": _renamed(asdict(config.retention), count="toolchain_count"),
         "reports": str(config.reports),
         "page": None if config.page is None else str(config.page),
         "series": {

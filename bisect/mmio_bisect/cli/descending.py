@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer
-from mmio_bisect.errors import CancelledError, MmioBisectError, OverBudgetError
+from mmio_bisect.errors import CancelledError, DiskFullError, MmioBisectError, OverBudgetError, StoreError
 
 if TYPE_CHECKING:
     from mmio_bisect.report.descents import DescentLevel
@@ -61,6 +61,8 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[Desce
     if finer is None:
         return
     try:
+        if asked.budget is not None:
+            asked.budget.check()
         text = range_below(above, finer, asked.wiring.source(series))
         if isinstance(text, Stopped):
             yield DescentLevel(series=finer.series, above=above, stopped=text.why)
@@ -77,7 +79,7 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[Desce
         yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
         return
     except MmioBisectError as error:
-        passing = isinstance(error, (*PASSING, OverBudgetError))
+        passing = isinstance(error, (*PASSING, OverBudgetError, StoreError, DiskFullError))
         yield DescentLevel(series=finer.series, above=above, trouble=error, passing=passing)
         return
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)

@@ -145,7 +145,7 @@ class WatchAuthor:
             ahead=Ahead(),
             sandbox=self.config.sandbox,
             bounds=bounds_of(self.config),
-            refresh=False,
+            refresh=True,  # the commits of last night are in no clone yet
             keep=None,
             quiet=True,
             argv=(*record.argv, "--descend"),

@@ -135,7 +135,6 @@ def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = F
         ticking = _Ticking(config, wiring, history, outbox, say, now.isoformat(), ask_again=ask_again)
         watched = ticking.watch(jobs)
         needed = {pursuit.run for found in watched for pursuit in found.state.pursuits}
-        keep_house(config, wiring, say, now=now, needed=needed)
         gone = deliver(outbox, AppriseMessenger(config.channels))
         for delivery in gone.sent:
             say(f"told {delivery.channel}: {delivery.notice.title}")
@@ -151,6 +150,7 @@ def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = F
             undelivered=len(gone.failed),
         )
         outbox.finish_tick(number, code, text_of(told))
+        keep_house(config, wiring, say, now=now, needed=needed)
     if config.page is not None:
         config.page.parent.mkdir(parents=True, exist_ok=True)
         write_page(config.page, wiring, Filters(profile=config.profile))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mmio_bisect.errors import CancelledError, OverBudgetError
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, OverBudgetError
 from mmio_bisect.workflow.ports import Signals
 
 
@@ -27,7 +27,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """As `Allowance`; and how many toolchains came of it."""
+    """As `Allowance`; and how many toolchains came of it, or turned out not to be had."""
 
     seconds: float
     downloads: int
@@ -75,10 +75,23 @@ class Budget:
             if signals.cancelled() or why is None:
                 raise
             raise OverBudgetError(why) from error
+        except (MissingToolchainError, BrokenToolchainError):
+            self._got(work)  # an answer too, which is not asked for again
+            raise
         finally:
             with self._lock:
                 if self._first is meter and not meter.counted:
                     self._first = None
+        self._got(work)
+
+    def check(self) -> None:
+        """Before what is no step of its own, such as asking for a listing. Raises `OverBudgetError`."""
+        with self._lock:
+            why = self._late()
+        if why is not None:
+            raise OverBudgetError(why)
+
+    def _got(self, work: Work) -> None:
         if work is not Work.NOTHING:
             with self._lock:
                 self._toolchains += 1
