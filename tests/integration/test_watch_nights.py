@@ -77,6 +77,10 @@ def test_after_five_nights_off_all_of_them_are_seen_and_the_change_is_told_once(
     assert (told.status, probed(told)) == (1, [3, 4, 5, 6, 7]), told.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-05 (before it: 2024-02-04)"]
     assert (world.night(7).status, len(world.titles)) == (0, 1)
+    swept = world.night(7, '[retention]\ntoolchains = "0s"\nticks = "0s"')
+    assert swept.status == 0, swept.err
+    assert "let go of 7 toolchains" in swept.err
+    assert "let go of 0 runs, 4 ticks and 0 notices" in swept.err
     assert [downloads_of(world.server, day) for day in range(1, 8)] == [1] * 7
 
 
@@ -180,6 +184,9 @@ def test_a_source_that_stays_away_is_asked_less_often_and_told_of_once(world: Wo
     assert (skipped.status, len(world.server.asked)) == (17, asked)
     assert "rust-nightly is left alone until" in skipped.err
     assert "because it failed 2 times in a row" in skipped.err
+    dry = world.tool("watch", "--dry-run")
+    assert dry.status == 0, dry.err
+    assert "rust-nightly is left alone until" in dry.out
     trouble = world.status()["trouble"]
     assert trouble["ticks"] == 2
     assert trouble["left_alone_until"] > trouble["since"]

@@ -154,6 +154,10 @@ def _last_started(config: Configuration) -> datetime | None:
 def _plan_text(told: dict[str, Any]) -> str:
     lines = []
     for one in told["series"]:
+        lines += [f"{one['series']}: the descent would go on of: {title}" for title in one["descents"]]
+        if one["left_alone"]:
+            lines.append(one["left_alone"])
+            continue
         new, retry = len(one["new"]), len(one["retry"])
         lines.append(f"{one['series']}: {new} new toolchains, {retry} to try again, {one['cells']} cells")
         lines += [f"  would be probed: {version}" for version in (*one["retry"], *one["new"])]

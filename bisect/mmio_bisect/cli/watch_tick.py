@@ -29,9 +29,10 @@ from mmio_bisect.workflow.notices import NoticeKind
 from mmio_bisect.workflow.ports import History
 from mmio_bisect.workflow.probe import Toolbox
 from mmio_bisect.workflow.questions import Filters
-from mmio_bisect.workflow.watch import known_news, look, planned, state_of
+from mmio_bisect.workflow.watch import known_news, left_alone, look, planned, state_of
 from mmio_bisect.workflow.watch_settle import settle
 from mmio_bisect.workflow.watch_values import Assignment, Found, Watched
+from mmio_bisect.workflow.watching import SeriesState
 
 REGRESSED = 1
 
@@ -249,24 +250,29 @@ def _member(found: Watched) -> dict[str, object]:
 
 def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
     """What a tick would probe, and what would be told as far as history knows it; nothing is done."""
-    series = []
+    now = datetime.now(UTC).isoformat()
     with wiring.history() as history, SqlOutbox.open(config.database or default_database()) as outbox:
-        for job in assignments(config, wiring):
-            tools = _toolbox(config, job, wiring, history)
-            state = state_of(job, outbox)
-            plan = planned(job, tools, state)
-            series.append(
-                {
-                    "series": job.series,
-                    "new": [point.version for point in plan.points.new],
-                    "retry": [point.version for point in plan.points.retry],
-                    "skipped": len(plan.points.left),
-                    "cells": plan.cells,
-                    "news": [news_line(one) for one in known_news(job, tools, state)],
-                }
-            )
+        series = [
+            _foreseen(job, _toolbox(config, job, wiring, history), state_of(job, outbox), now)
+            for job in assignments(config, wiring)
+        ]
         waiting = [
             {"channel": one.channel, "title": one.notice.title, "plain": one.notice.plain, "attempts": one.attempts}
             for one in outbox.pending()
         ]
     return dict(document("watch", dry_run=True, series=series, waiting=waiting))
+
+
+def _foreseen(job: Assignment, tools: Toolbox, state: SeriesState, now: str) -> dict[str, object]:
+    alone = left_alone(job, state, now)
+    plan = planned(job, tools, state) if alone is None else None
+    return {
+        "series": job.series,
+        "new": [] if plan is None else [point.version for point in plan.points.new],
+        "retry": [] if plan is None else [point.version for point in plan.points.retry],
+        "skipped": 0 if plan is None else len(plan.points.left),
+        "cells": 0 if plan is None else plan.cells,
+        "news": [] if plan is None else [news_line(one) for one in known_news(job, tools, state)],
+        "left_alone": None if alone is None else str(alone),
+        "descents": [pursuit.title for pursuit in state.pursuits],
+    }

@@ -45,7 +45,6 @@ from mmio_bisect.workflow.watching import (
     News,
     PointPlan,
     SeriesState,
-    Trouble,
     advanced,
     begun,
     cut_off,
@@ -89,9 +88,9 @@ def look(
     Raises `StoreError`, `DatabaseError`, `DiskFullError`, `CancelledError`.
     """
     state = state_of(job, outbox)
-    trouble = state.trouble
-    if trouble is not None and trouble.leaves_alone(now) and not ask_again:
-        return Found(plan=None, state=state, error=_left_alone(job.series, trouble))
+    alone = None if ask_again else left_alone(job, state, now)
+    if alone is not None:
+        return Found(plan=None, state=state, error=alone)
     try:
         found = _ranged(job, tools, state)
         if state.through is None:
@@ -106,10 +105,14 @@ def state_of(job: Assignment, outbox: Outbox) -> SeriesState:
     return read(outbox.state(job.series, job.profile.name))
 
 
-def _left_alone(series: str, trouble: Trouble) -> MmioBisectError:
+def left_alone(job: Assignment, state: SeriesState, now: str) -> MmioBisectError | None:
+    """Why the series' source is not asked now, if it is not."""
+    trouble = state.trouble
+    if trouble is None or not trouble.leaves_alone(now):
+        return None
     return DownloadError(
-        f"{series} is left alone until {(trouble.again or '')[:16]}, because it failed {trouble.ticks} times in a row "
-        f"(`watch --once --ask-again` asks it now): {trouble.message}"
+        f"{job.series} is left alone until {(trouble.again or '')[:16]}, because it failed {trouble.ticks} times in a "
+        f"row (`watch --once --ask-again` asks it now): {trouble.message}"
     )
 
 
