@@ -142,3 +142,22 @@ def test_a_series_whose_finer_one_cannot_be_had_is_told_all_the_same(world: Worl
     assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-07 (before it: 2024-02-06)"
     assert "Into rust-ci it was not followed: None of the 2 probed points" in world.hook.bodies[0]
     assert told.document["series"][0]["descents"] == []
+
+
+def test_a_descent_that_sigterm_ends_is_done_again_and_told_once(world: World, tcc: TccRepository) -> None:
+    (world.tool.folder / "mmio-bisect.toml").write_text(CONFIG.format(budget=""))
+    running = world.tool.start("watch", "--once")
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "llvm@" in line and line.endswith("probing\n"):
+            break
+    running.terminate()
+    running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert world.tool.processes() == []
+    assert world.hook.bodies == []
+    told = world.night()
+    assert told.status == 1, told.err
+    (notice,) = told.document["series"][0]["notices"]
+    assert f", by llvm@{tcc.commits[CULPRIT][:12]} (before it: " in notice["title"]
+    assert len(world.hook.bodies) == 1
