@@ -203,7 +203,9 @@ def test_the_next_start_sweeps_up_what_is_its_own_and_dead(
     """A process that is killed between create and start leaves a container that nothing ends."""
     assert docker_host
     sandbox = DockerSandbox()
-    settings = container.configuration(image=sandbox.prepare(), toolchain_root=toolchain, limits=Limits())
+    settings = container.configuration(
+        image=sandbox.prepare(), mount=container.folder_mount(toolchain), limits=Limits()
+    )
     names = {
         "dead": dead,
         "living": Owner.this_process(),

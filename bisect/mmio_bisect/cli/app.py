@@ -17,6 +17,7 @@ from mmio_bisect.cli import (
     doctor,
     exits,
     explain,
+    guard,
     history,
     history_diff,
     history_page,
@@ -73,6 +74,7 @@ app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)
 app.add_typer(series.app, name="series", rich_help_panel=_LOOK)
 app.add_typer(toolchains.app, name="toolchains", rich_help_panel=_LOOK)
 app.add_typer(configuration.app, name="config", rich_help_panel=_LOOK)
+app.command(epilog=guard.EXAMPLES, rich_help_panel=_LOOK)(guard.guard)
 app.command(epilog=doctor.EXAMPLES, rich_help_panel=_LOOK)(doctor.doctor)
 
 

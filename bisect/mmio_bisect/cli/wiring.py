@@ -3,6 +3,7 @@
 Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 """
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -35,6 +36,7 @@ from mmio_bisect.workflow.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipe_files import RecipeFolder
+    from mmio_bisect.adapters.sandbox.container import StoreVolume
     from mmio_bisect.adapters.sandbox.docker_images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
     from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
@@ -156,6 +158,16 @@ def without_password(url: str) -> str:
     return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
 
 
+def store_volume() -> "StoreVolume | None":
+    """What MMIO_BISECT_STORE_VOLUME says, in a container. Raises `SandboxError`."""
+    text = os.environ.get("MMIO_BISECT_STORE_VOLUME")
+    if not text:
+        return None
+    from mmio_bisect.adapters.sandbox.container import StoreVolume  # noqa: PLC0415 - loads the docker SDK
+
+    return StoreVolume.from_text(text)
+
+
 def cache_folder() -> Path:
     import platformdirs  # noqa: PLC0415 - only where it is needed
 
@@ -250,6 +262,7 @@ class RealWiring:
         from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
 
         return DockerSandbox(limits_of(bounds), say=say)
+        return DockerSandbox(_limits(bounds), volume=store_volume(), say=say)
 
     def sweep_sandboxes(self) -> None:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above

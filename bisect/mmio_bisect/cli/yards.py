@@ -19,6 +19,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmio_bisect.cli.wiring import store_volume
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports import Room, SandboxSession, Signals, Yard
 
@@ -93,7 +94,7 @@ class _DockerYard:
                 "trust their source."
             ) from error
         image = self.images().equipped(room.suite, room.packages, signals)
-        volume = None if cache is None else self.images().cache(cache, image)
-        sandbox = DockerSandbox(_limits(room), cache=volume, say=self.say)
+        kept = None if cache is None else self.images().cache(cache, image)
+        sandbox = DockerSandbox(_limits(room), volume=store_volume(), cache=kept, say=self.say)
         with sandbox.session(tree, image) as session:
             yield session

@@ -7,6 +7,7 @@ itself. And it carries a label that names its owner, so that the next start find
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ TOOLCHAIN: Final = Path("/toolchain")
 WORK: Final = Path("/sandbox")
 CACHE: Final = Path("/cache")
 _FIRST_PROCESS: Final = Path(__file__).with_name("container_init.pl")
+_VOLUME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # `nobody`: owns nothing on any Debian, and is no user of the host that files could belong to.
 _USER: Final = "65534:65534"
 _FILES: Final = 1 << 16
@@ -98,20 +100,64 @@ def _end(engine: Engine, name: str, wire: Wire | None) -> None:
             wire.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreVolume:
+    """The docker volume that toolchains lie in when mmio-bisect itself runs in a container, where it is `folder`.
+
+    A path of ours means nothing to the daemon then. And a volume as a whole cannot be led astray by a link within it,
+    as a folder of the host can: whoever may write to the store would have any folder of the host mounted.
+    """
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """`NAME:FOLDER`, as `docker run --volume` has it. Raises `SandboxError`."""
+        name, colon, folder = text.partition(":")
+        if not (colon and _VOLUME.fullmatch(name) and folder.startswith("/")):
+            raise SandboxError(
+                f"“{text}” names no docker volume: write NAME:FOLDER, the volume's name and where it is mounted here, "
+                "into MMIO_BISECT_STORE_VOLUME."
+            )
+        return cls(name=name, folder=Path(folder))
+
+    def inner(self, toolchain_root: Path) -> Path:
+        """Where a toolchain is in a sandbox. Raises `SandboxError`."""
+        try:
+            return TOOLCHAIN / toolchain_root.relative_to(self.folder)
+        except ValueError:
+            raise SandboxError(
+                f"{toolchain_root} lies outside {self.folder}, and of what is here sandboxes see that alone: keep the "
+                "store in it (--store), or change MMIO_BISECT_STORE_VOLUME."
+            ) from None
+
+    @property
+    def mount(self) -> dict[str, object]:
+        return {
+            "Type": "volume",
+            "Source": self.name,
+            "Target": str(TOOLCHAIN),
+            "ReadOnly": True,
+            "VolumeOptions": {"NoCopy": True},
+        }
+
+
+def folder_mount(toolchain_root: Path) -> dict[str, object]:
+    """The toolchain has one path in every container: its path here may lead through folders that are closed there."""
+    return {"Type": "bind", "Source": str(toolchain_root), "Target": str(TOOLCHAIN), "ReadOnly": True}
+
+
 def configuration(
-    *, image: str, toolchain_root: Path, limits: Limits, cache: tuple[str, Mapping[str, str]] | None = None
+    *, image: str, mount: dict[str, object], limits: Limits, cache: tuple[str, Mapping[str, str]] | None = None
 ) -> dict[str, object]:
     """The body of the Engine API's ContainerCreate (API 1.41).
 
-    Docker's own seccomp profile stays in force; it is what is left out here. The toolchain has one path in every
-    container: its path on the host may lead through folders that are closed in the image, as root's home is. `cache` is
-    the name of a volume that outlasts the container, and its labels if it is to be made.
+    Docker's own seccomp profile stays in force; it is what is left out here. `mount` is the toolchain's. `cache` is the
+    name of a volume that outlasts the container, and its labels if it is to be made.
     """
     space, volumes = _space(limits)
-    mounts: list[dict[str, object]] = [
-        {"Type": "bind", "Source": str(toolchain_root), "Target": str(TOOLCHAIN), "ReadOnly": True},
-        *volumes,
-    ]
+    mounts = [mount, *volumes]
     if cache is not None:
         name, labels = cache
         mounts += [{"Type": "volume", "Source": name, "Target": str(CACHE), "VolumeOptions": {"Labels": dict(labels)}}]

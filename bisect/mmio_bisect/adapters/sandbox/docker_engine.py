@@ -28,7 +28,15 @@ from typing import Final
 
 from mmio_bisect.adapters.sandbox import image_builder
 from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
-from mmio_bisect.adapters.sandbox.container import CACHE, TOOLCHAIN, Container, configuration, sweep
+from mmio_bisect.adapters.sandbox.container import (
+    CACHE,
+    TOOLCHAIN,
+    Container,
+    StoreVolume,
+    configuration,
+    folder_mount,
+    sweep,
+)
 from mmio_bisect.adapters.sandbox.container_wire import Reply
 from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.execution import Limits, limit_behind
@@ -50,6 +58,7 @@ class DockerSandbox:
     """A `Sandbox` of containers, from `image`, or else from a base image of the Debian suite that `say` tells of.
 
     Commands with disk to write to, or a `cache` (as `configuration` has it), need an image that has folders for them.
+    `volume` is what holds the toolchains where the daemon does not see our folders.
     """
 
     name = "docker"
@@ -60,12 +69,14 @@ class DockerSandbox:
         *,
         image: str | None = None,
         cache: tuple[str, Mapping[str, str]] | None = None,
+        volume: StoreVolume | None = None,
         say: Callable[[str], None] = lambda _: None,
         daemon_seconds: float = DAEMON_SECONDS,
     ) -> None:
         self._limits = limits or Limits()
         self._cache = cache
         self._image = image
+        self._volume = volume
         self._say = say
         self._daemon_seconds = daemon_seconds
         self._lock = threading.Lock()
@@ -101,8 +112,11 @@ class DockerSandbox:
             image = self.prepare()
         else:
             self._sweep()
-        settings = configuration(image=image, toolchain_root=root, limits=self._limits, cache=self._cache)
-        session = DockerSession(root, settings, self._limits, daemon_seconds=self._daemon_seconds)
+        mount, inner = folder_mount(root), TOOLCHAIN
+        if self._volume is not None:
+            mount, inner = self._volume.mount, self._volume.inner(root)
+        settings = configuration(image=image, mount=mount, limits=self._limits, cache=self._cache)
+        session = DockerSession(root, inner, settings, self._limits, daemon_seconds=self._daemon_seconds)
         try:
             yield session
         finally:
@@ -120,9 +134,10 @@ class DockerSession:
     """Commands around one toolchain, one after another, in one container, which the first of them starts."""
 
     def __init__(
-        self, toolchain_root: Path, settings: dict[str, object], limits: Limits, *, daemon_seconds: float
+        self, toolchain_root: Path, inner: Path, settings: dict[str, object], limits: Limits, *, daemon_seconds: float
     ) -> None:
         self._root = toolchain_root
+        self._inner = inner
         self._settings = settings
         self._limits = limits
         self._daemon_seconds = daemon_seconds
@@ -154,7 +169,7 @@ class DockerSession:
         try:
             container = self._started(signals)
             begun = time.monotonic()
-            reply = container.ask(expanded(command.argv, TOOLCHAIN, CACHE), command, self._limits, signals.cancelled)
+            reply = container.ask(expanded(command.argv, self._inner, CACHE), command, self._limits, signals.cancelled)
             seconds = time.monotonic() - begun
         except BaseException:
             self._discard()
