@@ -49,7 +49,11 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_tick_each_morning() -> None:
-    assert World(takes=[MINUTE] * 3).run(None) == ["03-03 06:30", "03-04 06:30", "03-05 06:30"]
+    assert World(takes=[MINUTE] * 3).run(BEGIN) == ["03-03 06:30", "03-04 06:30", "03-05 06:30"]
+
+
+def test_the_first_tick_of_all_and_one_that_was_broken_off_are_due_at_once() -> None:
+    assert World(takes=[MINUTE] * 2).run(None) == ["03-02 12:00", "03-03 06:30"]
 
 
 def test_five_missed_nights_are_one_tick_at_once() -> None:
@@ -58,11 +62,11 @@ def test_five_missed_nights_are_one_tick_at_once() -> None:
 
 def test_a_machine_that_slept_over_three_mornings_ticks_once_when_it_wakes() -> None:
     slept = {datetime(2026, 3, 3, 1, tzinfo=UTC): timedelta(days=3)}
-    assert World(takes=[MINUTE] * 2, oversleeps=slept).run(None) == ["03-06 01:00", "03-06 06:30"]
+    assert World(takes=[MINUTE] * 2, oversleeps=slept).run(BEGIN) == ["03-06 01:00", "03-06 06:30"]
 
 
 def test_a_tick_that_takes_two_days_is_followed_by_one() -> None:
-    assert World(takes=[timedelta(days=2), MINUTE, MINUTE]).run(None) == ["03-03 06:30", "03-05 06:30", "03-06 06:30"]
+    assert World(takes=[timedelta(days=2), MINUTE, MINUTE]).run(BEGIN) == ["03-03 06:30", "03-05 06:30", "03-06 06:30"]
 
 
 def test_trouble_does_not_end_it() -> None:

@@ -132,7 +132,7 @@ def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
     from mmio_bisect.cli.watch_schedule import on_schedule  # noqa: PLC0415
 
     schedule = Schedule(config.schedule, config.timezone)
-    on_schedule(schedule, _last_started(config), lambda: _tick(config, wiring, say), say)
+    on_schedule(schedule, _last_whole(config), lambda: _tick(config, wiring, say), say)
 
 
 def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
@@ -143,12 +143,13 @@ def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
     return result
 
 
-def _last_started(config: Configuration) -> datetime | None:
+def _last_whole(config: Configuration) -> datetime | None:
+    """When the last tick began; None if there was none, or it did not come to its end."""
     from mmio_bisect.adapters.history.outbox import SqlOutbox  # noqa: PLC0415 - as above
 
     with SqlOutbox.open(config.database or default_database()) as outbox:
         ticks = outbox.ticks(limit=1)
-    return datetime.fromisoformat(ticks[0].started) if ticks else None
+    return datetime.fromisoformat(ticks[0].started) if ticks and ticks[0].finished is not None else None
 
 
 def _plan_text(told: dict[str, Any]) -> str:

@@ -28,14 +28,14 @@ def on_schedule(
     now: Callable[[], datetime] = _now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> NoReturn:
-    """`last` is when the last tick began, by whichever process; None: there was none.
+    """`last` is when the last tick began, by whichever process; None: there was none, or it was broken off: one is due.
 
     It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time. A tick
     in trouble does not end it. Raises `CancelledError`, and `UsageError` for a schedule without a further time.
     """
-    begun = last or now()
+    begun = last
     while True:
-        due = times.after(begun)
+        due = now() if begun is None else times.after(begun)
         if due is None:
             raise UsageError("The schedule has no further time: mend watch.schedule.")
         say(f"next run: {due.isoformat()}")
