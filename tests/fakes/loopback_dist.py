@@ -79,11 +79,12 @@ class DistServer:
     sent: int = 0
     stalled: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
+    host: str = "127.0.0.1"
     port: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def put(self, path: str, *parts: bytes) -> Content:
         content = self.files[path] = Content(parts)
@@ -152,8 +153,9 @@ def _tag(content: Content) -> str:
 
 
 @contextmanager
-def serving_dist() -> Iterator[DistServer]:
-    files = DistServer()
+def serving_dist(host: str = "127.0.0.1") -> Iterator[DistServer]:
+    """`host` is this machine's address that may ask: the loopback device's, or that of docker's bridge."""
+    files = DistServer(host=host)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -166,7 +168,7 @@ def serving_dist() -> Iterator[DistServer]:
 
         def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - the base's name
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     files.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
