@@ -261,8 +261,7 @@ class RealWiring:
     ) -> ContainerSandbox:
         from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox  # noqa: PLC0415 - as above
 
-        return DockerSandbox(limits_of(bounds), say=say)
-        return DockerSandbox(_limits(bounds), volume=store_volume(), say=say)
+        return DockerSandbox(limits_of(bounds), volume=store_volume(), say=say)
 
     def sweep_sandboxes(self) -> None:
         from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
