@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format benchmark benchmark-history results ladders fuzz clean
+.PHONY: demo test lint format benchmark benchmark-history results ladders fuzz pin clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ benchmark-history: $(STAMP)  ## each question to a million outcomes beside SQL b
 
 results: $(STAMP)  ## results/README.md and results/published: RESULTS_SERIES names the series, zig by default
 	.ci/results.sh $(RESULTS_SERIES)
+
+pin:  ## .env for docker-compose.yml: the base image by digest, or built here where no registry answers; docker's group
+	.docker/pin.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

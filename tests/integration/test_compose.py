@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from composed import Composed, bridge, composed, program, settings
+from composed import IMAGE, Composed, bridge, composed, docker, program, settings
 from loopback_dist import DistServer, Fault, serving_dist
 from rust_artefacts import HOST, debian, publish_nightly, scripted
 from signalling import eventually
@@ -87,6 +87,8 @@ def test_a_night_in_containers(tmp_path: Path, server: DistServer, docker_host: 
         asked = "SELECT DISTINCT sandbox FROM outcomes WHERE sandbox <> ''"
         assert made.tool("history", "sql", asked)["rows"] == [["docker"]]
         assert made.inspect("watch")["Config"]["User"] == "10001:10001"
+        assert json.loads(docker("image", "inspect", IMAGE))[0]["Size"] < 320_000_000
+        assert "Traceback" not in made("logs").stdout
         made("down", "--volumes")
         assert made.left() == []
 

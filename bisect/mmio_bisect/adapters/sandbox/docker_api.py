@@ -148,9 +148,10 @@ class Engine:
         with _explained(f"attach to the container {name}"):
             stream = self._api.attach_socket(name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             raw: socket.socket = getattr(stream, "_sock", stream)
-            # Ours alone from here on: the SDK's stream would close it when collected, or keep it open when not.
+            # Ours alone from here on: the SDK's stream would close it when collected, or keep it open when not. The
+            # answer is closed as a whole: of one whose stream is closed alone, Python 3.13 complains when it goes.
             own = raw.dup()
-            stream.close()
+            stream._response.close()  # noqa: SLF001 - the SDK keeps it there, and nowhere else
             raw.close()
             return own
 
