@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from signalling import Uncancelled
+from signalling import Uncancelled, eventually
 
 from mmio_bisect.adapters.sandbox import docker_images
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Owner, StoreVolume, configuration
+from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Container, Owner, StoreVolume, configuration
 from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
 from mmio_bisect.adapters.sandbox.docker_images import DockerImages
@@ -131,6 +131,8 @@ def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
         ("POST", f"/commit?container={NAME}&repo=debian&tag=trixie-slim", {}),
         ("POST", "/commit?container=other&repo=mmio-bisect-toolchain&tag=1", {}),
         ("POST", f"/commit?container={NAME}&repo=mmio-bisect-toolchain&tag=1&changes=VOLUME%20/", {}),
+        ("POST", f"/commit?container={NAME}&repo=mmio-bisect-toolchain&tag=1&changes=LABEL%20a=1&changes=USER%200", {}),
+        ("POST", f"/commit?container={NAME}&repo=mmio-bisect-toolchain&tag=1", {"Env": ["LD_PRELOAD=/evil.so"]}),
         ("POST", "/images/create?fromImage=evil&tag=latest", {}),
         ("POST", "/images/create?fromSrc=-&repo=debian&tag=trixie-slim", {}),
         ("POST", "/build", {}),
@@ -211,6 +213,37 @@ def test_a_program_of_the_volume_runs_by_way_of_the_guard(
 def test_a_suite_is_asked_by_way_of_the_guard(guarded: list[str], tmp_path: Path) -> None:
     assert DockerImages(tmp_path).ask("trixie", "echo asked", Uncancelled()) == "asked\n"
     assert guarded == []
+
+
+@pytest.mark.docker
+def test_an_image_is_made_named_and_removed_by_way_of_the_guard(guarded: list[str], tmp_path: Path) -> None:
+    images, other = DockerImages(tmp_path / "store"), DockerImages(tmp_path / "other")
+    tag = f"guard-{secrets.token_hex(4)}"
+    made, said = images.build("trixie", "echo planned", "touch /made", lambda _: tag, Uncancelled())
+    derived, _ = other.build("trixie", "true", "exit 1", lambda _: tag, Uncancelled())
+    try:
+        assert (said, images.has(made), images.has(derived)) == ("planned\n", True, True)
+        assert images.size(made) >= 0
+    finally:
+        images.remove(made)
+        other.remove(derived)
+    assert not images.has(made)
+    assert guarded == []
+
+
+@pytest.mark.docker
+def test_a_sandbox_whose_owner_vanishes_goes_by_way_of_the_guard(guarded: list[str], volume: StoreVolume) -> None:
+    with closing(Engine(seconds=30)) as engine:
+        settings = configuration(image=DockerSandbox().prepare(), mount=volume.mount, limits=Limits())
+        sandbox = Container.start(engine, settings, patience=30, cancelled=lambda: False)
+        assert [found["Names"] for found in _ours(engine, sandbox)] == [[f"/{sandbox._name}"]]
+        sandbox._wire.close()
+        assert eventually(lambda: not _ours(engine, sandbox))
+    assert guarded == []
+
+
+def _ours(engine: Engine, sandbox: Container) -> list[Any]:
+    return [found for found in engine.labelled(OWNER_LABEL) if f"/{sandbox._name}" in found["Names"]]
 
 
 @pytest.mark.docker

@@ -82,11 +82,11 @@ def is_ours(inspected: Mapping[str, Any]) -> bool:
 
 
 def _query(text: str) -> dict[str, str]:
-    """Of a name that stands there twice the daemon might read the other value."""
+    """Of a name that stands there twice the daemon might read the other value; of changes it reads them all."""
     found = parse_qs(text, keep_blank_values=True)
-    if any(len(values) > 1 for values in found.values()):
+    if any(len(values) > 1 for name, values in found.items() if name != "changes"):
         raise RefusedError("A parameter stands there twice.")
-    return {name: values[0] for name, values in found.items()}
+    return {name: "\n".join(values) for name, values in found.items()}
 
 
 def _anything(_query: Mapping[str, str], _body: bytes, _volume: StoreVolume) -> None:
@@ -175,7 +175,8 @@ def _execute(_query: Mapping[str, str], body: bytes, _volume: StoreVolume) -> No
 def _commit(query: Mapping[str, str], body: bytes, _volume: StoreVolume) -> None:
     if not _OURS.fullmatch(f"{query.get('repo')}:{query.get('tag')}") or "container" not in query:
         raise RefusedError("A container becomes an image of mmio-bisect's, under its name, or none.")
-    if any(not line.startswith("LABEL ") for line in query.get("changes", "").splitlines()) or _parsed(body or b"{}"):
+    changes = query.get("changes", "").splitlines()
+    if any(not line.startswith("LABEL ") for line in changes) or body not in {b"", b"null", b"{}"}:
         raise RefusedError("An image gets labels, and nothing else is changed.")
 
 
