@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from loopback_dist import DistServer, Fault, serving_dist
-from signals import Noted
+from signalling import Noted
 
 from mmio_bisect.adapters.download import Downloads, NotThereError
 from mmio_bisect.adapters.http_transfer import _retry_after

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from loopback_dist import Content, DistServer, Fault, serving_dist
 from rust_artefacts import HOST, TRIPLE, Compiler, archive, publish, publish_nightly, scripted
-from signals import Noted
+from signalling import Noted
 
 from mmio_bisect.adapters.download import Downloads
 from mmio_bisect.adapters.series.rust_dist import RustNightlySeries, RustReleaseSeries

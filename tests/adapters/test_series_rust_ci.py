@@ -10,7 +10,7 @@ import pytest
 from loopback_dist import DistServer, Fault, serving_dist
 from rust_artefacts import HOST, TRIPLE, publish_ci, scripted
 from rust_repository import LLVM, Grown, Pull, grow
-from signals import Noted
+from signalling import Noted
 
 from mmio_bisect.adapters.download import Downloads
 from mmio_bisect.adapters.git_log import MergeLog

@@ -1,8 +1,10 @@
 """Signals for ports that want them, and what tests of processes keep asking."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -23,6 +25,20 @@ class CancelledWhen(Uncancelled):
 
     def cancelled(self) -> bool:
         return self._condition()
+
+
+@dataclass(slots=True)
+class Noted:
+    """To be looked at: `stop` cancels; `reports` are what was said of progress."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    reports: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def cancelled(self) -> bool:
+        return self.stop.is_set()
+
+    def progress(self, done: int, total: int | None) -> None:
+        self.reports.append((done, total))
 
 
 def processes_with(word: str) -> list[int]:
