@@ -104,7 +104,14 @@ def test_a_sandbox_that_may_more_is_refused(path: str, value: object) -> None:
         created(changed(path, value))
 
 
+def test_a_sandbox_is_started_as_it_was_made() -> None:
+    for version in ("", "/v1.41", "/v1.51"):
+        assert check(Request(method="POST", target=f"{version}/containers/{NAME}/start"), VOLUME).container == NAME
+
+
 def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
+    with pytest.raises(RefusedError, match="no JSON"):
+        created("[" * 200_000)
     text = json.dumps(sandbox())
     with pytest.raises(RefusedError, match="twice"):
         created(text.replace('"HostConfig": {', '"HostConfig": {"Privileged": true}, "HostConfig": {', 1))
@@ -141,6 +148,11 @@ def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
         ("DELETE", "/volumes/postgres", {}),
         ("POST", "/volumes/create", {"DriverOpts": {"device": "/"}}),
         ("POST", "/plugins/pull", {}),
+        ("POST", f"/containers/{NAME}/start", {"Binds": ["/:/host"], "Privileged": True}),
+        ("POST", f"/v1.20/containers/{NAME}/start", {}),
+        ("POST", f"/v1.40/containers/{NAME}/start", {}),
+        ("POST", f"/containers/{NAME}/start?checkpoint=1&checkpoint-dir=/etc", {}),
+        ("GET", f"/containers/json?all=1;filters=&filters={quote(json.dumps({'label': [OWNER_LABEL]}))}", {}),
         ("GET", "/v1.41/secrets", {}),
     ],
 )

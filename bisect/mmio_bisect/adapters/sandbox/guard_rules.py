@@ -21,7 +21,8 @@ from mmio_bisect.adapters.sandbox import docker_images, image_builder
 from mmio_bisect.adapters.sandbox.container import CACHE, OWNER_LABEL, StoreVolume, configuration
 from mmio_bisect.adapters.sandbox.execution import Limits
 
-_VERSION: Final = re.compile(r"/v1\.\d{1,2}(?=/)")
+# None before 1.41: until 1.24 a container takes another HostConfig when it is started, and daemons know both for long.
+_VERSION: Final = re.compile(r"/v1\.(?:4[1-9]|[5-9]\d)(?=/)")
 _NAME: Final = re.compile(r"mmio-bisect-[0-9a-f]{16}")
 _CONTAINER: Final = re.compile(r"(?P<container>mmio-bisect-[0-9a-f]{16}|[0-9a-f]{64})")
 _OWNER: Final = re.compile(r"[0-9a-f-]{36}/pid:\[\d+\]/\d+/\d+")
@@ -36,6 +37,7 @@ _EXECUTED: Final = frozenset(
     {"Container", "User", "Privileged", "Tty", "AttachStdin", "AttachStdout", "AttachStderr", "Cmd", "Env"}
 )
 _CACHE: Final = re.compile(f"{docker_images.CACHE_REPOSITORY}-[A-Za-z0-9_.-]{{1,128}}")
+_NO_BODY: Final = frozenset({b"", b"null", b"{}"})
 _MOST_MEMORY: Final = 1 << 40
 _MOST_PROCESSORS: Final = 1 << 10
 _MOST_PROCESSES: Final = 1 << 16
@@ -83,6 +85,8 @@ def is_ours(inspected: Mapping[str, Any]) -> bool:
 
 def _query(text: str) -> dict[str, str]:
     """Of a name that stands there twice the daemon might read the other value; of changes it reads them all."""
+    if ";" in text:  # which older daemons take for the end of a parameter
+        raise RefusedError("Parameters are separated by & alone.")
     found = parse_qs(text, keep_blank_values=True)
     if any(len(values) > 1 for name, values in found.items() if name != "changes"):
         raise RefusedError("A parameter stands there twice.")
@@ -91,6 +95,12 @@ def _query(text: str) -> dict[str, str]:
 
 def _anything(_query: Mapping[str, str], _body: bytes, _volume: StoreVolume) -> None:
     """What it names is checked, or only read."""
+
+
+def _bare(query: Mapping[str, str], body: bytes, _volume: StoreVolume) -> None:
+    """A container starts as it was made: neither with another HostConfig nor from a checkpoint that lies anywhere."""
+    if query or body not in _NO_BODY:
+        raise RefusedError("A container starts as it was made.")
 
 
 def _labelled(query: Mapping[str, str], _body: bytes, _volume: StoreVolume) -> None:
@@ -176,7 +186,7 @@ def _commit(query: Mapping[str, str], body: bytes, _volume: StoreVolume) -> None
     if not _OURS.fullmatch(f"{query.get('repo')}:{query.get('tag')}") or "container" not in query:
         raise RefusedError("A container becomes an image of mmio-bisect's, under its name, or none.")
     changes = query.get("changes", "").splitlines()
-    if any(not line.startswith("LABEL ") for line in changes) or body not in {b"", b"null", b"{}"}:
+    if any(not line.startswith("LABEL ") for line in changes) or body not in _NO_BODY:
         raise RefusedError("An image gets labels, and nothing else is changed.")
 
 
@@ -189,7 +199,7 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
     """Of two equal keys the daemon might take both: objects are merged there."""
     try:
         found = json.loads(text, object_pairs_hook=_members)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RefusedError("That is no JSON.") from None
     if not isinstance(found, dict):
         raise RefusedError("That is no JSON object.")
@@ -216,7 +226,8 @@ _ROUTES: Final = tuple(
         ("POST", "/images/create", _pull),
         ("DELETE", _OUR_IMAGE, _anything),
         ("POST", "/containers/create", _create),
-        ("POST", f"/containers/{_CONTAINER.pattern}/(?:attach|start)", _anything),
+        ("POST", f"/containers/{_CONTAINER.pattern}/attach", _anything),
+        ("POST", f"/containers/{_CONTAINER.pattern}/start", _bare),
         ("DELETE", f"/containers/{_CONTAINER.pattern}", _anything),
         ("POST", f"/containers/{_CONTAINER.pattern}/exec", _execute),
         # Their numbers are told to whoever made them, and cannot be guessed.
