@@ -180,6 +180,11 @@ def test_a_cache_that_outgrows_its_limit_is_emptied(
     finished = run(sandbox, toolchain, megabytes(9, f"{CACHE}/it") + "sleep 10", image)
     assert finished.limit is LimitHit.DISK
     assert run(sandbox, toolchain, f"ls -A {CACHE}", image).output == ""
+    made = Command(argv=("/bin/sh", "-c", f"echo made > it; {megabytes(9, f'{CACHE}/it')}"), product="it")
+    with sandbox.session(toolchain, image) as session:
+        quick = session.run(made, Uncancelled())
+    assert (quick.status, quick.limit, quick.product) == (0, None, b"made\n"), "it was over before anybody looked"
+    assert run(sandbox, toolchain, f"ls -A {CACHE}", image).output == ""
 
 
 # --- on this machine

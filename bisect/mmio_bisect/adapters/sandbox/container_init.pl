@@ -56,7 +56,6 @@ sub answer {
     my %end = $failed ? (status => 0, limit => '', cpu => 0) 
         : watch($child, $output, $wall, $output_most, $disk_most, $cache_most);
     end_all();
-    empty($cache) if $cache_most && usage($cache) > 2 * $cache_most;    # then it is no cache any more
     my $text = $failed ? '' : rest($output, $end{text}, \$end{limit}, $output_most);
     my $memory_kills = memory_kills() - $killed_before;
 
@@ -64,6 +63,7 @@ sub answer {
     if (length $product && sysopen $file, $product, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) {
         $size = -s _ || 0 if stat $file and -f _ and (-s _ || 0) <= $file_most;
     }
+    empty($cache) if $cache_most && usage($cache) > 2 * $cache_most;    # then it is no cache any more
     my $clean = empty($folder) && content('/proc/self/limits') eq $own_limits;
     say_list('ended', $failed, $end{status}, $end{limit}, $end{cpu}, $memory_kills, $clean ? 1 : 0, $size, $text);
     for (my $left = $size; $left > 0;) {
