@@ -42,6 +42,19 @@ def run(base: Path, script: str, *, limits: Limits = SMALL, product: str | None 
         )
 
 
+def test_a_launcher_that_is_not_ready_in_time_is_an_error(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "launcher.py"
+    slow.write_text("import time\ntime.sleep(1000)\n")
+    monkeypatch.setattr(execution, "_LAUNCHER", slow)
+    monkeypatch.setattr(execution, "_ANSWER_SECONDS", 0.1)
+    with pytest.raises(SandboxError, match="not ready after"):
+        run(base, "")
+    with pytest.raises(SandboxError, match="not ready after"):
+        LocalSandbox(SMALL, base=base).abilities()
+
+
 def test_output_of_both_streams_and_the_status_are_reported(base: Path) -> None:
     finished = run(
         base,

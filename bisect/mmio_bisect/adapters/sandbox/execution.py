@@ -94,9 +94,15 @@ class Launcher:
         self.ended = False
 
     def isolation(self) -> frozenset[str]:
-        """What the kernel granted; it is the launcher's first word."""
+        """What the kernel granted; it is the launcher's first word. Raises `SandboxError`."""
         if self._isolation is None:
-            _, *words = self._answer(time.monotonic() + _ANSWER_SECONDS, None).split()
+            try:
+                _, *words = self._answer(time.monotonic() + _ANSWER_SECONDS, None).split()
+            except _LimitError as error:
+                raise SandboxError(
+                    f"the local sandbox's launcher was not ready after {_ANSWER_SECONDS:g} s: this machine is too "
+                    "busy, so try again, with fewer --jobs"
+                ) from error
             self._isolation = frozenset(words)
         return self._isolation
 
