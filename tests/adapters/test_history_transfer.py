@@ -204,6 +204,17 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
     assert whole(full)
 
 
+def test_any_number_of_ticks_runs_and_notices_is_let_go_of(full: str) -> None:
+    notice = Notice(key="k", kind=NoticeKind.FIXED, series="zig", title="t", plain="p", markdown="m", run=None)
+    with SqlOutbox.open(full) as outbox:
+        outbox.keep("zig", "arm-isv", "{}", [replace(notice, key=str(number)) for number in range(1200)], [])
+    with SqlUpkeep.open(full) as upkeep:
+        with upkeep._database.bare() as bare:  # the one connection that there is
+            bare.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        gone = upkeep.forget(runs_before=None, ticks_before=None, notices_before="2999-01-01", needed=())
+    assert gone.notices == 1200
+
+
 def test_a_check_finds_and_mends_what_does_not_follow(full: str) -> None:
     file = full.removeprefix("sqlite:///")
     with closing(sqlite3.connect(file)) as connection, connection:
