@@ -187,14 +187,16 @@ class Prober:
 
     def _keep(self, point: Point, batch: Sequence[_Answered]) -> list[Probe]:
         """Judge what was answered, and keep what is new of it."""
-        new = list[tuple[Cell, Outcome, Judgement]]()
+        new: dict[tuple[str, str], tuple[Cell, Outcome, Judgement]] = {}
         probes = [
             self._probe(point, found, self._judgement(found.cell, found.outcome, new), from_history=not found.fresh)
             for found in batch
         ]
         fresh = [(found.cell, found.outcome) for found in batch if found.fresh]
         if fresh or new:
-            self.tools.history.record(fresh, new)
+            self.tools.history.record(fresh, list(new.values()))
+        # Not before: what could not be kept is to be tried again, by whoever needs it next.
+        self._judgements.update({key: judgement for key, (*_, judgement) in new.items()})
         return probes
 
     def _tell(self, probes: Sequence[Probe]) -> Sequence[Probe]:
@@ -218,7 +220,7 @@ class Prober:
         found = [_Answered(request, cell_of(request, missing), outcome, fresh=True) for request in requests]
         self.tools.history.record([(each.cell, outcome) for each in found])
         return [
-            self._probe(point, each, self._judgement(each.cell, outcome, []), from_history=from_history)
+            self._probe(point, each, self._judgement(each.cell, outcome, {}), from_history=from_history)
             for each in found
         ]
 
@@ -234,18 +236,23 @@ class Prober:
             seconds=found.outcome.seconds,
         )
 
-    def _judgement(self, cell: Cell, outcome: Outcome, new: list[tuple[Cell, Outcome, Judgement]]) -> Judgement:
+    def _judgement(
+        self, cell: Cell, outcome: Outcome, new: dict[tuple[str, str], tuple[Cell, Outcome, Judgement]]
+    ) -> Judgement:
         """Equal objects are judged once, and looked up once; what is judged now is added to `new`."""
         tools = self.tools
         profile = suited(self.profile, cell.request.target.architecture)
         if outcome.object_digest is None:
             return judge_outcome(cell, outcome, profile, tools.objects)
         key = (outcome.object_digest, cell.request.case.expectation_digest)
+        if key in new:
+            return new[key][2]
         known = self._judgements.get(key) or tools.history.judgement_of(cell, outcome, profile.name, RULES)
         if known is None:
             known = judge_outcome(cell, outcome, profile, tools.objects)
-            new.append((cell, outcome, known))
-        self._judgements[key] = known
+            new[key] = (cell, outcome, known)
+        else:
+            self._judgements[key] = known
         return known
 
     def _spend(self, *, fetched: int = 0, compiled: int = 0) -> None:
