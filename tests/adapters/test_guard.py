@@ -1,9 +1,12 @@
 """The guard before docker's socket: what mmio-bisect asks for passes, and nothing that would be more than that."""
 
+import contextlib
 import http.client
 import json
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 from signalling import Uncancelled, eventually
 
 from mmio_bisect.adapters.sandbox import docker_images
@@ -159,6 +163,72 @@ def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
 def test_everything_else_is_refused(method: str, target: str, body: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
         check(Request(method=method, target=target, body=json.dumps(body).encode()), VOLUME)
+
+
+def test_many_that_come_at_once_are_all_let_in(tmp_path: Path) -> None:
+    path, daemon = tmp_path / "docker.sock", tmp_path / "daemon.sock"
+    with (
+        _speaking(daemon, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"),
+        guarding(path, f"unix://{daemon}", VOLUME, print),
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(64):  # nobody accepts them yet
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            client.connect(str(path))
+
+
+def test_a_guard_that_was_killed_is_not_healthy(tmp_path: Path) -> None:
+    services = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())["services"]
+    path, daemon = tmp_path / "docker.sock", tmp_path / "daemon.sock"
+    there = "/run/mmio-bisect/docker.sock"
+    _, _, *words = (word.replace(there, str(path)) for word in services["guard"]["healthcheck"]["test"])
+
+    def healthy() -> bool:
+        return subprocess.run([sys.executable, *words], capture_output=True, check=False).returncode == 0
+
+    with (
+        _speaking(daemon, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"),
+        guarding(path, f"unix://{daemon}", VOLUME, print),
+    ):
+        assert healthy()
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    assert path.is_socket()
+    assert not healthy()
+
+
+def test_a_daemon_that_talks_nonsense_is_said_not_to_answer(tmp_path: Path) -> None:
+    path, daemon = tmp_path / "docker.sock", tmp_path / "daemon.sock"
+    said = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", b"nonsense\r\n\r\n"]
+    with _speaking(daemon, *said), guarding(path, f"unix://{daemon}", VOLUME, print) as serve:
+        threading.Thread(target=serve, daemon=True).start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert (answer.status, b"does not answer" in answer.read()) == (502, True)
+
+
+@contextlib.contextmanager
+def _speaking(path: Path, *answers: bytes) -> Iterator[None]:
+    """A daemon that gives these answers, one a connection."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
 
 
 _PROGRAM = """\

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -24,6 +24,9 @@ from mmio_bisect.errors import SandboxError
 
 _PIECE: Final = 1 << 16
 _MOST_BODY: Final = 1 << 20
+_MOST_DIGITS: Final = 16
+# A client that does not wait for a connection, as the SDK's, is turned away when so many are about to be accepted.
+_WAITING: Final = 128
 # Of the daemon's answers only the pieces of a stream may be longer in coming: apt and compilers are silent for a while.
 _CONNECT_SECONDS: Final = 30.0
 
@@ -46,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    _begun = False
     server: "_Server"
 
     def handle(self) -> None:
@@ -61,8 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
         except guard_rules.RefusedError as refusal:
             self.server.say(f"refused: {self.command} {self.path}: {refusal}")
             self._answer(403, str(refusal))
-        except OSError as error:
-            self._answer(502, f"the docker daemon does not answer to the guard ({error.strerror or error})")
+        except (OSError, HTTPException, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            self._answer(502, f"the docker daemon does not answer to the guard ({why})")
 
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = _serve  # noqa: N815 - the base looks for these names
 
@@ -72,6 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
             len(lengths) > 1
             or not lengths[0].isascii()
             or not lengths[0].isdigit()
+            or len(lengths[0]) > _MOST_DIGITS
             or self.headers["Transfer-Encoding"]
         ):
             raise guard_rules.RefusedError("A body has one length, and comes in one piece.")
@@ -113,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _relay(self, answer: HTTPResponse) -> None:
         """Its length or its pieces as they come: progress is told while it goes on."""
+        self._begun = True
         self.send_response_only(answer.status, answer.reason)
         kept = ("Content-Type", "Content-Length", "Api-Version", "Docker-Experimental", "Ostype", "Server")
         for name in kept:
@@ -125,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, answer: HTTPResponse, daemon: socket.socket) -> None:
         """Bytes in both directions until both are at their ends; the end of one is handed on at once."""
+        self._begun = True
         self.send_response_only(101, answer.reason)
         for name in ("Content-Type", "Connection", "Upgrade"):
             if (value := answer.headers[name]) is not None:
@@ -138,6 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         back.join()
 
     def _answer(self, status: int, message: str) -> None:
+        """Nothing is said amid an answer that was begun."""
+        if self._begun:
+            return
         body = json.dumps({"message": message}).encode()
         with contextlib.suppress(OSError):
             self.send_response_only(status)
@@ -162,6 +173,7 @@ def _copy(read: Callable[[int], bytes], target: socket.socket) -> None:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = _WAITING
 
     def __init__(self, path: Path, daemon_path: str, volume: StoreVolume, say: Callable[[str], None]) -> None:
         self.daemon_path = daemon_path
