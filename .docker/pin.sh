@@ -23,7 +23,9 @@ else
     docker tag "$built" "$base"
 fi
 
+# What else stands there may be a password: whoever may not read the one file may not read the other.
 touch .env
+cp -p .env .env.new
 grep -v -e '^MMIO_BISECT_BASE=' -e '^DOCKER_GID=' .env >.env.new || true
 {
     echo "MMIO_BISECT_BASE=$base"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from signalling import Uncancelled, eventually
 
+from mmio_bisect.adapters.sandbox import subprocess_local
 from mmio_bisect.adapters.sandbox.container import CACHE, OWNER_LABEL, WORK
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
 from mmio_bisect.adapters.sandbox.docker_api import Engine
@@ -210,6 +211,23 @@ def test_a_local_cache_outlasts_the_session_until_it_outgrows_its_limit(
     assert run(local, toolchain, f"echo kept > {cache}/it").status == 0
     assert run(local, toolchain, f"cat {cache}/it").output == "kept\n"
     assert run(local, toolchain, megabytes(9, f"{cache}/it") + "sleep 10").limit is LimitHit.DISK
+    assert list(cache.iterdir()) == []
+
+
+def test_a_local_cache_that_goes_while_it_is_emptied_costs_no_result(
+    local: LocalSandbox, toolchain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    emptied = subprocess_local._empty
+
+    def twice(folder: Path) -> None:
+        emptied(folder)
+        if folder == cache:
+            raise FileNotFoundError(2, "another session was quicker")
+
+    monkeypatch.setattr(subprocess_local, "_empty", twice)
+    finished = run(local, toolchain, megabytes(9, f"{cache}/it"))
+    assert (finished.status, finished.limit) == (0, None)
     assert list(cache.iterdir()) == []
 
 

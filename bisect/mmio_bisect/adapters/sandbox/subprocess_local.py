@@ -176,10 +176,11 @@ class LocalSession:
         )
 
     def _tidy(self) -> None:
-        """A cache that has outgrown its limit is no cache any more."""
+        """A cache that has outgrown its limit is no cache any more. Others may be emptying it, too."""
         cache, most = self._cache, self._limits.cache_bytes
         if cache is not None and most is not None and used_bytes(cache) > 2 * most:
-            _empty(cache)
+            with contextlib.suppress(OSError):
+                _empty(cache)
 
 
 class _Place:
