@@ -158,6 +158,8 @@ def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
         ("POST", f"/containers/{NAME}/start?checkpoint=1&checkpoint-dir=/etc", {}),
         ("GET", f"/containers/json?all=1;filters=&filters={quote(json.dumps({'label': [OWNER_LABEL]}))}", {}),
         ("GET", "/v1.41/secrets", {}),
+        ("GET", f"/containers/v1.41/json?filters={quote(json.dumps({'label': [OWNER_LABEL]}))}", {}),
+        ("DELETE", "/images/v1.41/mmio-bisect-build:1", {}),
     ],
 )
 def test_everything_else_is_refused(method: str, target: str, body: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from mmio_bisect.adapters.sandbox.container import CACHE, OWNER_LABEL, StoreVolu
 from mmio_bisect.adapters.sandbox.execution import Limits
 
 # None before 1.41: until 1.24 a container takes another HostConfig when it is started, and daemons know both for long.
-_VERSION: Final = re.compile(r"/v1\.(?:4[1-9]|[5-9]\d)(?=/)")
+_VERSION: Final = re.compile(r"\A/v1\.(?:4[1-9]|[5-9]\d)(?=/)")
 _NAME: Final = re.compile(r"mmio-bisect-[0-9a-f]{16}")
 _CONTAINER: Final = re.compile(r"(?P<container>mmio-bisect-[0-9a-f]{16}|[0-9a-f]{64})")
 _OWNER: Final = re.compile(r"[0-9a-f-]{36}/pid:\[\d+\]/\d+/\d+")
