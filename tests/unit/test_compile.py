@@ -77,6 +77,11 @@ def test_an_object_for_another_machine_is_none_of_the_target(file: str, kind: Ou
         assert outcome.reason == "target unknown: error: the object is not for aarch64, by its ELF header"
 
 
+def test_what_a_compiler_printed_can_be_kept_by_any_database() -> None:
+    outcome = compile_cell(a_cell(), Ending(status=1, output="error: a\0b"), "local", Quiet())
+    assert (outcome.kind, outcome.output) == (OutcomeKind.REJECTED, "error: a\ufffdb")
+
+
 def test_a_kill_from_outside_is_no_outcome() -> None:
     with pytest.raises(SandboxError, match="outside the sandbox"):
         compile_cell(a_cell(), Ending(status=-9), "local", Quiet())

@@ -96,7 +96,8 @@ def outcome_of(finished: Finished, sandbox: str) -> Outcome:
         argv=finished.argv,
         sandbox=sandbox,
         status=finished.status,
-        output=finished.output,
+        # PostgreSQL's text holds every character but this one.
+        output=finished.output.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         seconds=finished.seconds,
     )
 
