@@ -29,11 +29,13 @@ _TOOL = "bin/clang"
 class Script:
     """What each version does: `good` or `bad` code, `missing` or `late` for none, `dead`, or an error it prints.
 
-    `failure` is raised by every fetch; `docker`: a daemon answers; `fetched` and `compiled` count what was done.
+    `failure` is raised by every fetch, `silence` by every listing; `docker`: a daemon answers; `fetched` and `compiled`
+    count what was done.
     """
 
     does: Mapping[str, str]
     failure: BaseException | None = None
+    silence: BaseException | None = None
     docker: bool = False
     fetched: list[str] = field(default_factory=list)
     asked_in_vain: list[str] = field(default_factory=list)
@@ -80,6 +82,8 @@ class _Source:
     summary: str = "compilers that do as they are told"
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
+        if self.script.silence is not None:
+            raise self.script.silence
         points = tuple(
             Point(series="zig", version=version, sort_key=f"{place:04}")
             for place, version in enumerate(self.script.does)

@@ -157,7 +157,8 @@ class _Looking:
     def tick(self, state: SeriesState, found: _Range) -> Found:
         job, plan, spent = self.job, found.plan.points, self.tools.budget.spent.toolchains
         if not plan.points:
-            return Found(plan=found.plan, state=replace(state, cut=None))
+            after, said = self._with_trouble(replace(state, cut=None), plan, {}, None, cut=False)
+            return Found(plan=found.plan, state=after, notices=tuple(said))
         request = SweepRequest(
             requests=job.requests, points=plan.points, profile=job.profile, jobs=job.jobs, back_off=job.pauses
         )
@@ -178,7 +179,7 @@ class _Looking:
             return self._held_back(state, found, stories, str(error), spent=spent, points=len(over), cost=swept.cost)
         after = _dated(after, stories)
         had = {point for point, probes in by_point.items() if not self._is_late(probes)}
-        after = self._moved_on(after, found, answered, lost=set(plan.points) - had - set(over))
+        after = self._moved_on(after, found, answered, lost=set(plan.points) - had - set(over), over=set(over))
         after = replace(after, cut=self._cut_off(state, over, spent))
         fault = next((lost[point] for point in plan.new if point in lost and point not in over), None)
         after, notices = self._with_trouble(after, plan, by_point, fault, cut=bool(over))
@@ -287,9 +288,11 @@ class _Looking:
         requests = {line_of(request): request for request in self.job.requests}
 
         def by(one: News) -> tuple[int, int, str, Change]:
-            first = places[one.first]
-            # A point that is listed no more cannot be bisected from: the one before the change stands in for it.
-            return (first, places.get(one.last, max(first - 1, 0)), one.line.case, one.change)
+            # A point that is listed no more cannot be bisected from: its neighbour in the listing stands in for it.
+            first, last = places.get(one.first), places.get(one.last)
+            if first is None:
+                first = len(listed) - 1 if last is None else min(last + 1, len(listed) - 1)
+            return (first, max(first - 1, 0) if last is None else last, one.line.case, one.change)
 
         stories = []
         for (first, last, _, _), group in groupby(sorted(news, key=by), key=by):
@@ -306,16 +309,17 @@ class _Looking:
         return stories
 
     def _moved_on(
-        self, state: SeriesState, found: _Range, answered: Sequence[Point], *, lost: set[Point]
+        self, state: SeriesState, found: _Range, answered: Sequence[Point], *, lost: set[Point], over: set[Point]
     ) -> SeriesState:
+        """What the budget cut off waits on, and that is no try."""
         plan = found.plan.points
         newest = max((point for point in answered), key=lambda point: point.sort_key, default=None)
         through = state.through if newest is None else newest.sort_key
         tries = dict(state.waiting)
         for point in plan.points:
             tried = tries.pop(point.version, 0)
-            if point in lost:
-                tries[point.version] = tried + 1
+            if point in lost or point in over:
+                tries[point.version] = tried + (point in lost)
         tries |= {point.version: 0 for point in plan.left}
         waiting = {
             point.version: tries[point.version]
@@ -337,15 +341,15 @@ class _Looking:
         *,
         cut: bool,
     ) -> tuple[SeriesState, list[Notice]]:
-        """New points of which none could be tested make one more tick of trouble; one that could ends it."""
+        """New points of which none could be tested make one more tick of trouble; one that could, or none, ends it."""
         before, job = state.trouble, self.job
         fresh = [probe for point in plan.new for probe in by_point.get(point, ())]
-        if any(probe.outcome.kind is not OutcomeKind.NO_TOOLCHAIN for probe in fresh):
+        if not plan.new or any(probe.outcome.kind is not OutcomeKind.NO_TOOLCHAIN for probe in fresh):
             if before is not None and before.told:
                 said = self.author.recovered(job.series, before.message, before.since, before.ticks)
                 return replace(state, trouble=None), [said]
             return replace(state, trouble=None), []
-        if not plan.new or (cut and error is None):
+        if cut and error is None:
             return state, []
         message = str(error) if error else (fresh[-1].judgement.reason or "no toolchain") if fresh else "no toolchain"
         pauses = job.source_pauses if isinstance(error, _OF_SOURCE) else ()

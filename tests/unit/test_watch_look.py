@@ -1,0 +1,152 @@
+"""One series' ticks over a script of compilers: trouble that ends, what is left for later, what is listed no more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from memory_history import MemoryHistory
+from scripted_wiring import Script, ScriptedWiring, scripted
+
+from mmio_bisect.adapters.history.outbox import SqlOutbox
+from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.cli.watch_author import LogEvents
+from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.target import TARGETS
+from mmio_bisect.errors import DownloadError
+from mmio_bisect.report.notices import change_notice, recovered_notice, traced_notice, trouble_notice
+from mmio_bisect.workflow.budget import Allowance, Budget
+from mmio_bisect.workflow.notices import Notice
+from mmio_bisect.workflow.probe import Toolbox
+from mmio_bisect.workflow.watch import look, state_of
+from mmio_bisect.workflow.watch_settle import settle
+from mmio_bisect.workflow.watch_values import Assignment, Bisected, Descent, Story, Watched
+from mmio_bisect.workflow.watching import Pursuit
+
+
+@dataclass(slots=True)
+class Author:
+    """Words as they are; bisections are only noted."""
+
+    stories: list[Story] = field(default_factory=list)
+
+    def bisected(self, story: Story, tools: Toolbox) -> Bisected:  # noqa: ARG002 - nothing is probed
+        self.stories.append(story)
+        return Bisected(run=len(self.stories), culprit=None)
+
+    def descended(self, run: int) -> Descent | None:  # noqa: ARG002 - there is nothing below
+        return None
+
+    def changed(self, story: Story, descent: Descent | None) -> Notice:
+        return change_notice(story, None, None, descent)
+
+    def traced(self, series: str, pursuit: Pursuit, descent: Descent) -> Notice:
+        return traced_notice(series, pursuit, descent)
+
+    def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
+        return trouble_notice(series, message, since, ticks)
+
+    def recovered(self, series: str, message: str, since: str, ticks: int) -> Notice:
+        return recovered_notice(series, message, since, ticks)
+
+
+@dataclass(slots=True)
+class Nights:
+    """One series watched; each tick is a day after the one before."""
+
+    wiring: ScriptedWiring
+    outbox: SqlOutbox
+    does: dict[str, str]
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+    author: Author = field(default_factory=Author)
+    now: datetime = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+
+    @property
+    def script(self) -> Script:
+        return self.wiring.script
+
+    @property
+    def job(self) -> Assignment:
+        case = self.wiring.recipes().find("store_then_step.c").cases[0]
+        return Assignment(
+            series="zig",
+            first=None,
+            last=None,
+            requests=(CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2),),
+            profile=ARM_ISV,
+            jobs=1,
+            patience=3,
+            limit=2,
+            pauses=(),
+            source_pauses=(),
+            descend=False,
+            channels=(),
+        )
+
+    def tick(self, allowance: Allowance | None = None) -> Watched:
+        self.now += timedelta(days=1)
+        tools = Toolbox(
+            source=self.wiring.source("zig"),
+            store=self.wiring.store(),
+            sandbox=self.wiring.local_sandbox(),
+            objects=self.wiring.objects(),
+            history=self.history,
+            budget=Budget(allowance),
+        )
+        now = self.now.isoformat()
+        found = look(self.job, tools, self.outbox, self.author, LogEvents(lambda _: None), now=now)
+        return settle(found, self.job, tools, self.outbox, self.author, now=now)
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    does = {"1.0": "good"}
+    with SqlOutbox.open(f"sqlite:///{tmp_path / 'history.db'}") as outbox:
+        yield Nights(scripted(Script(does), Settings(store=tmp_path / "store")), outbox, does)
+
+
+def titles(watched: Watched) -> list[str]:
+    return [notice.title for notice in watched.notices]
+
+
+def test_a_source_that_answers_again_is_watched_again_though_it_has_nothing_new(nights: Nights) -> None:
+    nights.tick()
+    nights.script.silence = DownloadError("nobody answers")
+    assert [titles(nights.tick()) for _ in range(3)] == [[], [], ["zig cannot be watched"]]
+    nights.script.silence = None
+    assert titles(nights.tick()) == ["zig is watched again"]
+    assert state_of(nights.job, nights.outbox).trouble is None
+
+
+def test_failures_with_good_nights_between_are_not_in_a_row(nights: Nights) -> None:
+    for _ in range(4):
+        nights.script.silence = None
+        assert titles(nights.tick()) == []
+        nights.script.silence = DownloadError("nobody answers")
+        assert titles(nights.tick()) == []
+        trouble = state_of(nights.job, nights.outbox).trouble
+        assert trouble is not None
+        assert trouble.ticks == 1
+
+
+def test_older_toolchains_that_a_budget_cuts_off_are_not_forgotten(nights: Nights) -> None:
+    nights.tick()
+    nights.does |= {f"1.{place}": "good" for place in range(1, 5)}
+    assert nights.tick().state.waiting == {"1.1": 0, "1.3": 0}
+    assert nights.tick(Allowance(seconds=0)).state.waiting == {"1.1": 0, "1.3": 0}
+    assert nights.tick().state.waiting == {}
+    assert sorted(nights.script.fetched) == list(nights.does)
+
+
+def test_a_change_at_a_point_that_is_listed_no_more_is_told_from_its_neighbour(nights: Nights) -> None:
+    nights.tick()
+    for version, does in (("1.1", "bad"), ("1.2", "good"), ("1.3", "good")):
+        nights.does[version] = does
+        nights.tick()
+    del nights.does["1.2"]  # what it changed is told when it has lasted
+    nights.does |= {"1.4": "good", "1.5": "good"}
+    (fixed,) = nights.tick().notices
+    assert fixed.title == "store_then_step.c fixed: between zig@1.1 and zig@1.3"
