@@ -85,6 +85,17 @@ def test_variables_override(tmp_path: Path) -> None:
     assert (config.jobs, config.database) == (5, "sqlite:////x")
 
 
+def test_paths_in_variables_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    file = written(tmp_path, "")
+    monkeypatch.chdir(tmp_path / "sub")
+    variables = {"DATABASE": "sqlite:///h.db", "STORE": "5", "SERIES_FILE": "a.toml,/b.toml"}
+    config = load(file, {f"MMIO_BISECT_{name}": value for name, value in variables.items()})
+    assert config.database == f"sqlite:///{tmp_path / 'sub' / 'h.db'}"
+    assert config.store == tmp_path / "sub" / "5"
+    assert config.series_files == (tmp_path / "sub" / "a.toml", Path("/b.toml"))
+
+
 @pytest.mark.parametrize(
     ("text", "environment", "sentence"),
     [
@@ -105,6 +116,9 @@ def test_variables_override(tmp_path: Path) -> None:
         ("[retention]\nobjects = 1\n", {}, ", line 2: retention.objects is no key that is known: there are toolchains"),
         ('[watch.series.zig]\nprofile = "x"\n', {}, ", line 2: watch.series.zig.profile: “x” is none of arm-isv,"),
         ("", {"MMIO_BISECT_TIME": "long"}, "MMIO_BISECT_TIME: “long” is no time"),
+        ("", {"MMIO_BISECT_JOBS": "²"}, "MMIO_BISECT_JOBS: Input should be a valid integer"),
+        ('[retention]\nruns = "999999d"\n', {}, ", line 2: retention.runs: “999999d” is more than a century"),
+        ('[watch]\nsource_pauses = ["99999999999d"]\n', {}, ", line 2: watch.source_pauses: “99999999999d” is more"),
         ("[watch\n", {}, " is no TOML: "),
         ("", {"MMIO_BISECT_PROFILE": "none"}, "MMIO_BISECT_PROFILE: “none” is none of "),
     ],

@@ -1,8 +1,9 @@
 """`mmio-bisect.toml`: found as pyproject.toml is, read strictly, overridden by the environment.
 
 The nearest one in the current folder or above it counts, or else the one in the user's configuration folder. Paths in
-it are relative to it. An error names file, line and key, and what is allowed. Addresses of notices are secrets: the
-file says in which variable or file they are, and nothing here reads them.
+it are relative to it, those in variables to the current folder, as for every command. An error names file, line and
+key, and what is allowed. Addresses of notices are secrets: the file says in which variable or file they are, and
+nothing here reads them.
 """
 
 import re
@@ -58,7 +59,8 @@ OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
 """Variables that stand in for keys; those that mean several values have commas."""
 
 _LISTS: Final = frozenset({"series_files", "targets", "opt"})
-_TEXTS: Final = frozenset({"memory", "time"})
+_PATHS: Final = frozenset({"store", "recipes", "series_files", "rust_repo", "repository", "reports", "page"})
+_NUMBERS: Final = frozenset({"jobs"})
 
 TEMPLATE: Final = """\
 # What mmio-bisect watches; `mmio-bisect config check` says whether this can be. Variables (MMIO_BISECT_DATABASE, …)
@@ -151,11 +153,25 @@ def _override(document: dict[str, Any], environment: Mapping[str, str]) -> Mappi
         for key in path[:-1]:
             inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
         if isinstance(inner, dict):
-            words = [word.strip() for word in value.split(",")]
-            number = value.isdigit() and path[-1] not in _TEXTS
-            inner[path[-1]] = words if path[-1] in _LISTS else int(value) if number else value
+            inner[path[-1]] = _meant(path[-1], value)
             named[path] = variable
     return named
+
+
+def _meant(key: str, value: str) -> object:
+    """A variable's value as the file would have it."""
+    if key in _LISTS:
+        words = [word.strip() for word in value.split(",")]
+        return [_here(word) for word in words] if key in _PATHS else words
+    if key == "database":
+        return _database(value, Path.cwd())
+    if key in _PATHS:
+        return _here(value)
+    return int(value) if key in _NUMBERS and value.isdecimal() else value
+
+
+def _here(path: str) -> str:
+    return str(Path(path).absolute())
 
 
 def _configuration(read: File, file: Path | None) -> Configuration:

@@ -14,6 +14,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s?)?")
 _UNITS: Final = (86400, 3600, 60, 1)
 _LEAST_MEMORY: Final = 64 << 20
+_MOST_SECONDS: Final = 36500 * 86400
+"""A century: more is beyond what a calendar can add to, or take from, today."""
 
 
 def _list(value: object) -> object:
@@ -43,6 +45,8 @@ def _bytes(value: str) -> str:
 def _seconds(value: str) -> str:
     if _DURATION.fullmatch(value.strip()) is None:
         raise ValueError(f"“{value}” is no time: write one with d, h, m and s, as in 1h 30m")
+    if duration_of(value) > _MOST_SECONDS:
+        raise ValueError(f"“{value}” is more than a century (36500d): leave the key out where it is for ever")
     return value
 
 
