@@ -202,3 +202,15 @@ def test_nothing_to_watch_is_said(world: World) -> None:
     said = world.tool("watch", "--once")
     assert said.status == 70
     assert "`mmio-bisect config init` writes an example" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--json", "status"), "Write --json after `status`: before it, it is of `watch` itself."),
+        (("--ask-again",), "--ask-again is for one tick: write `mmio-bisect watch --once --ask-again`."),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    said = Tool(root=tmp_path)("watch", *words)
+    assert (said.status, said.err.strip()) == (2, f"error: {sentence}")

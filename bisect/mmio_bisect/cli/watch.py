@@ -11,7 +11,7 @@ import typer
 
 from mmio_bisect.cli import configuration, options, output
 from mmio_bisect.cli.wiring import Wiring, default_database, wiring_of
-from mmio_bisect.errors import CancelledError
+from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def watch(
 ) -> int:
     """Probe new toolchains with all recipes, bisect what changed, and tell it once."""
     if context.invoked_subcommand is not None:
+        _refuse_before(context, context.invoked_subcommand)
         return 0
+    if ask_again and not once:
+        raise UsageError("--ask-again is for one tick: write `mmio-bisect watch --once --ask-again`.")
     from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - `--help` needs none
 
     config, wiring = _configured(context, file, database, store)
@@ -99,6 +102,14 @@ def status(
     else:
         output.show(status_text(told))
     return 0
+
+
+def _refuse_before(context: typer.Context, command: str) -> None:
+    """Options of `watch` itself mean nothing to its commands, and would be ignored."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"Write {parameter.opts[0]} after `{command}`: before it, it is of `watch` itself.")
 
 
 def _configured(
