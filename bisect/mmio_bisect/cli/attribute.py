@@ -36,7 +36,8 @@ each pass are compared. It costs some 40 compiles of one small file.
 A rustc reads no IR. A clang of the same LLVM stands in for it where IR is to be read, if it makes of the rustc's own IR
 what the rustc does; the answer says which, and how like it is, and is likely rather than proven.
 
-Exits with 0 when a layer is named or the two do not differ, 3 when the mixes that could be made leave it open.
+Exits with 0 when a layer is named or the two do not differ, 3 when the mixes that could be made leave it open, 16 when
+one of the two makes nothing that can be judged.
 """
 
 
@@ -109,6 +110,7 @@ def attribute(
     )
     older, newer = _ends(wiring, pair, refresh=refresh)
     families = [wiring.family(point.series) for point in (older, newer)]
+    refuse_without_llvm((older, newer), families)
     lent = _stand_ins(wiring, stand_in or (), families, refresh=refresh)
     cases = _cases(wiring.recipes(), recipe, (older, newer), families)
     places = {wiring.runs_in(point.series) for point in (older, newer, *lent)}
@@ -144,6 +146,18 @@ def attribute(
     else:
         output.show(attribution_text(findings, argv=typed(context)))
     return exits.of_findings(findings)
+
+
+def refuse_without_llvm(points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> None:
+    """Before anything is fetched."""
+    from mmio_bisect.workflow.stages import has_llvm  # noqa: PLC0415 - as above
+
+    for point, family in zip(points, families, strict=True):
+        if not has_llvm(family):
+            raise UsageError(
+                f"{point} is a {family}, which has no LLVM inside: attribute needs two compilers that have, such as "
+                "clang, zig or rustc."
+            )
 
 
 def _one_level(case: Case) -> tuple[OptLevel, ...]:

@@ -43,9 +43,19 @@ def _of_answer(answer: Answer) -> int:
 
 
 def of_findings(findings: Iterable[Attribution | NothingToAttribute]) -> int:
-    """Suspects only, if a layer could not be named for some level."""
-    unnamed = (isinstance(found, Attribution) and found.conclusion.confidence is Confidence.OPEN for found in findings)
-    return SUSPECTS_ONLY if any(unnamed) else ANSWERED
+    """The most severe, which is the highest."""
+    return max((_of_finding(found) for found in findings), default=ANSWERED)
+
+
+def _of_finding(found: Attribution | NothingToAttribute) -> int:
+    match found:
+        case NothingToAttribute(older=older, newer=newer):
+            untestable = Verdict.UNTESTABLE in {older.judgement.verdict, newer.judgement.verdict}
+            return NothingTestableError.exit_code if untestable else ANSWERED
+        case Attribution():
+            return SUSPECTS_ONLY if found.conclusion.confidence is Confidence.OPEN else ANSWERED
+        case _:
+            assert_never(found)
 
 
 def of_verdict(verdict: Verdict) -> int:

@@ -165,7 +165,7 @@ def _passes(found: Attribution, findings: PassFindings) -> Text:
         text.append(f"\n{findings.function}: the access takes its form in ", style="bold")
         confirmed = any(search.name and same_pass(search.name, findings.forming.name) for search in found.searches)
         text.append(f"{_full(findings.forming.name)} of {found.bad.point}")
-        text.append("; switched off, it is good\n" if confirmed else "\n")
+        text.append("; with it and what follows it switched off, it is good\n" if confirmed else "\n")
         text.append_text(_change(findings.forming))
     return text
 

@@ -12,7 +12,6 @@ from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribut
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import BrokenToolchainError
 from mmio_bisect.workflow.judge import restrict
 from mmio_bisect.workflow.layers import conclude, mixes_of
 from mmio_bisect.workflow.limits import search_limits
@@ -20,7 +19,7 @@ from mmio_bisect.workflow.mixing import Bench, Mixer, Telling
 from mmio_bisect.workflow.passes import Passes
 from mmio_bisect.workflow.ports import Signals
 from mmio_bisect.workflow.probe import Prober, Toolbox
-from mmio_bisect.workflow.stages import has_llvm, has_middle
+from mmio_bisect.workflow.stages import has_middle
 from mmio_bisect.workflow.workplaces import AttributeRequest, AttributeTools, Workplaces
 
 Finding = Attribution | NothingToAttribute
@@ -32,12 +31,6 @@ def attribute_all(
     """One finding for each pair that was asked. Raises the errors of `acquire` and `compile_cell`."""
     older = _probe(request, tools, request.older, [pair[0] for pair in request.asked], signals(request.older))
     newer = _probe(request, tools, request.newer, [pair[1] for pair in request.asked], signals(request.newer))
-    for side in (older[0], newer[0]):
-        if not has_llvm(side.toolchain.family):
-            raise BrokenToolchainError(
-                f"{side.point} is a {side.toolchain.family}, which has no LLVM inside: attribute needs two compilers "
-                "that have, such as clang, zig or rustc."
-            )
     return tuple(_attribute(request, tools, pair, signals) for pair in zip(older, newer, strict=True))
 
 
