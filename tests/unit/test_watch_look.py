@@ -32,10 +32,11 @@ class Author:
     """Words as they are; bisections are only noted."""
 
     stories: list[Story] = field(default_factory=list)
+    unchanged: bool = False
 
     def bisected(self, story: Story, tools: Toolbox) -> Bisected:  # noqa: ARG002 - nothing is probed
         self.stories.append(story)
-        return Bisected(run=len(self.stories), culprit=None)
+        return Bisected(run=len(self.stories), culprit=None, unchanged=self.unchanged)
 
     def descended(self, run: int) -> Descent | None:  # noqa: ARG002 - there is nothing below
         return None
@@ -150,3 +151,12 @@ def test_a_change_at_a_point_that_is_listed_no_more_is_told_from_its_neighbour(n
     nights.does |= {"1.4": "good", "1.5": "good"}
     (fixed,) = nights.tick().notices
     assert fixed.title == "store_then_step.c fixed: between zig@1.1 and zig@1.3"
+
+
+def test_what_a_recipe_or_a_rule_changed_is_no_news_of_a_compiler(nights: Nights) -> None:
+    nights.tick()
+    nights.does["1.1"] = "bad"  # since the recipe was edited, 1.0 is bad too
+    nights.author.unchanged = True
+    watched = nights.tick()
+    assert (len(nights.author.stories), watched.notices) == (1, ())
+    assert [since for _, _, since in watched.state.regressions] == [None]

@@ -10,7 +10,7 @@ from mmio_bisect.cli.descending import descended
 from mmio_bisect.cli.history_page import write_aside
 from mmio_bisect.cli.sandboxes import Bounds
 from mmio_bisect.cli.wiring import Wiring
-from mmio_bisect.domain.answer import Culprit
+from mmio_bisect.domain.answer import Culprit, NoChange
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents import RunHead, run_document, text_of
@@ -86,7 +86,14 @@ class WatchAuthor:
         told = replay(self.history.run(run), self.history.outcomes(run=run))
         answers = [cell.answer for cell in told.answers] if told else []
         named = {one.first.version if isinstance(one, Culprit) else None for one in answers}
-        return Bisected(run=run, culprit=named.pop() if len(named) == 1 else None)
+        unchanged = bool(answers) and all(isinstance(one, NoChange) for one in answers)
+        if unchanged:
+            case, points = story.news[0].line.case, story.points
+            self.say(
+                f"{points[0]}..{points[-1].version}: {case} is judged otherwise than before, and alike at both ends: "
+                "its recipe or a rule changed, no compiler did"
+            )
+        return Bisected(run=run, culprit=named.pop() if len(named) == 1 else None, unchanged=unchanged)
 
     def _run_of(self, story: Story, tools: Toolbox) -> int:
         case, first, last = story.requests[0].case, story.points[0], story.points[-1]

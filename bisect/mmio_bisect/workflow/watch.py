@@ -187,7 +187,7 @@ class _Looking:
         return Found(
             plan=found.plan,
             state=after,
-            stories=tuple(stories),
+            stories=tuple(story for story in stories if not story.unchanged),
             notices=tuple(notices),
             # One toolchain that cannot be had is no trouble where a newer one could.
             error=fault if after.trouble else None,
@@ -245,7 +245,9 @@ class _Looking:
         """After so many ticks of trouble, or without getting on, it is told without its culprit rather than never."""
         try:
             found = self.author.bisected(story, self.tools)
-            return replace(story, run=found.run, culprit=found.culprit)
+            ends = (story.points[0].version, story.points[-1].version)
+            measured = all((one.last, one.first) == ends for one in story.news)  # and not by neighbours
+            return replace(story, run=found.run, culprit=found.culprit, unchanged=found.unchanged and measured)
         except OverBudgetError as error:
             if state.cut is None or state.cut.in_vain < self.job.patience:
                 raise
@@ -359,10 +361,10 @@ class _Looking:
 
 
 def _dated(state: SeriesState, stories: Sequence[Story]) -> SeriesState:
-    """What was bisected came with its culprit, not with the point at which it was seen."""
+    """What was bisected came with its culprit, not with the point at which it was seen; or was there all the time."""
     lines = dict(state.lines)
     for story in stories:
-        if story.change is Change.INTRODUCED and story.culprit is not None:
+        if story.change is Change.INTRODUCED and (story.culprit is not None or story.unchanged):
             for one in story.news:
                 found = lines[one.line].marks.get(one.mark)
                 if found is not None and found.since == one.first:

@@ -43,6 +43,7 @@ class Story:
 
     `points` are the range from the last point without the change to the first with it. A bisection of it has number
     `run`, and `culprit` is the version that it found, if it is one; or `why_not` says why there is none.
+    `unchanged`: it was a recipe or a rule that changed, and no compiler.
     """
 
     series: str
@@ -53,6 +54,7 @@ class Story:
     run: int | None = None
     culprit: str | None = None
     why_not: str | None = None
+    unchanged: bool = False
 
     @property
     def change(self) -> Change:
@@ -69,10 +71,14 @@ class Story:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bisected:
-    """A run, and the version that all its answers name, if they do."""
+    """A run, and the version that all its answers name, if they do.
+
+    `unchanged`: judged by what counts today, both ends are alike for all that was asked.
+    """
 
     run: int
     culprit: str | None
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
