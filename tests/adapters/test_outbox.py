@@ -36,6 +36,10 @@ class Post:
     def __init__(self, *refusing: str) -> None:
         self.refusing = set(refusing)
         self.taken: list[tuple[str, str]] = []
+        self.configured = set(CHANNELS)
+
+    def knows(self, channel: str) -> bool:
+        return channel in self.configured
 
     def send(self, channel: str, notice: Notice) -> None:
         if channel in self.refusing:
@@ -82,6 +86,17 @@ def test_a_notice_waits_for_each_channel_until_that_takes_it(outbox: SqlOutbox) 
     post.refusing.clear()
     deliver(outbox, post)
     assert (len(post.taken), outbox.pending()) == (4, ())
+
+
+def test_a_channel_that_was_taken_out_is_no_trouble_and_is_told_when_it_comes_back(outbox: SqlOutbox) -> None:
+    outbox.keep("rust-nightly", "arm-isv", "state", (notice(1),), CHANNELS)
+    post = Post()
+    post.configured.discard("mail")
+    gone = deliver(outbox, post)
+    assert ([one.channel for one in gone.sent], gone.failed) == (["chat"], ())
+    assert [(one.channel, one.attempts) for one in outbox.pending()] == [("mail", 0)]
+    post.configured.add("mail")
+    assert [one.channel for one in deliver(outbox, post).sent] == ["mail"]
 
 
 def test_what_was_told_once_is_not_told_again(outbox: SqlOutbox) -> None:

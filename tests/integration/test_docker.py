@@ -121,9 +121,9 @@ def hostile(tool: Tool, text: str, *, flags: str = "") -> Path:
     return recipe
 
 
-def cell_of(tool: Tool, recipe: Path) -> dict[str, Any]:
+def cell_of(tool: Tool, recipe: Path, *bounds: str) -> dict[str, Any]:
     """What came of it, as history keeps it."""
-    said = tool("sweep", str(recipe), POINT, *BOUNDS, "--json")
+    said = tool("sweep", str(recipe), POINT, *(bounds or BOUNDS), "--json")
     assert said.status == 0, said.err
     assert "sandbox: docker " in said.err
     (cell,) = said.document["cells"]
@@ -168,7 +168,7 @@ def test_a_recipe_that_never_stops_compiling_is_ended(tool: Tool) -> None:
 
 def test_a_recipe_that_prints_without_end_is_ended_and_little_is_kept(tool: Tool) -> None:
     text = "#if __INCLUDE_LEVEL__ < 20\n#warning again\n#include __FILE__\n#include __FILE__\n#endif\n"
-    outcome = cell_of(tool, hostile(tool, text, flags="-ferror-limit=0"))["outcome"]
+    outcome = cell_of(tool, hostile(tool, text, flags="-ferror-limit=0"), "--time", "100")["outcome"]
     assert outcome["kind"] == "output-limit"
     assert len(outcome["output"]) <= 1 << 20
 

@@ -54,7 +54,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with serving_dist() as server, webhook() as hook:
-        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "0.3"}
+        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "2"}
         tool = Tool(root=tmp_path, extra=extra)
         (tool.folder / "hook.url").write_text(hook.url)
         yield World(tool=tool, server=server, hook=hook)

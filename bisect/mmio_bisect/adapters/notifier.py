@@ -26,6 +26,9 @@ class AppriseMessenger:
     def __init__(self, channels: Sequence[Channel]) -> None:
         self._channels = {channel.name: channel for channel in channels}
 
+    def knows(self, channel: str) -> bool:
+        return channel in self._channels
+
     def send(self, channel: str, notice: Notice) -> None:
         known = self._channels.get(channel)
         if known is None:

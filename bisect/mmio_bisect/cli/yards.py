@@ -8,7 +8,8 @@ What builds alone can write to beyond their end is the cache of what they compil
 store, a series, a repository and an image: no recipe's compile sees it, and no other series' build. Within, a build can
 put false files into it that a later one takes for its own. So it is trusted as far as the repository: a commit that
 wants to deceive is in the history of all commits after it anyway, but with a cache it could reach those before it, too.
-Therefore no answer rests on it: where `run` checks a culprit by building, it builds both neighbours without a cache.
+Therefore no answer has to rest on it: where `run` checks a culprit by building, which it does unasked where a build
+takes a minute at most, and else with `--verify-build`, it builds both neighbours without a cache.
 """
 
 import os

@@ -15,7 +15,7 @@ class Delivered:
 def deliver(outbox: Outbox, messenger: Messenger) -> Delivered:
     """A process killed between a channel's answer and our note of it sends once more: no channel can be asked."""
     sent, failed = [], []
-    for one in outbox.pending():
+    for one in filter(lambda one: messenger.knows(one.channel), outbox.pending()):
         try:
             messenger.send(one.channel, one.notice)
         except UndeliveredError as error:

@@ -81,4 +81,7 @@ class Outbox(Protocol):
 class Messenger(Protocol):
     """Hands a notice to one channel. Raises `UndeliveredError`, without the channel's address in its words."""
 
+    def knows(self, channel: str) -> bool:
+        """Whether it is configured: a channel that was taken out gets what waits for it when it comes back."""
+
     def send(self, channel: str, notice: Notice) -> None: ...
