@@ -16,7 +16,7 @@ from mmio_bisect.cli.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.errors import DownloadError
+from mmio_bisect.errors import DownloadError, UsageError
 from mmio_bisect.report.notices import change_notice, recovered_notice, traced_notice, trouble_notice
 from mmio_bisect.workflow.budget import Allowance, Budget
 from mmio_bisect.workflow.notices import Notice
@@ -120,6 +120,13 @@ def test_a_source_that_answers_again_is_watched_again_though_it_has_nothing_new(
     nights.script.silence = None
     assert titles(nights.tick()) == ["zig is watched again"]
     assert state_of(nights.job, nights.outbox).trouble is None
+
+
+def test_a_clone_that_is_none_any_more_is_the_trouble_of_its_series_alone(nights: Nights) -> None:
+    nights.tick()
+    nights.script.silence = UsageError("that is no git repository")
+    found = nights.tick()
+    assert (str(found.error), titles(found)) == ("that is no git repository", [])
 
 
 def test_failures_with_good_nights_between_are_not_in_a_row(nights: Nights) -> None:

@@ -54,8 +54,10 @@ def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[s
     try:
         source = wiring.source(series.name)
         listing = source.listing()
-        end = matching_points(series.last, listing, source.interpret)[-1] if series.last else listing.points[-1]
-        ahead = [point for point in listing.points if (state.through or "") < point.sort_key <= end.sort_key]
+        end = matching_points(series.last, listing, source.interpret)[-1:] if series.last else listing.points[-1:]
+        ahead = [
+            point for point in listing.points for last in end if (state.through or "") < point.sort_key <= last.sort_key
+        ]
         lag = len(ahead) if state.through else None
     except MmioBisectError:
         lag = None

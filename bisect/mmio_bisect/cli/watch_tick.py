@@ -19,7 +19,7 @@ from mmio_bisect.cli.wiring import Wiring, default_database
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.errors import InvalidConfigurationError, StoreError, UndeliveredError, WatchBusyError
+from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, StoreError, UndeliveredError, WatchBusyError
 from mmio_bisect.report.documents import document, text_of
 from mmio_bisect.report.notices import news_line
 from mmio_bisect.workflow.budget import Budget
@@ -220,11 +220,14 @@ def budget_member(budget: Budget) -> dict[str, object]:
     return {**asdict(budget.spent), "allowed": asdict(budget.allowance)}
 
 
+_TROUBLE = MmioBisectError.exit_code  # and up: what is below has other meanings
+
+
 def _code(watched: list[Watched], *, undelivered: bool) -> int:
     """A regression is news before all else; then the gravest trouble; then a notice that nobody took."""
     if any(notice.kind is NoticeKind.REGRESSION for found in watched for notice in found.notices):
         return REGRESSED
-    errors = [found.error.exit_code for found in watched if found.error is not None]
+    errors = [max(found.error.exit_code, _TROUBLE) for found in watched if found.error is not None]
     return max(errors, default=UndeliveredError.exit_code if undelivered else 0)
 
 

@@ -23,6 +23,7 @@ from mmio_bisect.errors import (
     NothingTestableError,
     OverBudgetError,
     UnknownVersionError,
+    UsageError,
 )
 from mmio_bisect.workflow.notices import Notice, Outbox
 from mmio_bisect.workflow.probe import Prober, Toolbox
@@ -53,7 +54,8 @@ from mmio_bisect.workflow.watching import (
 )
 
 _LOOK_BACK = 60
-_OF_SERIES = (*PASSING, BrokenToolchainError, NothingTestableError, UnknownVersionError)
+# A clone that is none any more, or git missing, is a usage error where a person gave it, and one series' trouble here.
+_OF_SERIES = (*PASSING, BrokenToolchainError, NothingTestableError, UnknownVersionError, UsageError)
 _OF_SOURCE = (DownloadError, CorruptArtefactError)
 
 
