@@ -356,7 +356,7 @@ def test_the_sweep_leaves_folders_alone_that_are_in_use(base: Path) -> None:
     listing = threading.Event()
 
     def sweep_once() -> bool:
-        if not listing.is_set() and (work := list(base.glob("*/*/work/started"))):
+        if not listing.is_set() and (work := list(base.rglob("started"))):
             with LocalSandbox(base=base).session(Path("/nowhere")):
                 assert work[0].exists()
             listing.set()
