@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ def base(folder: Path) -> str:
 def bridge() -> str:
     """This machine's address on docker's bridge, which containers of any network reach."""
     (network,) = json.loads(docker("network", "inspect", "bridge"))
-    return str(network["IPAM"]["Config"][0]["Gateway"])
+    config = network["IPAM"]["Config"][0]
+    # A daemon tells the gateway from its second start on (docker 20.10); it gives itself the subnet's first address.
+    return str(config.get("Gateway") or next(ip_network(config["Subnet"]).hosts()))
 
 
 def program(version: int) -> Path:
