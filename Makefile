@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format benchmark benchmark-history results ladders fuzz pin clean
+.PHONY: demo test test-all lint format benchmark benchmark-history results ladders fuzz pin clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,8 +20,16 @@ demo: $(STAMP)  ## bisect two reproducers over real clangs: one that LLVM 18 bro
 	$(BIN)/mmio-bisect run asm_accessor zig:0.8.0..0.17.1 --opt 2
 	$(BIN)/mmio-bisect history list
 
-test: $(STAMP)  ## all tests; PYTEST_ARGS narrows them
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# See tests/fakes/scheduling.py; PYTEST_ARGS may say -n 0.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: $(STAMP)  ## what can be tested here without root; PYTEST_ARGS narrows it
+	@.ci/fetch.sh || true
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-all: $(STAMP)  ## as root on Debian: installs all that tests need, and skips none; PYTEST_ARGS narrows them
+	.ci/everything.sh
+	CI=true $(PYTEST) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -7,8 +7,13 @@ import pytest
 
 from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
 
+# The last one's hooks run first: it adds markers that the other reads.
+pytest_plugins = ["scheduling", "requirements"]
+
 _HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 
+# GitPython must be importable, and tests collected, where git is not on PATH.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Whoever starts the tests in the background may have interrupts ignored, and so would the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

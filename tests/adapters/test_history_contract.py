@@ -18,7 +18,9 @@ from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports import History
 
 
-@pytest.fixture(params=["memory", "sqlite file", "sqlite memory", "postgresql"])
+@pytest.fixture(
+    params=["memory", "sqlite file", "sqlite memory", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
     with ExitStack() as stack:
         match request.param:

@@ -20,7 +20,7 @@ def only(**conditions: object) -> Filters:
     return Filters(profile="arm-isv", **conditions)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlArchive]:
     url = (
         request.getfixturevalue("postgresql")()

@@ -16,7 +16,7 @@ from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
 from mmio_bisect.adapters.sandbox import execution
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.adapters.sandbox.subprocess_local import Isolation, LocalSandbox
+from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox
 from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports import Command, Finished, LimitHit
 
@@ -283,14 +283,8 @@ def test_a_cancelled_command_is_not_even_started(base: Path) -> None:
         session.run(Command(argv=("/bin/true",)), CancelledWhen(lambda: True))
 
 
-def needs(sandbox: LocalSandbox, isolation: Isolation) -> None:
-    if isolation not in sandbox.abilities():
-        assert "CI" not in os.environ, f"CI must have a kernel that grants {isolation} isolation"
-        pytest.skip(f"this kernel grants no {isolation} isolation")
-
-
+@pytest.mark.isolation
 def test_the_network_is_out_of_reach_where_the_sandbox_says_so(base: Path) -> None:
-    needs(LocalSandbox(base=base), Isolation.NETWORK)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         script = f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=5)"
@@ -298,15 +292,15 @@ def test_the_network_is_out_of_reach_where_the_sandbox_says_so(base: Path) -> No
         socket.create_connection(("127.0.0.1", port)).close()
 
 
+@pytest.mark.isolation
 def test_nothing_but_the_private_folder_is_writable_where_the_sandbox_says_so(base: Path, tmp_path: Path) -> None:
-    needs(LocalSandbox(base=base), Isolation.FILES)
     finished = run(base, f"open({str(tmp_path / 'outside')!r}, 'w')")
     assert "Read-only file system" in finished.output
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.isolation
 def test_other_processes_cannot_be_signalled_where_the_sandbox_says_so(base: Path) -> None:
-    needs(LocalSandbox(base=base), Isolation.PROCESSES)
     assert "ProcessLookupError" in run(base, f"import os; os.kill({os.getpid()}, 0)").output
 
 

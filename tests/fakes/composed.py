@@ -8,17 +8,18 @@ import subprocess
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from requirements import fixture_path
+
 from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
 
 ROOT = Path(__file__).parents[2]
-FETCH = ROOT / "tests" / "fixtures" / "compose" / "fetch.sh"
 # Built anew by each test, from layers that are there: they are what takes long.
 IMAGE = "mmio-bisect-compose-test"
 _CERTIFICATES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
@@ -146,10 +147,5 @@ def bridge() -> str:
 def program(version: int) -> Path:
     """The docker-compose that this machine has, or Debian trixie's."""
     if version == 1:
-        found = shutil.which("docker-compose")
-        assert found is not None, "There is no docker-compose: install Debian's package docker-compose."
-        return Path(found)
-    import platformdirs  # noqa: PLC0415 - for this alone
-
-    words: Sequence[str | Path] = (FETCH, platformdirs.user_cache_path("mmio-bisect") / "test-compose")
-    return Path(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+        return Path(str(shutil.which("docker-compose")))
+    return fixture_path("test-compose/docker-compose")

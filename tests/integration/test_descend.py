@@ -5,14 +5,13 @@ TinyCC in LLVM's place: what is built from its commits are real compilers.
 """
 
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import platformdirs
 import pytest
 from loopback_dist import DistServer, serving_dist
+from requirements import fixture_path
 from rust_artefacts import publish, publish_ci, publish_nightly, scripted
 from rust_repository import Grown, Pull, grow
 from tcc_repository import CULPRIT, TccRepository, make
@@ -20,9 +19,8 @@ from tool_process import Tool
 
 from mmio_bisect.errors import DownloadError
 
-pytestmark = [pytest.mark.network, pytest.mark.compiler]
+pytestmark = [pytest.mark.tcc, pytest.mark.compiler]
 
-FETCH = Path(__file__).parents[1] / "fixtures" / "tcc" / "fetch.sh"
 MOVES = 6
 """The day whose merge moves the gitlink."""
 
@@ -43,9 +41,7 @@ disk = "100MiB"
 
 @pytest.fixture(scope="module")
 def tcc(tmp_path_factory: pytest.TempPathFactory) -> TccRepository:
-    folder = platformdirs.user_cache_path("mmio-bisect") / "test-tcc"
-    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return make(Path(fetched.stdout.strip()), tmp_path_factory.mktemp("tcc") / "tcc.git")
+    return make(fixture_path("test-tcc/tcc"), tmp_path_factory.mktemp("tcc") / "tcc.git")
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
+from requirements import fixture_path
 from signalling import eventually
 from tcc_repository import CULPRIT, TccRepository, make
 from tool_process import Tool
@@ -20,18 +20,15 @@ from mmio_bisect.adapters.sandbox.container import OWNER_LABEL
 from mmio_bisect.adapters.sandbox.docker_api import Engine
 from mmio_bisect.adapters.sandbox.docker_images import STORE_LABEL
 
-pytestmark = [pytest.mark.network, pytest.mark.compiler]
+pytestmark = [pytest.mark.tcc, pytest.mark.compiler]
 
-FETCH = Path(__file__).parents[1] / "fixtures" / "tcc" / "fetch.sh"
 RECIPE = Path(__file__).parents[2] / "recipes" / "store_then_step.c"
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> TccRepository:
-    """Of Debian's source of tcc, which is fetched into the user's cache once."""
-    folder = platformdirs.user_cache_path("mmio-bisect") / "test-tcc"
-    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return make(Path(fetched.stdout.strip()), tmp_path_factory.mktemp("tcc") / "tcc.git")
+    """Of Debian's source of tcc."""
+    return make(fixture_path("test-tcc/tcc"), tmp_path_factory.mktemp("tcc") / "tcc.git")
 
 
 def words(repository: TccRepository, first: int = 0, last: int = -1) -> tuple[str, ...]:
@@ -171,6 +168,7 @@ def ccache_line(tool: Tool, repository: TccRepository, number: int) -> str:
     return (tool.root / "builds" / "logs" / f"{point(repository, number)}.log").read_text().splitlines()[0]
 
 
+@pytest.mark.ccache
 def test_what_one_commit_compiled_is_there_for_the_next(repository: TccRepository, tmp_path: Path) -> None:
     tool, number = Tool(root=tmp_path), neighbours(repository)
     said = tool(*words(repository, number, number + 1), "--jobs", "1")

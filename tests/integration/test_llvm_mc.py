@@ -4,23 +4,18 @@ The tables are held against LLVM 24's own answers elsewhere (`tests/unit/test_aa
 its text alone. Where the two differ there is a rule with a name: an extension that is newer than the program.
 """
 
-import os
 import random
 import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
 import pytest
+from requirements import fixture_path
 
 from mmio_bisect.classify.aarch64 import ROWS, is_load_or_store, reading
 from mmio_bisect.classify.aarch64_text import mnemonic
 from mmio_bisect.classify.aarch64_words import NOT_AN_INSTRUCTION, read_word
-
-pytestmark = [pytest.mark.network, pytest.mark.compiler]
-
-FETCH = Path(__file__).parents[1] / "fixtures" / "aarch64" / "fetch-llvm.sh"
 
 _SIZES = ("", "b", "h", "sb", "sh", "sw")
 # A load or store of one general register, if its first operand is one and its address is not written back.
@@ -49,15 +44,9 @@ NEWER = {
 BRACKETS = re.compile(r"ldapr[bh]?")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def llvm_mc() -> Path:
-    """The one that MMIO_BISECT_TEST_LLVM_MC names, or else Debian's, fetched into the user's cache once."""
-    named = os.environ.get("MMIO_BISECT_TEST_LLVM_MC")
-    if named:
-        return Path(named)
-    folder = platformdirs.user_cache_path("mmio-bisect") / "test-llvm"
-    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(fetched.stdout.splitlines()[-1])
+    return fixture_path("test-llvm/llvm/llvm-mc")
 
 
 def texts(llvm_mc: Path, words: Sequence[int]) -> list[str | None]:

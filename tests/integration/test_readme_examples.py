@@ -49,6 +49,7 @@ def test_the_workflow_keeps_its_history_also_when_a_regression_fails_it(workflow
     assert text.index("watch --once") < text.index("cache/save") < text.index("if: always()")
 
 
+@pytest.mark.systemd
 def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
     units = [tmp_path / f"mmio-bisect.{kind}" for kind in ("service", "timer")]
     for unit in units:
@@ -56,6 +57,7 @@ def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
     assert checked("systemd-analyze", "verify", "--man=no", *units) == ""
 
 
+@pytest.mark.systemd
 def test_the_timer_s_time_is_one() -> None:
     (time,) = re.findall(r"^OnCalendar=(.+)$", example("mmio-bisect.timer"), re.MULTILINE)
     assert "06:30:00" in checked("systemd-analyze", "calendar", time)

@@ -1,17 +1,15 @@
 """The Rust cases with a real rustc for AArch64: 1.63 with LLVM 14, from before the report, as Debian 12 has it."""
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
+from requirements import fixture_path
 from tool_process import Tool
 
-pytestmark = [pytest.mark.network, pytest.mark.compiler]
+pytestmark = pytest.mark.compiler
 
-FETCH = Path(__file__).parents[1] / "fixtures" / "rustc" / "fetch.sh"
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 # What the code is, case by case: its verdict, its window accesses (direction, width, offset), its kinds of defects.
@@ -42,20 +40,9 @@ EXPECTED: dict[tuple[str, str], Found] = {
 STATUS = {"good": 0, "bad": 1}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def rustc() -> Path:
-    """The one that MMIO_BISECT_TEST_RUSTC names, or else Debian's, fetched into the user's cache once."""
-    named = os.environ.get("MMIO_BISECT_TEST_RUSTC")
-    if named:
-        return Path(named)
-    if os.environ.get("CI"):
-        pytest.fail(
-            "MMIO_BISECT_TEST_RUSTC is not set: it must name a rustc 1.63 with `core` for aarch64-unknown-linux-gnu, "
-            "such as `tests/fixtures/rustc/fetch.sh FOLDER` prints."
-        )
-    folder = platformdirs.user_cache_path("mmio-bisect") / "test-rustc"
-    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(fetched.stdout.strip())
+    return fixture_path("test-rustc/rust/rustc")
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_a_folder_that_is_no_repository_is_refused(tool: Tool) -> None:
     assert f"{tool.home} is no git repository; give a clone of Rust's." in said.err
 
 
-@pytest.mark.network
+@pytest.mark.rust_archives
 @pytest.mark.compiler
 @pytest.mark.docker
 def test_a_real_rustc_is_found_guilty_at_its_merge_in_docker(tmp_path: Path, server: DistServer, grown: Grown) -> None:

@@ -152,7 +152,7 @@ def test_settings_that_cannot_be_are_refused(tmp_path: Path, variable: str, valu
     assert sentence in said.err
 
 
-@pytest.mark.network
+@pytest.mark.rust_archives
 @pytest.mark.compiler
 @pytest.mark.docker
 def test_a_real_rustc_is_found_guilty_in_docker(tmp_path: Path, server: DistServer) -> None:

@@ -3,23 +3,21 @@
 Servers, repositories and compilers are those of `test_descend`: at the bottom, TinyCC is built in LLVM's place.
 """
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import pytest
 from loopback_dist import DistServer, serving_dist
 from notice_receivers import Received, webhook
+from requirements import fixture_path
 from rust_artefacts import publish_ci, publish_nightly, scripted
 from rust_repository import Grown, Pull, grow
 from tcc_repository import CULPRIT, TccRepository, make
 from tool_process import Said, Tool
 
-pytestmark = [pytest.mark.network, pytest.mark.compiler]
+pytestmark = [pytest.mark.tcc, pytest.mark.compiler]
 
-FETCH = Path(__file__).parents[1] / "fixtures" / "tcc" / "fetch.sh"
 MOVES = 6
 
 IN_LLVMS_PLACE = """[series.llvm]
@@ -57,9 +55,7 @@ url_file = "hook.url"
 
 @pytest.fixture(scope="module")
 def tcc(tmp_path_factory: pytest.TempPathFactory) -> TccRepository:
-    folder = platformdirs.user_cache_path("mmio-bisect") / "test-tcc"
-    fetched = subprocess.run([FETCH, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return make(Path(fetched.stdout.strip()), tmp_path_factory.mktemp("tcc") / "tcc.git")
+    return make(fixture_path("test-tcc/tcc"), tmp_path_factory.mktemp("tcc") / "tcc.git")
 
 
 @dataclass(slots=True)

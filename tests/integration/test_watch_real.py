@@ -17,7 +17,7 @@ from notice_receivers import Received, mailbox, webhook
 from rust_artefacts import HOST, TRIPLE, Compiler, debian, publish_nightly
 from tool_process import NO_INDEX, Said, Tool
 
-pytestmark = [pytest.mark.network, pytest.mark.compiler, pytest.mark.docker]
+pytestmark = [pytest.mark.rust_archives, pytest.mark.compiler, pytest.mark.docker]
 
 CONFIG = """
 sandbox = "docker"

@@ -1,0 +1,29 @@
+"""What two workers (pytest-xdist, `--dist loadgroup`) share out between them, and in which order.
+
+A module's tests stay together, because its fixtures are expensive; those of docker stay together, because they look at
+what the one daemon has. What takes long begins first, so that no worker is left alone with it at the end.
+"""
+
+import pytest
+
+# Half a minute or more each, the longest first.
+SLOW: tuple[str, ...] = ()
+
+
+def group(item: pytest.Item) -> str:
+    if item.get_closest_marker("docker") is not None:
+        return "docker"
+    return f"{item.path.parent.name}/{item.path.stem}"
+
+
+def _rank(item: pytest.Item) -> int:
+    name = group(item)
+    order = ("docker", *SLOW)
+    return order.index(name) if name in order else len(order)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=_rank)
