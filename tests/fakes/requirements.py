@@ -112,7 +112,7 @@ REQUIREMENTS = (
     ),
     Requirement(marker="llvm_mc", what="Debian's llvm-mc 19", fetched=("test-llvm/llvm/llvm-mc",)),
     Requirement(marker="network", what="the package index", check=_index_answers),
-    Requirement(marker="isolation", what="a kernel that isolates an ordinary user's processes", check=_kernel_isolates),
+    Requirement(marker="isolation", what="a kernel that lets this user make namespaces", check=_kernel_isolates),
 )
 
 # A test that asks for one of these fixtures has the marker without saying so.

@@ -7,7 +7,17 @@ what the one daemon has. What takes long begins first, so that no worker is left
 import pytest
 
 # Half a minute or more each, the longest first.
-SLOW: tuple[str, ...] = ()
+SLOW = (
+    "integration/test_git_series",
+    "integration/test_sweep_killed",
+    "integration/test_watch_nights",
+    "integration/test_watch_descends",
+    "integration/test_killed",
+    "integration/test_bad_input",
+    "integration/test_rust_ci",
+    "integration/test_descend",
+    "integration/test_run_zig",
+)
 
 
 def group(item: pytest.Item) -> str:

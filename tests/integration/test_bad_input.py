@@ -223,6 +223,7 @@ def test_another_programs_database_is_not_touched(alone: Tool) -> None:
     assert alone.database.read_bytes() == before
 
 
+@pytest.mark.isolation
 def test_a_read_only_database_can_be_read_and_not_written(alone: Tool) -> None:
     alone("history", "list")
     before = read_only(alone.database.parent)
@@ -238,12 +239,14 @@ def test_a_database_that_cannot_be_made_is_told(alone: Tool) -> None:
 # --- a full disk
 
 
+@pytest.mark.isolation
 def test_a_download_that_does_not_fit_is_a_full_disk(served: Tool, index: Index) -> None:
     for version in ("0.12.1", "0.13.0"):
         index.add(version, wheel(version, {**FILES, "ziglang/zig": os.urandom(600_000)}))
     assert_refused(served(*RUN, before=small_disk(served.store, "64k")), DiskFullError, "prune")
 
 
+@pytest.mark.isolation
 def test_a_toolchain_that_does_not_fit_is_a_full_disk(served: Tool, index: Index) -> None:
     for version in ("0.12.1", "0.13.0"):
         index.add(version, wheel(version, {**FILES, "ziglang/zig": bytes(6_000_000)}))
@@ -257,6 +260,7 @@ def test_a_store_that_is_a_file_is_told(alone: Tool) -> None:
 
 @pytest.mark.network
 @pytest.mark.compiler
+@pytest.mark.isolation
 @pytest.mark.parametrize("size", ["4k", "64k", "160k", "240k"])
 def test_a_database_that_does_not_fit_is_a_full_disk(tool: Tool, size: str) -> None:
     said = tool(*RUN, before=small_disk(tool.database.parent, size))
@@ -265,6 +269,7 @@ def test_a_database_that_does_not_fit_is_a_full_disk(tool: Tool, size: str) -> N
 
 @pytest.mark.network
 @pytest.mark.compiler
+@pytest.mark.isolation
 def test_an_object_that_does_not_fit_is_a_full_disk_and_no_verdict(tool: Tool) -> None:
     """The source fits; what the compiler then says of its output must not become history."""
     said = tool(*RUN, "--jobs", "1", before=small_disk(tool.temporary, "4k"))

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scheduling import SLOW
+
 FAKES = Path(__file__).parents[1] / "fakes"
 MODULE = """
 import pytest
@@ -38,3 +40,7 @@ def test_a_module_s_tests_stay_together_and_all_of_docker_s_which_begin_first(tm
         assert len({worker for worker, name, where in done if (name, where) == (module, "here")}) == 1
     (daemons,) = {worker for worker, _, where in done if where == "in_docker"}
     assert next(where for worker, _, where in done if worker == daemons) == "in_docker"
+
+
+def test_what_is_known_to_be_slow_is_there() -> None:
+    assert [name for name in SLOW if not (FAKES.parent / f"{name}.py").is_file()] == []

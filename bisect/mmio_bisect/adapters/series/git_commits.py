@@ -15,7 +15,6 @@ import contextlib
 import io
 import os
 import re
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from typing import Final
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.git_repository import Logged, Repository
+from mmio_bisect.adapters.series.tar_files import tarfile
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain

@@ -7,12 +7,12 @@ wanted: so the caller's hash is of all of it, and the compressed stream's own ch
 
 import io
 import lzma
-import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from mmio_bisect.adapters.series.tar_files import tarfile
 from mmio_bisect.errors import CorruptArtefactError
 
 if TYPE_CHECKING:
