@@ -10,6 +10,8 @@ command -v dockerd >/dev/null || answers || missing+=(docker.io)
 command -v debootstrap >/dev/null || missing+=(debootstrap)
 if ((${#missing[@]})); then
     apt-get update --quiet
+    # Debian 13 has the client in a package of its own.
+    ! apt-cache show docker-cli >/dev/null 2>&1 || missing+=(docker-cli)
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
 fi
 
