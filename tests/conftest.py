@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox
 
 # The last one's hooks run first: it adds markers that the other reads.
 pytest_plugins = ["scheduling", "requirements"]

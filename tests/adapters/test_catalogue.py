@@ -5,6 +5,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements, SandboxSession
+from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
 from paper_workshop import PaperWorkshop
 from signalling import Uncancelled
 
@@ -12,7 +15,6 @@ from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalo
 from mmio_bisect.adapters.series.image import expanded
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
-from mmio_bisect.workflow.ports import Room, RunsIn, SandboxSession, SeriesSource, Signals
 
 VENDOR = """
 kind = "debian"
@@ -49,7 +51,7 @@ class NoYard:
     """Nothing is built in these tests."""
 
     def session(
-        self, tree: Path, room: Room, signals: Signals, *, cache: str | None
+        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
     ) -> AbstractContextManager[SandboxSession]:
         raise AssertionError(f"{tree} was to be built in {room} for {signals} with {cache}")
 

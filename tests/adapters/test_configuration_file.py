@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.configuration_file import NAME, TEMPLATE, find, load
-from mmio_bisect.adapters.schedule import Schedule
+from mmio_bisect.adapters.config.configuration_file import NAME, TEMPLATE, find, load
+from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.errors import InvalidConfigurationError
-from mmio_bisect.workflow.budget import Allowance
-from mmio_bisect.workflow.configuration import CompileLimits, Retention
+from mmio_bisect.workflow.probing.budget import Allowance
+from mmio_bisect.workflow.watch.configuration import CompileLimits, Retention
 
 
 def written(folder: Path, text: str) -> Path:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmio_bisect.adapters.disassembler import canonical_register, disassemble_aarch64
-from mmio_bisect.classify.machine import Instruction
+from mmio_bisect.adapters.binary.disassembler_a64 import canonical_register, disassemble_aarch64
+from mmio_bisect.classify.machine.instructions import Instruction
 
 
 def one(word: int) -> Instruction:

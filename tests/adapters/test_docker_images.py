@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from signalling import CancelledWhen, Uncancelled, eventually
 
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_engine import DEFAULT_SUITE, DockerSandbox
-from mmio_bisect.adapters.sandbox.docker_images import STORE_LABEL, DockerImages, split_reference
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
+from mmio_bisect.adapters.sandbox.docker.engine import DEFAULT_SUITE, DockerSandbox
+from mmio_bisect.adapters.sandbox.docker.images import STORE_LABEL, DockerImages, split_reference
 from mmio_bisect.errors import CancelledError, DownloadError, MissingToolchainError, SandboxError
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.workflow.ports.sandbox import Command
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 
@@ -26,7 +26,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from signalling import Uncancelled
-from mmio_bisect.adapters.sandbox.docker_images import DockerImages
+from mmio_bisect.adapters.sandbox.docker.images import DockerImages
 
 DockerImages(Path(sys.argv[1])).build("trixie", "true", "touch /started; sleep 1000", str, Uncancelled())
 """

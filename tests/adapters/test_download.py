@@ -9,8 +9,8 @@ import pytest
 from loopback_dist import DistServer, Fault, serving_dist
 from signalling import Noted
 
-from mmio_bisect.adapters.download import Downloads, NotThereError
-from mmio_bisect.adapters.http_transfer import _retry_after
+from mmio_bisect.adapters.fetch.download import Downloads, NotThereError
+from mmio_bisect.adapters.fetch.http_transfer import _retry_after
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
 
 FILE = "/dist/file.tar.xz"

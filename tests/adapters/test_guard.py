@@ -17,18 +17,24 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+from mmio_bisect.workflow.ports.sandbox import Command
 from signalling import Uncancelled, eventually
 
-from mmio_bisect.adapters.sandbox import docker_images
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Container, Owner, StoreVolume, configuration
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
-from mmio_bisect.adapters.sandbox.docker_images import DockerImages
+from mmio_bisect.adapters.sandbox.docker import images
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import (
+    OWNER_LABEL,
+    Container,
+    Owner,
+    StoreVolume,
+    configuration,
+)
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox
+from mmio_bisect.adapters.sandbox.docker.images import DockerImages
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.adapters.sandbox.guard import guarding
-from mmio_bisect.adapters.sandbox.guard_rules import RefusedError, Request, check
 from mmio_bisect.errors import SandboxError
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.guard.rules import RefusedError, Request, check
+from mmio_bisect.guard.server import guarding
 
 VOLUME = StoreVolume(name="compilers", folder=Path("/compilers"))
 IMAGE = "mmio-bisect-base:trixie"
@@ -42,7 +48,7 @@ def sandbox() -> dict[str, Any]:
 
 def workshop() -> dict[str, Any]:
     return {
-        **docker_images.workshop_configuration(IMAGE),
+        **images.workshop_configuration(IMAGE),
         "Labels": {OWNER_LABEL: str(Owner.this_process())},
     }
 
@@ -65,7 +71,7 @@ def test_sandboxes_and_the_making_of_images_pass() -> None:
     created(sandbox())
     created(workshop())
     created({"Image": IMAGE, "Cmd": ["/bin/true"], "Labels": workshop()["Labels"]})
-    labels = {docker_images.CACHE_LABEL: "tcc", docker_images.STORE_LABEL: "/compilers/store"}
+    labels = {images.CACHE_LABEL: "tcc", images.STORE_LABEL: "/compilers/store"}
     limits = Limits(disk_bytes=1 << 30)
     cache = ("mmio-bisect-cache-01234567-tcc-0123456789ab", labels)
     created(configuration(image=IMAGE, mount=VOLUME.mount, limits=limits, cache=cache))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
 
-from mmio_bisect.adapters.history.archive import SqlArchive
+from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
 from mmio_bisect.domain.outcome import Cell, Verdict
-from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
-from mmio_bisect.workflow.upkeep import Looked
+from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
+from mmio_bisect.workflow.history.upkeep import Looked
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,6 +164,6 @@ def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_
         assert upkeep.check(repair=False, told=looks.append), looks
     with SqlHistory.open(url) as history:
         assert {record.cell_key for record in history.outcomes()} == keys
-    with SqlArchive.open(url) as archive:
+    with SqlHistoryQueries.open(url) as archive:
         found = archive.transitions(Filters(profile="arm-isv"), ChangeOrder.PLACE, Page()).rows
     assert [row.first_version for row in found if row.change == "introduced"] == [f"0.{n}.0" for n in (5, 10, 15, 20)]

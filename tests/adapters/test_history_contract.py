@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_rejection, a_toolchain, an_object
 from memory_history import MemoryHistory
+from mmio_bisect.workflow.ports.history import History
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.domain.answer import Change, Culprit
@@ -15,7 +16,6 @@ from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost
 from mmio_bisect.errors import UnknownRunError
-from mmio_bisect.workflow.ports import History
 
 
 @pytest.fixture(

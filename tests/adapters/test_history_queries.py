@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from filled_history import LLVM, fill
 
-from mmio_bisect.adapters.history.archive import SqlArchive
+from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.queries import cells
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.errors import UsageError
-from mmio_bisect.workflow.questions import CellOrder, ChangeOrder, Filters, Page
+from mmio_bisect.workflow.history.history_queries import CellOrder, ChangeOrder, Filters, Page
 
 EVERYTHING = Filters(profile="arm-isv")
 ALL = Page(limit=1000)
@@ -21,7 +21,7 @@ def only(**conditions: object) -> Filters:
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlArchive]:
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlHistoryQueries]:
     url = (
         request.getfixturevalue("postgresql")()
         if request.param == "postgresql"
@@ -29,12 +29,12 @@ def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     with SqlHistory.open(url) as history:
         fill(history)
-    with SqlArchive.open(url) as archive:
+    with SqlHistoryQueries.open(url) as archive:
         yield archive
 
 
 class TestCells:
-    def test_come_newest_first(self, archive: SqlArchive) -> None:
+    def test_come_newest_first(self, archive: SqlHistoryQueries) -> None:
         found = archive.cells(EVERYTHING, CellOrder.RECORDED, Page(limit=3))
         assert [(row.recipe, row.opt, row.series, row.version) for row in found.rows] == [
             ("loop", "2", "clang", "0.13.0"),
@@ -61,7 +61,12 @@ class TestCells:
     )
     @pytest.mark.parametrize("order", CellOrder)
     def test_fit_all_that_is_asked(
-        self, archive: SqlArchive, filters: Filters, count: int, order: CellOrder, monkeypatch: pytest.MonkeyPatch
+        self,
+        archive: SqlHistoryQueries,
+        filters: Filters,
+        count: int,
+        order: CellOrder,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         answers = []
         for much in (0.0, 2.0):  # by each of the two ways
@@ -74,7 +79,7 @@ class TestCells:
     @pytest.mark.parametrize("reverse", [False, True])
     @pytest.mark.parametrize("limit", [1, 7, 40])
     def test_come_in_pages_that_make_the_whole(
-        self, archive: SqlArchive, order: CellOrder, reverse: bool, limit: int
+        self, archive: SqlHistoryQueries, order: CellOrder, reverse: bool, limit: int
     ) -> None:
         whole = archive.cells(EVERYTHING, order, Page(limit=1000, reverse=reverse)).rows
         pages = [
@@ -84,7 +89,7 @@ class TestCells:
         assert tuple(row for page in pages for row in page.rows) == whole
         assert [page.more for page in pages] == [True] * (len(pages) - 1) + [False]
 
-    def test_are_sorted_along_their_lines(self, archive: SqlArchive) -> None:
+    def test_are_sorted_along_their_lines(self, archive: SqlHistoryQueries) -> None:
         rows = archive.cells(EVERYTHING, CellOrder.RECIPE, ALL).rows
         assert [(row.recipe, row.opt, row.series, row.version) for row in rows] == [
             (recipe, opt, series, version)
@@ -95,7 +100,7 @@ class TestCells:
         ]
 
     @pytest.mark.parametrize("order", CellOrder)
-    def test_since_a_time(self, archive: SqlArchive, order: CellOrder) -> None:
+    def test_since_a_time(self, archive: SqlHistoryQueries, order: CellOrder) -> None:
         newest = archive.cells(EVERYTHING, CellOrder.RECORDED, Page(limit=5)).rows
         since = only(since=newest[-1].recorded)
         assert set(archive.cells(since, order, ALL).rows) == set(newest)
@@ -103,7 +108,7 @@ class TestCells:
 
 
 class TestMatrix:
-    def test_has_a_block_a_series_and_a_column_a_version(self, archive: SqlArchive) -> None:
+    def test_has_a_block_a_series_and_a_column_a_version(self, archive: SqlHistoryQueries) -> None:
         found = archive.matrix(EVERYTHING, ALL, columns=60)
         assert [block.series for block in found.rows] == ["clang", "zig"]
         assert found.total == 8
@@ -119,25 +124,25 @@ class TestMatrix:
             ("store", "2"): "ggugb",
         }
 
-    def test_shows_the_newest_versions_or_leaves_them_out(self, archive: SqlArchive) -> None:
+    def test_shows_the_newest_versions_or_leaves_them_out(self, archive: SqlHistoryQueries) -> None:
         block = archive.matrix(only(series=("zig",), recipes=("loop",)), Page(limit=1), columns=2, skip=1).rows[0]
         assert [column.version for column in block.columns] == ["0.11.0", "0.12.0"]
         assert block.older == 2
         assert [cell and cell.verdict for cell in block.rows[0].cells] == ["good", "good"]
 
-    def test_shows_the_verdict_of_the_kinds_asked_for(self, archive: SqlArchive) -> None:
+    def test_shows_the_verdict_of_the_kinds_asked_for(self, archive: SqlHistoryQueries) -> None:
         (block,) = archive.matrix(only(defects=("writeback-post",), series=("zig",)), ALL, columns=9).rows
         assert len(block.rows) == 4
         assert archive.matrix(only(defects=("pair",)), ALL, columns=9).rows == ()
 
-    def test_comes_in_pages(self, archive: SqlArchive) -> None:
+    def test_comes_in_pages(self, archive: SqlHistoryQueries) -> None:
         first, second = (archive.matrix(EVERYTHING, Page(limit=6, offset=offset), columns=9) for offset in (0, 6))
         assert [sum(len(block.rows) for block in page.rows) for page in (first, second)] == [6, 2]
         assert (first.more, second.more) == (True, False)
 
 
 class TestTransitions:
-    def test_name_function_access_defect_and_the_llvm_on_both_sides(self, archive: SqlArchive) -> None:
+    def test_name_function_access_defect_and_the_llvm_on_both_sides(self, archive: SqlHistoryQueries) -> None:
         rows = archive.transitions(only(recipes=("store",), opts=("2",)), ChangeOrder.PLACE, ALL).rows
         assert [
             (row.series, row.function, row.access, row.kind, row.change, row.last_llvm, row.first_llvm, row.untestable)
@@ -160,7 +165,9 @@ class TestTransitions:
         ],
     )
     @pytest.mark.parametrize("order", ChangeOrder)
-    def test_fit_all_that_is_asked(self, archive: SqlArchive, filters: Filters, count: int, order: ChangeOrder) -> None:
+    def test_fit_all_that_is_asked(
+        self, archive: SqlHistoryQueries, filters: Filters, count: int, order: ChangeOrder
+    ) -> None:
         found = archive.transitions(filters, order, ALL)
         assert len(found.rows) == found.total == count
         backwards = archive.transitions(filters, order, Page(limit=1000, reverse=True))
@@ -168,7 +175,7 @@ class TestTransitions:
 
 
 class TestCodeChanges:
-    def test_are_those_that_changed_no_verdict_unless_all_are_wanted(self, archive: SqlArchive) -> None:
+    def test_are_those_that_changed_no_verdict_unless_all_are_wanted(self, archive: SqlHistoryQueries) -> None:
         quiet = archive.code_changes(EVERYTHING, ChangeOrder.PLACE, ALL, same_verdict=True)
         assert {
             (row.recipe, row.series, row.last_version, row.first_version, row.untestable) for row in quiet.rows
@@ -180,7 +187,7 @@ class TestCodeChanges:
         assert every.total == 4 + 8
 
 
-def test_statistics_count_everything(archive: SqlArchive) -> None:
+def test_statistics_count_everything(archive: SqlHistoryQueries) -> None:
     found = archive.statistics("arm-isv")
     assert (found.outcomes, found.kinds, found.toolchains, found.recipes) == (
         40,
@@ -195,7 +202,7 @@ def test_statistics_count_everything(archive: SqlArchive) -> None:
 
 
 class TestSql:
-    def test_gives_columns_and_rows(self, archive: SqlArchive) -> None:
+    def test_gives_columns_and_rows(self, archive: SqlHistoryQueries) -> None:
         assert archive.sql("SELECT 1 AS one, 'a%b' AS text UNION SELECT 2, NULL ORDER BY 1", None) == (
             ("one", "text"),
             ((1, "a%b"), (2, None)),
@@ -203,14 +210,14 @@ class TestSql:
         assert archive.sql("SELECT cell_key FROM outcomes", 3)[1].__len__() == 3
 
     def test_may_look_at_the_schema(self, tmp_path: Path) -> None:
-        with SqlArchive.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
+        with SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
             assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None)[1]
 
     @pytest.mark.parametrize(
         "statement",
         ["DELETE FROM outcomes", "DROP TABLE outcomes", "UPDATE runs SET series = ''", "CREATE TABLE mine (a int)"],
     )
-    def test_cannot_change_anything(self, archive: SqlArchive, statement: str) -> None:
+    def test_cannot_change_anything(self, archive: SqlHistoryQueries, statement: str) -> None:
         with pytest.raises(UsageError, match="only reads"):
             archive.sql(statement, None)
         assert archive.statistics("arm-isv").outcomes == 40
@@ -221,7 +228,7 @@ class TestSql:
     )
     def test_cannot_change_how_sqlite_works(self, tmp_path: Path, statement: str) -> None:
         with (
-            SqlArchive.open(f"sqlite:///{tmp_path / 'history.db'}") as archive,
+            SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive,
             pytest.raises(UsageError, match=r"only reads|within a transaction"),
         ):
             archive.sql(statement, None)
@@ -235,13 +242,13 @@ class TestSql:
             ("SELECT 1; COMMIT; DELETE FROM runs", ""),
         ],
     )
-    def test_says_what_is_wrong(self, archive: SqlArchive, statement: str, said: str) -> None:
+    def test_says_what_is_wrong(self, archive: SqlHistoryQueries, statement: str, said: str) -> None:
         with pytest.raises(UsageError, match=said or "one statement|multiple commands"):
             archive.sql(statement, None)
 
 
 def test_an_empty_history_answers_everything_with_nothing(tmp_path: Path) -> None:
-    with SqlArchive.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
+    with SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
         for order in CellOrder:
             assert archive.cells(EVERYTHING, order, ALL).rows == ()
         assert archive.matrix(EVERYTHING, ALL, columns=9).rows == ()

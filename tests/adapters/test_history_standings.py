@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from mmio_bisect.adapters.history.rebuild import rebuild
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 
 DUMPS = Path(__file__).parents[1] / "fixtures" / "history"

@@ -23,8 +23,8 @@ from mmio_bisect.domain.answer import Change, Culprit
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
-from mmio_bisect.workflow.notices import Notice, NoticeKind
-from mmio_bisect.workflow.upkeep import Looked
+from mmio_bisect.workflow.history.upkeep import Looked
+from mmio_bisect.workflow.watch.notices import Notice, NoticeKind
 
 ROOT = Path(__file__).parents[2]
 

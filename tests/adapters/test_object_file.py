@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmio_bisect.adapters.disassembler import disassemble_aarch64
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.classify.machine import Architecture, Relocation
+from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.classify.machine.instructions import Architecture, Relocation
 from mmio_bisect.errors import MalformedObjectError
-from mmio_bisect.workflow.objects import Objects, RawFunction
+from mmio_bisect.workflow.probing.objects import Objects, RawFunction
 
 SHAPES = (Path(__file__).parents[1] / "fixtures" / "objects" / "shapes.o").read_bytes()
 OBJECTS = Objects(read_object, {(Architecture.AARCH64, False): disassemble_aarch64})

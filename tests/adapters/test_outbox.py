@@ -12,8 +12,8 @@ import pytest
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
-from mmio_bisect.workflow.delivery import deliver
-from mmio_bisect.workflow.notices import Notice, NoticeKind, Tick, notice_key
+from mmio_bisect.workflow.watch.delivery import deliver
+from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, Tick, notice_key
 
 CHANNELS = ("chat", "mail")
 

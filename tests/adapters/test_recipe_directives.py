@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmio_bisect.adapters.recipe_directives import MAX_BYTES, parse_case, parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import MAX_BYTES, parse_case, parse_function
 from mmio_bisect.domain.recipe import (
     AccessShape,
     Argument,

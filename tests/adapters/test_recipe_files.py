@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.recipe_files import RecipeFolder, open_folder, shipped_folder
+from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, open_folder, shipped_folder
 from mmio_bisect.domain.recipe import Case, Language
 from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from signalling import Uncancelled, eventually
 
-from mmio_bisect.adapters.sandbox import subprocess_local
-from mmio_bisect.adapters.sandbox.container import CACHE, OWNER_LABEL, WORK
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_engine import DEFAULT_SUITE, DockerSandbox
-from mmio_bisect.adapters.sandbox.docker_images import CACHE_LABEL, DockerImages
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import CACHE, OWNER_LABEL, WORK
+from mmio_bisect.adapters.sandbox.docker.engine import DEFAULT_SUITE, DockerSandbox
+from mmio_bisect.adapters.sandbox.docker.images import CACHE_LABEL, DockerImages
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox
-from mmio_bisect.workflow.ports import Command, Finished, LimitHit, Sandbox
+from mmio_bisect.adapters.sandbox.local import subprocess_local
+from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, Sandbox
 
 MIB = 1 << 20
 LIMITS = Limits(memory_bytes=64 * MIB, wall_seconds=20, disk_bytes=200 * MIB, cache_bytes=4 * MIB, processes=32)
@@ -29,8 +29,8 @@ import sys
 from pathlib import Path
 from signalling import Uncancelled
 from test_sandbox_disk import LIMITS
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox
+from mmio_bisect.workflow.ports.sandbox import Command
 
 root, image = sys.argv[1:]
 with DockerSandbox(LIMITS).session(Path(root), image) as session:

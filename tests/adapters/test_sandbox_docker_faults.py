@@ -12,13 +12,13 @@ import pytest
 from daemon_proxy import DaemonProxy, proxied
 from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
-from mmio_bisect.adapters.sandbox import container, docker_engine
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL, Owner
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox, DockerSession
+from mmio_bisect.adapters.sandbox.docker import container, engine
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL, Owner
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox, DockerSession
 from mmio_bisect.adapters.sandbox.execution import Limits
 from mmio_bisect.errors import CancelledError, DaemonError, SandboxError
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.workflow.ports.sandbox import Command
 
 pytestmark = pytest.mark.docker
 
@@ -37,7 +37,7 @@ def toolchain(tmp_path: Path) -> Path:
 @pytest.fixture
 def daemon(tmp_path: Path, docker_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonProxy]:
     """The real one, behind a socket that can be cut."""
-    monkeypatch.setattr(docker_engine, "_BACK_OFF_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "_BACK_OFF_SECONDS", 0.1)
     with proxied(tmp_path / "docker.sock", docker_host) as proxy:
         monkeypatch.setenv("DOCKER_HOST", proxy.url)
         yield proxy
@@ -155,8 +155,8 @@ def test_what_goes_wrong_twice_is_an_error(session: DockerSession) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox
+from mmio_bisect.workflow.ports.sandbox import Command
 
 class Uncancelled:
     def cancelled(self): return False

@@ -16,9 +16,9 @@ from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
 from mmio_bisect.adapters.sandbox import execution
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox
+from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox
 from mmio_bisect.errors import CancelledError, SandboxError
-from mmio_bisect.workflow.ports import Command, Finished, LimitHit
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 
 SMALL = Limits(
     memory_bytes=512 << 20, cpu_seconds=2, wall_seconds=10, output_bytes=10_000, file_bytes=1 << 20, processes=64
@@ -313,8 +313,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from mmio_bisect.adapters.sandbox import execution
-from mmio_bisect.adapters.sandbox.subprocess_local import LocalSandbox
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox
+from mmio_bisect.workflow.ports.sandbox import Command
 
 execution._LAUNCHER = Path(sys.argv[3])
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from mmio_bisect.workflow.ports.series import SeriesSource
 from paper_workshop import PaperWorkshop
 from signalling import Uncancelled
 
@@ -18,8 +19,7 @@ from mmio_bisect.adapters.series.debian_index import Suite
 from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError, UnknownVersionError
-from mmio_bisect.workflow.ports import SeriesSource
-from mmio_bisect.workflow.ranges import parse_range, resolve_range
+from mmio_bisect.workflow.probing.ranges import parse_range, resolve_range
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from loopback_dist import Content, DistServer, Fault, serving_dist
+from mmio_bisect.workflow.ports.series import Fetched
 from rust_artefacts import HOST, TRIPLE, Compiler, archive, publish, publish_nightly, scripted
 from signalling import Noted
 
-from mmio_bisect.adapters.download import Downloads
+from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.adapters.series.rust_dist import RustNightlySeries, RustReleaseSeries
+from mmio_bisect.adapters.series.rust_endpoints import RustServer
 from mmio_bisect.adapters.series.rust_manifest import read_manifest
-from mmio_bisect.adapters.series.rust_places import RustServer
 from mmio_bisect.adapters.series.rust_release import Manifest
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.errors import (
@@ -25,8 +26,7 @@ from mmio_bisect.errors import (
     MissingToolchainError,
     UnknownVersionError,
 )
-from mmio_bisect.workflow.ports import Fetched
-from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "rust" / "channel-rust-nightly.toml.xz"
 TODAY = date(2024, 2, 20)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 from loopback_dist import DistServer, Fault, serving_dist
+from mmio_bisect.workflow.ports.series import MergedSeries
 from rust_artefacts import HOST, TRIPLE, publish_ci, scripted
 from rust_repository import LLVM, Grown, Pull, grow
 from signalling import Noted
 
-from mmio_bisect.adapters.download import Downloads
-from mmio_bisect.adapters.git_log import MergeLog
+from mmio_bisect.adapters.fetch.download import Downloads
+from mmio_bisect.adapters.git.merge_log import MergeLog
 from mmio_bisect.adapters.series.rust_ci import RustCiSeries
-from mmio_bisect.adapters.series.rust_places import RustBuilds
+from mmio_bisect.adapters.series.rust_endpoints import RustBuilds
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     CorruptArtefactError,
@@ -24,8 +25,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
     UsageError,
 )
-from mmio_bisect.workflow.ports import MergedSeries
-from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 NOW = datetime(2024, 2, 10, tzinfo=UTC)
 PULLS = (

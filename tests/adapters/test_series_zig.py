@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback_index import FILES, Index, answer, not_there, serving, wheel
+from mmio_bisect.workflow.ports.series import Fetched
 from packaging.version import Version
 
-from mmio_bisect.adapters.series.pip_process import PipResult, explain
+from mmio_bisect.adapters.fetch.pip_process import PipResult, explain
 from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.adapters.series.zig import ZigSeries
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
@@ -28,7 +29,6 @@ from mmio_bisect.errors import (
     DiskFullError,
     DownloadError,
 )
-from mmio_bisect.workflow.ports import Fetched
 
 
 class Recorder:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from rust_artefacts import archive
 
-from mmio_bisect.adapters.series.tar_stream import unpack_tar
+from mmio_bisect.adapters.fetch.tar_stream import unpack_tar
 from mmio_bisect.errors import CorruptArtefactError
 
 FILES = {"bin/rustc": b"program" * 1000, "lib/libstd.so": b"library", "share/doc/rust": b"words"}

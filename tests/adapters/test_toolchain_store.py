@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
+from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 from mmio_bisect.errors import (
     BrokenToolchainError,
@@ -26,7 +26,7 @@ from mmio_bisect.errors import (
     SandboxError,
     StoreError,
 )
-from mmio_bisect.workflow.ports import Filled
+from mmio_bisect.workflow.ports.store import Filled
 
 
 def point(version: str) -> Point:
@@ -231,9 +231,9 @@ def test_the_wait_for_another_filler_can_be_cancelled(store: FolderToolchainStor
 PROCESS = """
 import hashlib, sys, time
 from pathlib import Path
-from mmio_bisect.adapters.toolchain_store import FolderToolchainStore
+from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
-from mmio_bisect.workflow.ports import Filled
+from mmio_bisect.workflow.ports.store import Filled
 
 root, version, log, seconds = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
 

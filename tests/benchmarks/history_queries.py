@@ -19,8 +19,8 @@ from typing import Any
 
 from million_outcomes import fill
 
-from mmio_bisect.adapters.history.archive import SqlArchive
-from mmio_bisect.workflow.questions import CellOrder, ChangeOrder, Filters, Page, Paged
+from mmio_bisect.adapters.history.archive import SqlHistoryQueries
+from mmio_bisect.workflow.history.history_queries import CellOrder, ChangeOrder, Filters, Page, Paged
 
 ROUNDS = 15
 PROFILE = "arm-isv"
@@ -55,7 +55,7 @@ class Question:
     """`hand` are statements whose rows, one after the other, are what `ours` gives."""
 
     name: str
-    ours: Callable[[SqlArchive], Any]
+    ours: Callable[[SqlHistoryQueries], Any]
     hand: Sequence[str]
 
 
@@ -65,7 +65,7 @@ def asked(**conditions: Any) -> Filters:
 
 def cells(
     order: CellOrder = CellOrder.RECORDED, page: Page | None = None, **conditions: Any
-) -> Callable[[SqlArchive], Any]:
+) -> Callable[[SqlHistoryQueries], Any]:
     return lambda archive: archive.cells(asked(**conditions), order, page or Page())
 
 
@@ -225,7 +225,9 @@ QUESTIONS = (
 )
 
 
-def measured(archive: SqlArchive, connection: sqlite3.Connection, question: Question) -> tuple[float, float, bool]:
+def measured(
+    archive: SqlHistoryQueries, connection: sqlite3.Connection, question: Question
+) -> tuple[float, float, bool]:
     """Medians of both in seconds, and whether the pages that can be compared at once are the same."""
     ours, hand = [], []
     answer: Any = None
@@ -258,7 +260,7 @@ def main() -> None:
         if not file.exists():
             print(f"Making {count:,} outcomes…")
             fill(file, count)
-        with SqlArchive.open(f"sqlite:///{file}") as archive, closing(sqlite3.connect(file)) as connection:
+        with SqlHistoryQueries.open(f"sqlite:///{file}") as archive, closing(sqlite3.connect(file)) as connection:
             print(f"{'':50} {'ours':>9} {'by hand':>9} {'ratio':>6}  same")
             for question in QUESTIONS:
                 ours, hand, same = measured(archive, connection, question)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, insert
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import open_database
-from mmio_bisect.adapters.history.rebuild import rebuild
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.recipe import digest_of
 
 SERIES = {"zig": 0.002, "clang": 0.003, "rustc": 0.02, "rust-nightly": 0.6, "rust-ci": 0.375}

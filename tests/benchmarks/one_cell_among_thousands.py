@@ -17,7 +17,7 @@ from pathlib import Path
 from million_outcomes import fill
 from tool_process import Tool
 
-from mmio_bisect.cli.wiring import RealWiring, Settings
+from mmio_bisect.composition.wiring import RealWiring, Settings
 
 VERSION = "0.17.1"
 

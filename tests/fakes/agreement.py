@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from emulated import WINDOW, Event, Ranges, Trace, joined, region_base
 
-from mmio_bisect.classify.entry import entry_state, label_of
-from mmio_bisect.classify.flow import Flow, Node, WindowTouch, follow
-from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.classify.dataflow.entry import entry_state, label_of
+from mmio_bisect.classify.dataflow.flow import Flow, Node, WindowTouch, follow
+from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import ConstantWindow, Direction, FunctionExpectation
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from requirements import fixture_path
 
-from mmio_bisect.adapters.sandbox.docker_engine import DockerSandbox
+from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox
 
 ROOT = Path(__file__).parents[2]
 # Built anew by each test, from layers that are there: they are what takes long.

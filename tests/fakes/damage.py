@@ -7,9 +7,9 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from mmio_bisect.classify.aarch64 import ROWS
-from mmio_bisect.classify.machine import Architecture, Relocation
-from mmio_bisect.workflow.objects import RawFunction, RawObject
+from mmio_bisect.classify.isa.aarch64.decode import ROWS
+from mmio_bisect.classify.machine.instructions import Architecture, Relocation
+from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
 
 _EDGES = (0, 1, 2, 3, 4, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63, 2**64 - 1)
 _KINDS = ("R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_ADR_PREL_PG_HI21", "R_AARCH64_ADD_ABS_LO12_NC", "?")

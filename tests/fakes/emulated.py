@@ -14,8 +14,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from unicorn import arm64_const, arm_const, riscv_const, x86_const
 
-from mmio_bisect.classify.isas import ISAS
-from mmio_bisect.classify.machine import Architecture, CodeImage
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
 from mmio_bisect.domain.recipe import Argument, ArgumentKind
 
 PAGE = 0x1000

@@ -1,15 +1,15 @@
 """Whatever comes in, judged as the tool would judge it: what may be raised is what the tool declares."""
 
-from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.adapters.recipe_directives import parse_case, parse_function
-from mmio_bisect.classify.judge import judge_image
-from mmio_bisect.classify.machine import CodeImage
-from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.recipe_directives import parse_case, parse_function
+from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.verdict.judge import judge_image
+from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.outcome import Judgement
 from mmio_bisect.domain.recipe import Case, ConstantWindow, Language
 from mmio_bisect.errors import InvalidRecipeError, MalformedObjectError
-from mmio_bisect.workflow.objects import Objects, RawObject
+from mmio_bisect.workflow.probing.objects import Objects, RawObject
 
 _WAYS = (
     "{}(mmio)",

@@ -8,18 +8,18 @@ from datetime import date, timedelta
 
 from rust_artefacts import BAD_CODE, GOOD_CODE, object_file
 
-from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.adapters.recipe_files import RecipeFolder, shipped_folder
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.requests import requests_of
+from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.domain.outcome import CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
-from mmio_bisect.workflow.compile import cell_of
-from mmio_bisect.workflow.judge import judge_object
-from mmio_bisect.workflow.objects import Objects
+from mmio_bisect.workflow.probing.compile import cell_of
+from mmio_bisect.workflow.probing.judge import judge_object
+from mmio_bisect.workflow.probing.objects import Objects
+from mmio_bisect.workflow.probing.requests import requests_of
 
 SERIES = "rust-nightly"
 

@@ -1,11 +1,11 @@
-"""A `Workshop` on paper: what suites have is read from files, and what is made in containers is but written down."""
+"""An `ImageBuilder` on paper: what suites have is read from files; what is made in containers is only written down."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.workflow.ports import Signals
+from mmio_bisect.workflow.ports.progress import Signals
 
 INDEXES = Path(__file__).parents[1] / "fixtures" / "debian_index"
 """What Debian's suites had on 2026-11-24 of the packages that matter, as `SuiteIndex` asks for it; fields that it does

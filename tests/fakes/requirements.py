@@ -19,8 +19,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.subprocess_local import Isolation, LocalSandbox
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.local.subprocess_local import Isolation, LocalSandbox
 from mmio_bisect.errors import SandboxError
 
 INSTALL = "make test-all"

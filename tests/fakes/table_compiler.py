@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished
 from report_values import request, toolchain
 
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
-from mmio_bisect.workflow.compile import cell_of
-from mmio_bisect.workflow.mixing import Workplace
-from mmio_bisect.workflow.ports import Command, Finished, Signals
+from mmio_bisect.workflow.attribution.mixing import OpenToolchain
+from mmio_bisect.workflow.probing.compile import cell_of
 
 Makes = Mapping[tuple[bytes, bool], bytes]
 """Each input, and whether IR is wanted of it."""
@@ -43,8 +44,8 @@ def _plain(command: Command) -> bool:
     return "-Cno-prepopulate-passes" in command.argv
 
 
-def place(point: Point, family: CompilerFamily, makes: Makes, llvm: str = "19.1.7") -> Workplace:
+def place(point: Point, family: CompilerFamily, makes: Makes, llvm: str = "19.1.7") -> OpenToolchain:
     made = replace(toolchain(llvm), family=family)
-    return Workplace(
+    return OpenToolchain(
         point=point, cell=cell_of(request(), made), session=Compiler(makes), sandbox="none", signals=Nobody()
     )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmio_bisect.adapters.series.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 
 # Nobody listens on the discard port: whoever asks the network unasked is refused at once.
 NO_INDEX = "http://127.0.0.1:9/simple"

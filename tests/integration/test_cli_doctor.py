@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmio_bisect.workflow.ports.series import SeriesSource
 from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.cli.app import main
-from mmio_bisect.cli.wiring import Settings, Wiring, without_password
+from mmio_bisect.composition.wiring import Settings, Wiring, without_password
 from mmio_bisect.errors import DownloadError
-from mmio_bisect.workflow.ports import SeriesSource
 
 SCRIPT = Script({"1": "good", "2": "bad"})
 

@@ -82,7 +82,7 @@ def test_help_imports_nothing_heavy() -> None:
         "docker",
         "git",
         "rich.progress",
-        "mmio_bisect.workflow.hunt",
+        "mmio_bisect.workflow.bisect.hunt",
     )
     program = (
         "import sys; from mmio_bisect.cli.app import main; main(['run', '--help']); "

@@ -12,8 +12,8 @@ import platformdirs
 import pytest
 from tool_process import Tool
 
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_images import REPOSITORY
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.images import REPOSITORY
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.compiler]
 

@@ -19,8 +19,8 @@ from signalling import eventually, processes_with
 from tool_process import Said, Tool
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL
-from mmio_bisect.adapters.sandbox.docker_api import Engine
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.compiler]
 

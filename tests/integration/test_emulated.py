@@ -11,13 +11,13 @@ from emulated import ORDINARY, WINDOW, Machine
 from random_c import LIBRARY, program
 from real_zigs import RealZigs
 
-from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.adapters.recipe_files import parse_function, read_case
-from mmio_bisect.classify.machine import CodeImage
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.recipe_files import parse_function, read_case
+from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.workflow.objects import Objects
+from mmio_bisect.workflow.probing.objects import Objects
 
 pytestmark = pytest.mark.compiler
 

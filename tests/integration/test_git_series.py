@@ -16,9 +16,9 @@ from signalling import eventually
 from tcc_repository import CULPRIT, TccRepository, make
 from tool_process import Tool
 
-from mmio_bisect.adapters.sandbox.container import OWNER_LABEL
-from mmio_bisect.adapters.sandbox.docker_api import Engine
-from mmio_bisect.adapters.sandbox.docker_images import STORE_LABEL
+from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
+from mmio_bisect.adapters.sandbox.docker.images import STORE_LABEL
 
 pytestmark = [pytest.mark.tcc, pytest.mark.compiler]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from requirements import fixture_path
 
-from mmio_bisect.classify.aarch64 import ROWS, is_load_or_store, reading
-from mmio_bisect.classify.aarch64_text import mnemonic
-from mmio_bisect.classify.aarch64_words import NOT_AN_INSTRUCTION, read_word
+from mmio_bisect.classify.isa.aarch64.decode import ROWS, is_load_or_store, reading
+from mmio_bisect.classify.isa.aarch64.text import mnemonic
+from mmio_bisect.classify.isa.aarch64.words import NOT_AN_INSTRUCTION, read_word
 
 _SIZES = ("", "b", "h", "sb", "sh", "sw")
 # A load or store of one general register, if its first operand is one and its address is not written back.

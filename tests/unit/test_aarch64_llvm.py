@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.classify.aarch64 import ROWS, Row, is_load_or_store
-from mmio_bisect.classify.aarch64_words import NOT_AN_INSTRUCTION, read_word
-from mmio_bisect.classify.word_trie import WordTrie, read_trie
+from mmio_bisect.classify.isa.aarch64.decode import ROWS, Row, is_load_or_store
+from mmio_bisect.classify.isa.aarch64.words import NOT_AN_INSTRUCTION, read_word
+from mmio_bisect.classify.machine.word_trie import WordTrie, read_trie
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "aarch64" / "llvm-24.trie.xz"
 

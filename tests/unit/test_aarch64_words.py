@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmio_bisect.classify.aarch64_words import read_word
+from mmio_bisect.classify.isa.aarch64.words import read_word
 
 # word, form, ISV, and the text for a word that the disassembler refuses
 WORDS = """

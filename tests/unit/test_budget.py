@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmio_bisect.workflow.ports.progress import Signals
 
 from mmio_bisect.errors import CancelledError, MissingToolchainError, OverBudgetError
-from mmio_bisect.workflow.budget import Allowance, Budget, Work
-from mmio_bisect.workflow.ports import Signals
+from mmio_bisect.workflow.probing.budget import Allowance, Budget, Work
 
 
 @dataclass(slots=True)

@@ -11,9 +11,16 @@ from mmio_bisect.domain.answer import Change, Culprit, NoChange
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point
-from mmio_bisect.report.descents import plan_text
-from mmio_bisect.workflow.descend import Finer, Handle, Stopped, other_transition, plan_descent, range_below
-from mmio_bisect.workflow.ranges import RangeText
+from mmio_bisect.report.terminal.descents import plan_text
+from mmio_bisect.workflow.bisect.descend import (
+    Finer,
+    Handle,
+    Stopped,
+    other_transition,
+    plan_descent,
+    range_below,
+)
+from mmio_bisect.workflow.probing.ranges import RangeText
 
 CULPRIT = Culprit(change=Change.INTRODUCED, last=point("0.12.1"), first=point("0.13.0"))
 

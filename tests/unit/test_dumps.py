@@ -6,7 +6,7 @@ import pytest
 
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.attribution import PassName, Snapshot
-from mmio_bisect.workflow.dumps import (
+from mmio_bisect.workflow.attribution.dumps import (
     diverging,
     forming,
     memory_opcodes,

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.disassembler import disassemble_aarch64
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.adapters.recipe_files import parse_function
-from mmio_bisect.classify.judge import judge_image
-from mmio_bisect.classify.machine import Architecture, CodeImage
-from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
+from mmio_bisect.classify.verdict.judge import judge_image
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow
-from mmio_bisect.workflow.objects import Objects
+from mmio_bisect.workflow.probing.objects import Objects
 
 OBJECT = Path(__file__).parents[1] / "fixtures" / "objects" / "flows.o"
 UART = ConstantWindow(low=0x900_0000, high=0x900_1000)

@@ -10,9 +10,9 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
-from mmio_bisect.adapters.recipe_files import shipped_folder
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.adapters.recipes.recipe_files import shipped_folder
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest
@@ -21,7 +21,7 @@ from mmio_bisect.domain.run import CellAnswer, Probe
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
-from mmio_bisect.workflow.hunt import HuntRequest, HuntResult, Toolbox, hunt
+from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def run(
 ) -> HuntResult:
     wiring = scripted(compilers, Settings(store=folder / "store"))
     source = wiring.source("zig")
-    tools = Toolbox(
+    tools = Adapters(
         source=source,
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),

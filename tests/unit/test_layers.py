@@ -7,8 +7,8 @@ import pytest
 
 from mmio_bisect.domain.attribution import Confidence, Explanation, Layer, LayerConclusion, Mix, Trial
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.report.attributions import explanation_text
-from mmio_bisect.workflow.layers import conclude, mixes_of
+from mmio_bisect.report.terminal.attributions import explanation_text
+from mmio_bisect.workflow.attribution.layers import conclude, mixes_of
 
 FRONT, MIDDLE, BACK = Layer
 ALL = tuple(Layer)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mmio_bisect.workflow.life import State, lives
-from mmio_bisect.workflow.questions import NoteRow, TransitionRow
+from mmio_bisect.workflow.history.history_queries import NoteRow, TransitionRow
+from mmio_bisect.workflow.history.regressions import State, lives
 
 BASE = TransitionRow(
     recipe="loop",

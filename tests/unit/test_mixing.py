@@ -7,8 +7,8 @@ from table_compiler import place
 
 from mmio_bisect.domain.outcome import Outcome
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
-from mmio_bisect.workflow import stages
-from mmio_bisect.workflow.mixing import Refused, read_handed
+from mmio_bisect.workflow.attribution import layer_commands
+from mmio_bisect.workflow.attribution.mixing import Refused, read_handed
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_an_older_llvms_bitcode_is_read_where_its_text_is_not(writer: str, asked
 
     point = Point(series="clang", version="19.1.7", sort_key="1")
     reader = place(point, CompilerFamily.CLANG, {(b"bitcode", False): b"object"})
-    found = read_handed(reader, place(point, CompilerFamily.CLANG, {}, writer), written, stages.back)
+    found = read_handed(reader, place(point, CompilerFamily.CLANG, {}, writer), written, layer_commands.back)
     assert asked == asked_for
     assert isinstance(found, Outcome) is read
     if isinstance(found, Refused):
@@ -40,6 +40,6 @@ def test_what_is_read_is_not_asked_for_twice() -> None:
 
     point = Point(series="clang", version="19.1.7", sort_key="1")
     reader = place(point, CompilerFamily.CLANG, {(b"text", False): b"object"})
-    found = read_handed(reader, place(point, CompilerFamily.CLANG, {}, "11.0"), written, stages.back)
+    found = read_handed(reader, place(point, CompilerFamily.CLANG, {}, "11.0"), written, layer_commands.back)
     assert isinstance(found, Outcome)
     assert found.object_code == b"object"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
-from mmio_bisect.classify.isas import ISAS
-from mmio_bisect.classify.machine import Architecture, FunctionCode
-from mmio_bisect.classify.operations import Operation, Touch
-from mmio_bisect.classify.riscv_compressed import expand
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.isa.riscv.compressed import expand
+from mmio_bisect.classify.machine.instructions import Architecture, FunctionCode
+from mmio_bisect.classify.machine.operations import Operation, Touch
 
 # machine code, assembly, operation, form, directions, width in bits, register class, emulatable
 X86_64 = """

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 from memory_history import MemoryHistory
+from mmio_bisect.workflow.ports.progress import Signals
 from scripted_wiring import Script, scripted
 from signalling import eventually
 
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import CancelledError, DownloadError
-from mmio_bisect.report.progress import Watcher
-from mmio_bisect.workflow.hunt import HuntRequest, HuntResult, Toolbox, hunt
-from mmio_bisect.workflow.ports import Signals
-from mmio_bisect.workflow.prefetch import Ahead
+from mmio_bisect.report.terminal.progress import Watcher
+from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.probing.prefetch import Ahead
 
 # Points 0 to 16; the change is at 11. One worker probes 0, 16, 8, 12, 10, 11 (and 4 is the other half of 12).
 LETTERS = "g" * 11 + "b" * 6
@@ -33,7 +33,7 @@ def run(compilers: Script, folder: Path, ahead: Ahead) -> HuntResult:
     wiring = scripted(compilers, Settings(store=folder / "store"))
     source = wiring.source("zig")
     (case,) = (case for case in wiring.recipes().find("store_then_step.c").cases if case.language.value == "c")
-    tools = Toolbox(
+    tools = Adapters(
         source=source,
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),

@@ -7,15 +7,15 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 from signalling import Uncancelled
 
-from mmio_bisect.classify.judge import RULES
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.classify.verdict.judge import RULES
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import DatabaseError
-from mmio_bisect.workflow.compile import cell_of
-from mmio_bisect.workflow.probe import Prober, Toolbox
+from mmio_bisect.workflow.probing.compile import cell_of
+from mmio_bisect.workflow.probing.probe import Adapters, Prober
 
 
 def test_a_judgement_that_could_not_be_kept_is_kept_with_the_next_outcome(
@@ -24,7 +24,7 @@ def test_a_judgement_that_could_not_be_kept_is_kept_with_the_next_outcome(
     wiring, history = scripted(Script({"0": "bad"}), Settings(store=tmp_path / "store")), MemoryHistory()
     (case,) = (case for case in wiring.recipes().find("store_then_step.c").cases if case.language.value == "c")
     request = CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2)
-    tools = Toolbox(
+    tools = Adapters(
         source=wiring.source("zig"),
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),

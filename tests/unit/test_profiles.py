@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from mmio_bisect.classify.aarch64 import decode
-from mmio_bisect.classify.form_table import table
-from mmio_bisect.classify.judge import defect_kinds
-from mmio_bisect.classify.profiles import PROFILES, default_profile, profiles_of
-from mmio_bisect.report.topics import profile_table
+from mmio_bisect.classify.isa.aarch64.decode import decode
+from mmio_bisect.classify.verdict.form_table import table
+from mmio_bisect.classify.verdict.judge import defect_kinds
+from mmio_bisect.classify.verdict.profiles import PROFILES, default_profile, profiles_of
+from mmio_bisect.report.explain.topics import profile_table
 
 # Architecture, form: the profiles that emulate it.
 TABLE = """

@@ -6,7 +6,7 @@ import pytest
 
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import InvalidRangeError, UnknownVersionError, UsageError
-from mmio_bisect.workflow.ranges import RangeText, matching_points, parse_range, resolve_range
+from mmio_bisect.workflow.probing.ranges import RangeText, matching_points, parse_range, resolve_range
 
 VERSIONS = ("0.1.0", "0.9.1", "0.10.0", "0.10.0.post1", "0.10.1.post1", "0.11.0", "0.12.0", "0.12.1", "0.13.0")
 

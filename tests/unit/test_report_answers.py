@@ -16,7 +16,7 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost
-from mmio_bisect.report.answers import answer_text
+from mmio_bisect.report.terminal.answers import answer_text
 
 ARGV = ("mmio-bisect", "run", "store_then_step", "zig:0.12.1..0.13.0")
 CULPRIT = Culprit(change=Change.INTRODUCED, last=point("0.12.1"), first=point("0.13.0"))

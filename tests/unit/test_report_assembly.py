@@ -4,7 +4,7 @@ from report_values import BAD_CODE, DEFECT, GOOD_CODE, function
 
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.outcome import FunctionJudgement, ListingLine
-from mmio_bisect.report.assembly import Column, defect_notes, listing, side_by_side
+from mmio_bisect.report.terminal.assembly import Column, defect_notes, listing, side_by_side
 
 GOOD = Column(title="good: zig@0.12.1", function=function(GOOD_CODE))
 BAD = Column(title="bad: zig@0.13.0", function=function(BAD_CODE, DEFECT))

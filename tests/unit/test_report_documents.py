@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 from report_values import BROKEN, CASE, FIRST_BAD, LAST_GOOD, cell_answer, point
 
 from mmio_bisect.domain.access import DefectKind
@@ -11,10 +12,9 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.report.answers import answer_text
-from mmio_bisect.report.documents import RunHead, answer_member, run_document, text_of
-from mmio_bisect.report.replay import replay
-from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord
+from mmio_bisect.report.documents.documents import RunHead, answer_member, run_document, text_of
+from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.terminal.answers import answer_text
 
 ARGV = ("mmio-bisect", "run", "store_then_step", "zig:..")
 COST = Cost(toolchains_fetched=2, cells_compiled=3)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from history_values import POST_INDEX, a_judgement
 
-from mmio_bisect.classify.aarch64 import decode
+from mmio_bisect.classify.isa.aarch64.decode import decode
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import FunctionJudgement
-from mmio_bisect.report.documents import judgement_member
-from mmio_bisect.report.emulators import emulators_of, emulators_text
+from mmio_bisect.report.documents.documents import judgement_member
+from mmio_bisect.report.explain.emulators import emulators_of, emulators_text
 
 
 def judged(encoding: str, kind: DefectKind = DefectKind.WRITEBACK_POST) -> FunctionJudgement:

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.errors import UsageError
-from mmio_bisect.report.judgements import probe_line
-from mmio_bisect.report.keep import keep_cell, keep_probe
-from mmio_bisect.report.progress import expected_probes, watching
+from mmio_bisect.report.documents.keep import keep_cell, keep_probe
+from mmio_bisect.report.terminal.judgements import probe_line
+from mmio_bisect.report.terminal.progress import expected_probes, watching
 
 
 def console(*, terminal: bool = False) -> Console:

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_whole import judge_file, judge_stream, read_recipe
 
-from mmio_bisect.classify.aarch64_words import read_word
-from mmio_bisect.classify.machine import Architecture, Relocation
+from mmio_bisect.classify.isa.aarch64.words import read_word
+from mmio_bisect.classify.machine.instructions import Architecture, Relocation
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
-from mmio_bisect.workflow.objects import RawFunction, RawObject
+from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 OBJECTS = [path.read_bytes() for path in sorted((FIXTURES / "objects").glob("*.o"))]

@@ -8,8 +8,8 @@ from report_values import CASE, request, toolchain
 from mmio_bisect.domain.outcome import Cell
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.workflow import stages
-from mmio_bisect.workflow.compile import cell_of
+from mmio_bisect.workflow.attribution import layer_commands
+from mmio_bisect.workflow.probing.compile import cell_of
 
 LIMIT = ("-opt-bisect-limit=7",)
 
@@ -29,12 +29,14 @@ def cell(family: CompilerFamily) -> Cell:
     ],
 )
 def test_each_family_is_told_llvms_options_in_its_own_way(family: CompilerFamily, told: tuple[str, ...]) -> None:
-    words = stages.whole(cell(family), LIMIT).argv
+    words = layer_commands.whole(cell(family), LIMIT).argv
     assert words[-len(told) - 3 :] == (*told, f"{CASE.recipe}.{family.languages[0]}", "-o", "stage.o")
 
 
 def test_a_back_end_is_handed_ir_and_runs_no_pass_of_the_middle_end() -> None:
-    clang, llc = (stages.back(cell(family), b"ir", LIMIT) for family in (CompilerFamily.CLANG, CompilerFamily.LLC))
+    clang, llc = (
+        layer_commands.back(cell(family), b"ir", LIMIT) for family in (CompilerFamily.CLANG, CompilerFamily.LLC)
+    )
     assert {"-disable-llvm-passes", "-c", "-Wno-override-module"} <= set(clang.argv)
     assert clang.argv[-5:] == ("-x", "ir", "handed.ll", "-o", "stage.o")
     assert "-filetype=obj" in llc.argv
@@ -44,7 +46,7 @@ def test_a_back_end_is_handed_ir_and_runs_no_pass_of_the_middle_end() -> None:
 
 def test_a_stand_in_is_not_given_the_flags_of_anothers_source() -> None:
     rustc = cell(CompilerFamily.RUSTC)
-    lent = stages.ir_cell(rustc.request, cell(CompilerFamily.CLANG).toolchain)
+    lent = layer_commands.ir_cell(rustc.request, cell(CompilerFamily.CLANG).toolchain)
     assert rustc.request.case.language is Language.RUST
     assert "-flag-of-the-case" in rustc.flags
     assert "-flag-of-the-case" not in lent.flags

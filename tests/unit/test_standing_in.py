@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from mmio_bisect.workflow.ports.sandbox import Command
 from report_values import BAD, GOOD, UNTESTABLE, toolchain
 from table_compiler import Makes, place
 
 from mmio_bisect.domain.attribution import Layer, Likeness
 from mmio_bisect.domain.outcome import Judgement, Outcome
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
-from mmio_bisect.workflow.mixing import Refused
-from mmio_bisect.workflow.ports import Command
-from mmio_bisect.workflow.standing_in import candidates, likeness
+from mmio_bisect.workflow.attribution.mixing import Refused
+from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
 
 RUSTC = Point(series="rustc", version="1.85.1+trixie", sort_key="1")
 SAME, UNLIKE, DEFECTS = Likeness.SAME_CODE, Likeness.UNLIKE, Likeness.SAME_DEFECTS

@@ -9,8 +9,8 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
@@ -24,10 +24,10 @@ from mmio_bisect.errors import (
     SandboxError,
     UnknownVersionError,
 )
-from mmio_bisect.workflow.probe import Toolbox
-from mmio_bisect.workflow.ranges import parse_range
-from mmio_bisect.workflow.sweep import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
-from mmio_bisect.workflow.sweep_plan import plan_sweep
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.ranges import parse_range
+from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
+from mmio_bisect.workflow.sweep.plan import plan_sweep
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Bench:
     def sweep(
         self, watcher: Watcher | None = None, *, levels: Sequence[OptLevel] = (OptLevel.O2,), **options: object
     ) -> SweepResult:
-        tools = Toolbox(
+        tools = Adapters(
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
             sandbox=self.wiring.local_sandbox(),

@@ -2,13 +2,13 @@
 
 import pytest
 
-from mmio_bisect.classify.profiles import PROFILES, suited
+from mmio_bisect.classify.verdict.profiles import PROFILES, suited
 from mmio_bisect.cli import options
-from mmio_bisect.cli.requests import judged_as, requests_of
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import UsageError
+from mmio_bisect.workflow.probing.requests import judged_as, requests_of
 
 CASE = Case(
     recipe="r",

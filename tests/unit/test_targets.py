@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.disassemblers import DISASSEMBLERS
-from mmio_bisect.adapters.object_file import read_object
-from mmio_bisect.adapters.recipe_files import parse_function
-from mmio_bisect.classify.judge import defect_kinds, judge_image
-from mmio_bisect.classify.machine import Architecture, CodeImage
-from mmio_bisect.classify.profiles import ARM_ISV, PROFILES
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
+from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
+from mmio_bisect.classify.verdict.profiles import ARM_ISV, PROFILES
 from mmio_bisect.domain.access import AddressingMode, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow, Direction
-from mmio_bisect.workflow.objects import Objects
+from mmio_bisect.workflow.probing.objects import Objects
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "objects"
 WINDOW = ConstantWindow(low=0x900_0000, high=0x900_1000)

@@ -6,15 +6,15 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 
-from mmio_bisect.classify.profiles import ARM_ISV
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.report.progress import Watcher
-from mmio_bisect.workflow.hunt import HuntRequest, Toolbox, hunt
+from mmio_bisect.report.terminal.progress import Watcher
+from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, hunt
 
 
 class Bisection:
@@ -29,7 +29,7 @@ class Bisection:
     def __call__(self, *, verify: bool | None = None, changed: bool = False) -> CellAnswer:
         source = self._wiring.source("zig")
         case = self._wiring.recipes().find("store_then_step.c").cases[0]
-        tools = Toolbox(
+        tools = Adapters(
             source=source,
             store=self._wiring.store(),
             sandbox=self._wiring.local_sandbox(),

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mmio_bisect.adapters.configuration_file import load
+from mmio_bisect.adapters.config.configuration_file import load
 from mmio_bisect.adapters.sandbox.execution import Limits
 from mmio_bisect.cli.watch_author import bounds_of
-from mmio_bisect.cli.wiring import limits_of
+from mmio_bisect.composition.wiring import limits_of
 
 
 def test_what_the_file_says_of_limits_is_what_the_sandbox_keeps_to(tmp_path: Path) -> None:

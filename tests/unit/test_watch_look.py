@@ -10,41 +10,46 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.classify.profiles import ARM_ISV
+from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.cli.watch_author import LogEvents
-from mmio_bisect.cli.wiring import Settings
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import DownloadError, UsageError
-from mmio_bisect.report.notices import change_notice, recovered_notice, traced_notice, trouble_notice
-from mmio_bisect.workflow.budget import Allowance, Budget
-from mmio_bisect.workflow.notices import Notice
-from mmio_bisect.workflow.probe import Toolbox
-from mmio_bisect.workflow.watch import look, state_of
-from mmio_bisect.workflow.watch_settle import settle
-from mmio_bisect.workflow.watch_values import Assignment, Bisected, Descent, Story, Watched
-from mmio_bisect.workflow.watching import Pursuit
+from mmio_bisect.report.documents.notices import (
+    change_notice,
+    recovered_notice,
+    traced_notice,
+    trouble_notice,
+)
+from mmio_bisect.workflow.probing.budget import Allowance, Budget
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.watch.news import PendingDescent
+from mmio_bisect.workflow.watch.notices import Notice
+from mmio_bisect.workflow.watch.settle import settle
+from mmio_bisect.workflow.watch.tick import look, state_of
+from mmio_bisect.workflow.watch.values import Assignment, Bisected, ChangeGroup, Descent, Watched
 
 
 @dataclass(slots=True)
 class Author:
     """Words as they are; bisections are only noted."""
 
-    stories: list[Story] = field(default_factory=list)
+    stories: list[ChangeGroup] = field(default_factory=list)
     unchanged: bool = False
 
-    def bisected(self, story: Story, tools: Toolbox) -> Bisected:  # noqa: ARG002 - nothing is probed
+    def bisected(self, story: ChangeGroup, tools: Adapters) -> Bisected:  # noqa: ARG002 - nothing is probed
         self.stories.append(story)
         return Bisected(run=len(self.stories), culprit=None, unchanged=self.unchanged)
 
     def descended(self, run: int) -> Descent | None:  # noqa: ARG002 - there is nothing below
         return None
 
-    def changed(self, story: Story, descent: Descent | None) -> Notice:
+    def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice:
         return change_notice(story, None, None, descent)
 
-    def traced(self, series: str, pursuit: Pursuit, descent: Descent) -> Notice:
+    def traced(self, series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
         return traced_notice(series, pursuit, descent)
 
     def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
@@ -89,7 +94,7 @@ class Nights:
 
     def tick(self, allowance: Allowance | None = None) -> Watched:
         self.now += timedelta(days=1)
-        tools = Toolbox(
+        tools = Adapters(
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
             sandbox=self.wiring.local_sandbox(),

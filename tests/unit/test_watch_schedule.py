@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mmio_bisect.adapters.schedule import Schedule
+from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.cli.watch_schedule import on_schedule
 from mmio_bisect.errors import CancelledError, DownloadError, UsageError
 

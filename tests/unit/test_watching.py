@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.workflow.watch_state import read, written
-from mmio_bisect.workflow.watching import (
-    CutOff,
+from mmio_bisect.workflow.watch.news import (
+    Deferred,
     Line,
     LineState,
+    PendingDescent,
     PointPlan,
-    Pursuit,
     SeriesState,
     Trouble,
     advanced,
@@ -22,6 +21,7 @@ from mmio_bisect.workflow.watching import (
     plan_points,
     troubled,
 )
+from mmio_bisect.workflow.watch.state_text import read, written
 
 LINE = Line(case="a.rs", target="aarch64", opt="2")
 MARK = Mark(function="f", access="store32+0", kind=DefectKind.WRITEBACK_POST)
@@ -140,7 +140,7 @@ def test_a_pause_of_a_day_is_over_for_the_tick_of_the_next_day() -> None:
 
 
 def test_what_a_budget_cut_off_counts_the_ticks_that_brought_nothing() -> None:
-    cut: CutOff | None = None
+    cut: Deferred | None = None
     for progress in (True, False, False, True, False):
         cut = cut_off(cut, "spent", "2026-01-01", progress=progress, points=3)
     assert cut is not None
@@ -164,8 +164,8 @@ def test_a_state_is_read_as_it_was_written() -> None:
         lines={LINE: line, Line(case="b.c", target="aarch64", opt="s"): LineState(version="0")},
         waiting={"v000": 1},
         trouble=Trouble(message="no answer", since="2026-01-01", ticks=2, again="2026-01-02"),
-        cut=CutOff(message="spent", since="2026-01-01", ticks=2, in_vain=1, points=3, bisections=("a.rs in x",)),
-        pursuits=(Pursuit(run=7, title="a.rs regressed", why="spent", since="2026-01-01"),),
+        cut=Deferred(message="spent", since="2026-01-01", ticks=2, in_vain=1, points=3, bisections=("a.rs in x",)),
+        pursuits=(PendingDescent(run=7, title="a.rs regressed", why="spent", since="2026-01-01"),),
     )
     assert len(news) == 2
     assert read(written(state)) == state

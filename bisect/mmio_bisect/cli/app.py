@@ -24,7 +24,6 @@ from mmio_bisect.cli import (
     history_queries,
     history_rejudge,
     history_upkeep,
-    output,
     recipes,
     report,
     run,
@@ -33,8 +32,9 @@ from mmio_bisect.cli import (
     toolchains,
     watch,
 )
-from mmio_bisect.cli.wiring import Invocation, RealWiring, Wire
+from mmio_bisect.composition.wiring import Invocation, RealWiring, Wire
 from mmio_bisect.errors import CancelledError, MmioBisectError
+from mmio_bisect.report.terminal import output
 
 _EXAMPLES = """
 Examples:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options, output
-from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.sandboxes import SandboxChoice, choose, common_place
-from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
+from mmio_bisect.cli import exits, options
+from mmio_bisect.composition.sandboxes import SandboxChoice, choose, common_place
+from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.ports import RecipeBook, RunsIn
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.recipes import RecipeBook
+from mmio_bisect.workflow.ports.series import RunsIn
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -88,11 +90,11 @@ def attribute(
     as_json: options.AsJson = False,
 ) -> int:
     """Name the layer (front, middle or back end) and the pass, shown before and after."""
-    from mmio_bisect.report.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
-    from mmio_bisect.report.attributions import attribution_text  # noqa: PLC0415
-    from mmio_bisect.report.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.attribute import attribute_all  # noqa: PLC0415
-    from mmio_bisect.workflow.workplaces import AttributeRequest, AttributeTools  # noqa: PLC0415
+    from mmio_bisect.report.documents.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
+    from mmio_bisect.report.terminal.attributions import attribution_text  # noqa: PLC0415
+    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
+    from mmio_bisect.workflow.attribution.attribute import attribute_all  # noqa: PLC0415
+    from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools  # noqa: PLC0415
 
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
@@ -150,7 +152,7 @@ def attribute(
 
 def refuse_without_llvm(points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> None:
     """Before anything is fetched."""
-    from mmio_bisect.workflow.stages import has_llvm  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.attribution.layer_commands import has_llvm  # noqa: PLC0415 - as above
 
     for point, family in zip(points, families, strict=True):
         if not has_llvm(family):
@@ -180,8 +182,8 @@ def _stand_ins(
     wiring: Wiring, words: Sequence[str], families: Sequence[CompilerFamily], *, refresh: bool
 ) -> "tuple[Point, ...]":
     """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
-    from mmio_bisect.workflow.ranges import matching_points  # noqa: PLC0415 - as above
-    from mmio_bisect.workflow.stages import reads_ir  # noqa: PLC0415
+    from mmio_bisect.workflow.attribution.layer_commands import reads_ir  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.ranges import matching_points  # noqa: PLC0415 - as above
 
     if words and all(reads_ir(family) for family in families):
         raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
@@ -206,7 +208,7 @@ def _lender(wiring: Wiring, sandbox: str, series: str) -> str | None:
 
 def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
     """The two points, older first if they are of one series."""
-    from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
 
     if "@" not in pair:
         text = parse_range(pair)

@@ -8,24 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmio_bisect.classify.profiles import Profile
-from mmio_bisect.cli import output
-from mmio_bisect.cli.requests import TargetChoice, choose_case, judged_as, requests_of
-from mmio_bisect.cli.sandboxes import Bounds, choose
-from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.classify.verdict.profiles import Profile
+from mmio_bisect.composition.sandboxes import Bounds, choose
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.ports import Sandbox
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, judged_as, requests_of
 
 if TYPE_CHECKING:
-    from mmio_bisect.report.documents import RunHead
-    from mmio_bisect.report.progress import Watcher
-    from mmio_bisect.workflow.budget import Budget
-    from mmio_bisect.workflow.hunt import HuntRequest, HuntResult
-    from mmio_bisect.workflow.prefetch import Ahead
-    from mmio_bisect.workflow.ranges import RangeText
+    from mmio_bisect.report.documents.documents import RunHead
+    from mmio_bisect.report.terminal.progress import Watcher
+    from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult
+    from mmio_bisect.workflow.probing.budget import Budget
+    from mmio_bisect.workflow.probing.prefetch import Ahead
+    from mmio_bisect.workflow.probing.ranges import RangeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,10 @@ def planned(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisect
 
     `entered` from a coarser series, whose case may be in another language, with other functions.
     """
-    from mmio_bisect.report.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.workflow.hunt import HuntRequest  # noqa: PLC0415
-    from mmio_bisect.workflow.ranges import resolve_range  # noqa: PLC0415
-    from mmio_bisect.workflow.retry import BACK_OFF  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.workflow.bisect.hunt import HuntRequest  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.ranges import resolve_range  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.retry import BACK_OFF  # noqa: PLC0415
 
     wiring = asked.wiring
     family = wiring.family(text.series)
@@ -144,10 +144,10 @@ def _counting(
 
 
 def carried_out(plan: Bisection) -> "HuntResult":
-    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
-    from mmio_bisect.report.progress import expected_probes, watching  # noqa: PLC0415
-    from mmio_bisect.workflow.budget import Budget  # noqa: PLC0415
-    from mmio_bisect.workflow.hunt import Toolbox, hunt  # noqa: PLC0415
+    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.progress import expected_probes, watching  # noqa: PLC0415
+    from mmio_bisect.workflow.bisect.hunt import Adapters, hunt  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.budget import Budget  # noqa: PLC0415
 
     asked, request, wiring = plan.asked, plan.request, plan.asked.wiring
     expected = expected_probes(len(request.points), len(request.requests))
@@ -158,7 +158,7 @@ def carried_out(plan: Bisection) -> "HuntResult":
         else nullcontext(asked.watcher)
     )
     with wiring.history() as history, shown as events:
-        tools = Toolbox(
+        tools = Adapters(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of, without_password
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of, without_password
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
-from mmio_bisect.workflow.configuration import Configuration
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.watch.configuration import Configuration
 
 EXAMPLES = """
 Examples:
@@ -39,7 +40,7 @@ def configuration(file: Path | None, **given: str | None) -> Configuration:
     """
     import platformdirs  # noqa: PLC0415 - only where it is needed
 
-    from mmio_bisect.adapters.configuration_file import find, load  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.adapters.config.configuration_file import find, load  # noqa: PLC0415 - `--help` needs none
 
     found = file or find(Path.cwd(), platformdirs.user_config_path("mmio-bisect"))
     set_here = {name: value for name, value in given.items() if value is not None}
@@ -62,7 +63,7 @@ def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
     """What the file cannot know by itself: series, recipes, the schedule. Sentences, one a problem."""
     from fnmatch import fnmatchcase  # noqa: PLC0415 - as above
 
-    from mmio_bisect.adapters.schedule import Schedule  # noqa: PLC0415
+    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415
 
     problems = []
     try:
@@ -92,7 +93,7 @@ def show(file: File = None, as_json: options.AsJson = False) -> int:
     """Print what counts, variables and defaults included; secrets only by where they are."""
     config = configuration(file)
     if as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
 
         output.show_document(document("config", **_members(config)))
         return 0
@@ -116,7 +117,7 @@ def check(context: typer.Context, file: File = None) -> int:
 @app.command(epilog=EXAMPLES)
 def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bisect.toml")) -> int:
     """Write a commented configuration to begin with."""
-    from mmio_bisect.adapters.configuration_file import TEMPLATE  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.config.configuration_file import TEMPLATE  # noqa: PLC0415 - as above
 
     try:
         with file.open("x", encoding="utf-8") as made:

@@ -15,13 +15,13 @@ from mmio_bisect.domain.run import CellAnswer
 from mmio_bisect.errors import CancelledError, DiskFullError, MmioBisectError, OverBudgetError, StoreError
 
 if TYPE_CHECKING:
-    from mmio_bisect.report.descents import DescentLevel
-    from mmio_bisect.workflow.descend import PlannedLevel
+    from mmio_bisect.report.terminal.descents import DescentLevel
+    from mmio_bisect.workflow.bisect.descend import PlannedLevel
 
 
 def plan(bisection: Bisection) -> "tuple[PlannedLevel, ...]":
     """What it will take, from this range down."""
-    from mmio_bisect.workflow.descend import plan_descent  # noqa: PLC0415 - as in the commands
+    from mmio_bisect.workflow.bisect.descend import plan_descent  # noqa: PLC0415 - as in the commands
 
     wiring = bisection.asked.wiring
     return plan_descent(bisection.request.points, wiring.source, wiring.finer)
@@ -53,9 +53,9 @@ def _groups(answers: tuple[CellAnswer, ...]) -> list[list[CellAnswer]]:
 
 
 def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[DescentLevel]":
-    from mmio_bisect.report.descents import DescentLevel  # noqa: PLC0415 - as in the commands
-    from mmio_bisect.workflow.descend import ENDS, Stopped, other_transition, range_below  # noqa: PLC0415
-    from mmio_bisect.workflow.retry import PASSING  # noqa: PLC0415
+    from mmio_bisect.report.terminal.descents import DescentLevel  # noqa: PLC0415 - as in the commands
+    from mmio_bisect.workflow.bisect.descend import ENDS, Stopped, other_transition, range_below  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.retry import PASSING  # noqa: PLC0415
 
     finer, above = asked.wiring.finer(series), group[0]
     if finer is None:

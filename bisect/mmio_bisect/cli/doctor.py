@@ -9,11 +9,12 @@ from pathlib import Path
 import typer
 
 from mmio_bisect import __version__
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Wiring, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Wiring, wiring_of
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
-from mmio_bisect.report.findings import Finding, State, findings_document, findings_text
-from mmio_bisect.report.tables import size_text
+from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.findings import Finding, State, findings_document, findings_text
+from mmio_bisect.report.terminal.tables import size_text
 
 EXAMPLES = """
 Exits with 0 unless a check failed; a warning is something that one can live with, such as no network while the

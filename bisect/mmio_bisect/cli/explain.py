@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
+from mmio_bisect.cli import options
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.errors import UnknownTopicError, UsageError
+from mmio_bisect.report.terminal import output
 
 if TYPE_CHECKING:
-    from mmio_bisect.classify.aarch64_words import Word
-    from mmio_bisect.report.documents import JSON
+    from mmio_bisect.classify.isa.aarch64.words import Word
+    from mmio_bisect.report.documents.documents import JSON
 
 EXAMPLES = """
 Examples:
@@ -55,8 +56,8 @@ def explain(
     as_json: options.AsJson = False,
 ) -> int:
     """Explain a defect kind or A64 encodings, or print the table of profiles."""
-    from mmio_bisect.report import topics  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.documents import document  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415
+    from mmio_bisect.report.explain import topics  # noqa: PLC0415 - `--help` needs none of this
 
     if sum((topic is not None, words is not None, table)) > 1:
         raise UsageError("explain takes one of a topic, --words and --table, not several.")
@@ -80,7 +81,7 @@ def explain(
 
 
 def _texts(words: Iterable[int]) -> Iterator[str | None]:
-    from mmio_bisect.adapters.a64_text import a64_texts  # noqa: PLC0415 - capstone is not needed for a defect
+    from mmio_bisect.adapters.binary.a64_text import a64_texts  # noqa: PLC0415 - capstone is not needed for a defect
 
     return a64_texts(words)
 
@@ -88,8 +89,8 @@ def _texts(words: Iterable[int]) -> Iterator[str | None]:
 def _explain_words(path: Path, *, as_json: bool) -> int:
     import json  # noqa: PLC0415 - as above
 
-    from mmio_bisect.classify.aarch64_words import read_word  # noqa: PLC0415 - as above
-    from mmio_bisect.report.topics import word_line  # noqa: PLC0415 - as above
+    from mmio_bisect.classify.isa.aarch64.words import read_word  # noqa: PLC0415 - as above
+    from mmio_bisect.report.explain.topics import word_line  # noqa: PLC0415 - as above
 
     def line(written: str, found: "Word") -> str:
         if as_json:
@@ -134,7 +135,7 @@ def _word(topic: str) -> int:
     except ValueError:
         word = -1
     if len(digits) != 8 or word < 0:
-        from mmio_bisect.workflow.ranges import nearest  # noqa: PLC0415 - only for the message
+        from mmio_bisect.workflow.probing.ranges import nearest  # noqa: PLC0415 - only for the message
 
         near = nearest(topic, [kind.value for kind in DefectKind])
         hint = (

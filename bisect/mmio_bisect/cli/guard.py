@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import output
-from mmio_bisect.cli.wiring import store_volume
+from mmio_bisect.composition.wiring import store_volume
 from mmio_bisect.errors import UsageError
+from mmio_bisect.report.terminal import output
 
 EXAMPLES = """
 Examples:
@@ -23,7 +23,7 @@ def guard(
     socket: Annotated[Path, typer.Argument(metavar="SOCKET", help="Where it listens, for whoever sees that folder.")],
 ) -> int:
     """Let sandboxes of one volume's compilers be made through a docker socket, and nothing else."""
-    from mmio_bisect.adapters.sandbox.guard import guarding  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.guard.server import guarding  # noqa: PLC0415 - `--help` needs none
 
     volume = store_volume()
     if volume is None:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmio_bisect.cli import history_options as asked
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
-from mmio_bisect.workflow.questions import CellOrder
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import CellOrder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmio_bisect.workflow.ports import History, RunRecord
-    from mmio_bisect.workflow.questions import Filters, Page
+    from mmio_bisect.workflow.history.history_queries import Filters, Page
+    from mmio_bisect.workflow.ports.history import History, RunRecord
 
 EXAMPLES = """
 Examples:
@@ -131,8 +132,8 @@ def show(
 
 
 def _list_runs(records: "Sequence[RunRecord]", form: asked.Form, filters: "Filters") -> None:
-    from mmio_bisect.report.documents import document, run_record_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.tables import columns, moment_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.terminal.tables import columns, moment_text  # noqa: PLC0415
 
     runs = [run for run in records if _fits(run, filters)]
     if form.as_json:
@@ -170,8 +171,8 @@ def _state(document: str | None) -> str:
 
 
 def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: "Page", form: asked.Form) -> None:
-    from mmio_bisect.report.documents import document, outcome_record_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.history_rows import cell_row_member  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.history_rows import cell_row_member  # noqa: PLC0415
 
     with wiring.archive() as archive:
         found = archive.cells(filters, sort, paging)
@@ -184,15 +185,15 @@ def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: 
     elif form.as_csv:
         asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
     else:
-        from mmio_bisect.report.history_text import cells_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import cells_text  # noqa: PLC0415 - as above
 
         nothing_asked = filters == asked.filters_of(profile=filters.profile)
         output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))
 
 
 def _show_run(history: "History", number: int, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents import document, run_record_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.runs import run_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.runs import run_text  # noqa: PLC0415
 
     record = history.run(number)
     if as_json:
@@ -203,8 +204,8 @@ def _show_run(history: "History", number: int, *, as_json: bool) -> None:
 
 
 def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents import document, outcome_record_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.judgements import record_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
 
     record = history.outcome(key)
     if as_json:
@@ -214,8 +215,8 @@ def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
 
 
 def _show_outcomes(history: "History", keys: "Sequence[str]", *, as_json: bool) -> None:
-    from mmio_bisect.report.documents import document, outcome_record_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.judgements import record_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
 
     records = [history.outcome(key) for key in keys]
     if as_json:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmio_bisect.cli import history_options as asked
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, wiring_of
 from mmio_bisect.errors import UnknownVersionError
-from mmio_bisect.workflow.questions import Archive, CellOrder, CellRow, Filters, Page
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import CellOrder, CellRow, Filters, HistoryQueries, Page
 
 if TYPE_CHECKING:
-    from mmio_bisect.report.history_diff import Pair, Side
-    from mmio_bisect.workflow.ports import History
+    from mmio_bisect.report.terminal.history_diff import Pair, Side
+    from mmio_bisect.workflow.ports.history import History
 
 EXAMPLES = """
 Examples:
@@ -42,8 +43,8 @@ def diff(
     as_json: options.AsJson = False,
 ) -> int:
     """Show a recipe's code on two compilers side by side, and whether both do the same to the device."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.history_diff import diff_text, pair_member  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.terminal.history_diff import diff_text, pair_member  # noqa: PLC0415
 
     filters = asked.filters_of(recipe=[recipe], target=target, opt=opt, profile=profile)
     wiring = wiring_of(context, Settings(database=database))
@@ -58,7 +59,7 @@ def diff(
     return 0
 
 
-def _rows(archive: Archive, text: str, filters: Filters) -> list[CellRow]:
+def _rows(archive: HistoryQueries, text: str, filters: Filters) -> list[CellRow]:
     """Newest points first. Raises `UnknownVersionError`."""
     series, _, version = text.partition("@")
     from dataclasses import replace  # noqa: PLC0415 - for this alone
@@ -94,14 +95,14 @@ def _major(version: str | None) -> str | None:
 
 
 def _pair(history: "History", left: CellRow, right: CellRow, *, profile: str) -> "Pair":
-    from mmio_bisect.report.history_diff import Pair  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.history_diff import Pair  # noqa: PLC0415 - as above
 
     sides = (_side(history, left, profile), _side(history, right, profile))
     return Pair(target=left.target, opt=left.opt, left=sides[0], right=sides[1])
 
 
 def _side(history: "History", row: CellRow, profile: str) -> "Side":
-    from mmio_bisect.report.history_diff import Side  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.history_diff import Side  # noqa: PLC0415 - as above
 
     record = history.outcome(row.cell_key)
     judged = [found for found in record.judgements if found.profile == profile]

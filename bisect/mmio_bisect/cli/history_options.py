@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.requests import ALL_TARGETS
+from mmio_bisect.cli import options
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.errors import UsageError
-from mmio_bisect.workflow.questions import Filters, Page
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import Filters, Page
+from mmio_bisect.workflow.probing.requests import ALL_TARGETS
 
 _NARROW = "Which"
 _FORM = "In which form"

@@ -11,10 +11,11 @@ import typer
 
 from mmio_bisect import __version__
 from mmio_bisect.cli import history_options as asked
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
 from mmio_bisect.errors import DiskFullError, UsageError
-from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
 
 EXAMPLES = """
 Examples:
@@ -48,7 +49,7 @@ def report(
 
 def write_page(html: Path, wiring: Wiring, filters: Filters) -> int:
     """Gives the number of cells. Raises as `write_aside`."""
-    from mmio_bisect.report.page import page  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.page.page import page  # noqa: PLC0415 - `--help` needs none
 
     with wiring.archive() as archive:
         panorama = archive.panorama(filters)

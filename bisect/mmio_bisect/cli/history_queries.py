@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmio_bisect.cli import history_options as asked
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
-from mmio_bisect.workflow.questions import ChangeOrder, Filters, Page
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mmio_bisect.workflow.life import Life
-    from mmio_bisect.workflow.questions import Archive, TransitionRow
+    from mmio_bisect.workflow.history.history_queries import HistoryQueries, TransitionRow
+    from mmio_bisect.workflow.history.regressions import Life
 
 MATRIX_EXAMPLES = """
 Examples:
@@ -69,8 +70,8 @@ def matrix(
     as_csv: asked.AsCsv = False,
 ) -> int:
     """Show recipes down and versions across, a glyph a verdict."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.history_rows import matrix_member  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.documents.history_rows import matrix_member  # noqa: PLC0415
 
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(
@@ -112,7 +113,7 @@ def matrix(
             ),
         )
     else:
-        from mmio_bisect.report.history_text import matrix_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import matrix_text  # noqa: PLC0415 - as above
 
         output.show(matrix_text(found, width=output.width()))
     return 0
@@ -138,8 +139,8 @@ def transitions(
     as_csv: asked.AsCsv = False,
 ) -> int:
     """Show everything introduced and fixed, by recipe, function, access and defect, with the LLVM versions shared."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.history_rows import transition_member  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.history_rows import transition_member  # noqa: PLC0415
 
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(
@@ -162,15 +163,15 @@ def transitions(
     elif form.as_csv:
         asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.history_text import transitions_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import transitions_text  # noqa: PLC0415 - as above
 
         output.show(transitions_text(found, known))
     return 0
 
 
-def _lives(archive: "Archive", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
+def _lives(archive: "HistoryQueries", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
     """Of all transitions of these recipes: a regression's life may have moved where nobody asked for it."""
-    from mmio_bisect.workflow.life import lives  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.history.regressions import lives  # noqa: PLC0415 - as above
 
     if not recipes:
         return {}
@@ -199,8 +200,8 @@ def fingerprint(
     as_csv: asked.AsCsv = False,
 ) -> int:
     """Show where the code changed though the verdict did not."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.history_rows import code_change_member  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.history_rows import code_change_member  # noqa: PLC0415
 
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
@@ -212,7 +213,7 @@ def fingerprint(
     elif form.as_csv:
         asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.history_text import code_changes_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import code_changes_text  # noqa: PLC0415 - as above
 
         output.show(code_changes_text(found))
     return 0
@@ -230,16 +231,16 @@ def stats(
     judged_as = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judged_as)
-    from mmio_bisect.report.history_rows import statistics_members  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.history_rows import statistics_members  # noqa: PLC0415 - as above
 
     if form.as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
 
         output.show_document(document("history stats", profile=judged_as, **statistics_members(found)))
     elif form.as_csv:
         asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
     else:
-        from mmio_bisect.report.history_text import statistics_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import statistics_text  # noqa: PLC0415 - as above
 
         output.show(statistics_text(found))
     return 0
@@ -260,14 +261,14 @@ def sql(
     with wiring_of(context, Settings(database=database)).archive() as archive:
         head, rows = archive.sql(statement, limit)
     if form.as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
 
         told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
         output.show_document(document("history sql", columns=list(head), rows=told))
     elif form.as_csv:
         asked.show_csv(head, rows)
     else:
-        from mmio_bisect.report.history_text import rows_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import rows_text  # noqa: PLC0415 - as above
 
         output.show(rows_text(head, rows))
     return 0

@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import typer
 
-from mmio_bisect.cli import options, output
+from mmio_bisect.cli import options
 from mmio_bisect.cli.history_page import write_aside
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.composition.wiring import Settings, wiring_of
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
-from mmio_bisect.workflow.life import State
-from mmio_bisect.workflow.questions import NoteRow
-from mmio_bisect.workflow.upkeep import Looked
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import NoteRow
+from mmio_bisect.workflow.history.regressions import State
+from mmio_bisect.workflow.history.upkeep import Looked
 
 EXPORT_EXAMPLES = """
 Examples:
@@ -69,7 +70,7 @@ def import_(
         except UnicodeDecodeError as error:
             raise InvalidExportError(f"{file} is no text in UTF-8 ({error.reason}): export anew.") from error
     if as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
 
         output.show_document(document("history import", new=taken.new, known=taken.known))
     else:
@@ -107,7 +108,7 @@ def check(
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         well = upkeep.check(repair=repair, told=tell)
     if as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
 
         looks = [{"what": looked.what, "trouble": looked.trouble} for looked in found]
         output.show_document(document("history check", well=well, looked=looks))
@@ -171,11 +172,11 @@ def note(
 
 def _show_notes(notes: Sequence[NoteRow], *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
 
         output.show_document(document("history note", notes=[one._asdict() for one in notes]))
     else:
-        from mmio_bisect.report.history_text import notes_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import notes_text  # noqa: PLC0415 - as above
 
         output.show(notes_text(notes))
 

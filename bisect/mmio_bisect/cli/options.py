@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from mmio_bisect.classify.profiles import DEFAULT_PROFILE, PROFILES, Profile
-from mmio_bisect.cli.requests import ALL_TARGETS, TargetChoice
-from mmio_bisect.cli.sandboxes import Bounds
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mmio_bisect.composition.sandboxes import Bounds
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
+from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
 
 if TYPE_CHECKING:
-    from mmio_bisect.cli.wiring import Settings
+    from mmio_bisect.composition.wiring import Settings
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -29,13 +29,13 @@ def _kinds(incomplete: str) -> list[str]:
 
 
 def series_names(incomplete: str) -> list[str]:
-    from mmio_bisect.cli.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
+    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
 
     return [name for name in RealWiring(Settings()).series() if name.startswith(incomplete)]
 
 
 def recipe_names(incomplete: str) -> list[str]:
-    from mmio_bisect.cli.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
+    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
 
     return [name for name in RealWiring(Settings()).recipes().names() if name.startswith(incomplete)]
 
@@ -249,7 +249,7 @@ def settings(
     sandbox: str = "auto",
 ) -> "Settings":
     """Where things are, as these options say."""
-    from mmio_bisect.cli.wiring import Settings  # noqa: PLC0415 - which needs our names
+    from mmio_bisect.composition.wiring import Settings  # noqa: PLC0415 - which needs our names
 
     return Settings(
         database=database,

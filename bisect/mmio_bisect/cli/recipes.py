@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, wiring_of
 from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
-from mmio_bisect.workflow.ports import RecipeBook
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.recipes import RecipeBook
 
 EXAMPLES = """
 Examples:
@@ -27,8 +28,8 @@ app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True, ep
 @app.command("list")
 def list_recipes(context: typer.Context, recipes: options.Recipes = None, as_json: options.AsJson = False) -> int:
     """List the recipes and the languages of their cases."""
-    from mmio_bisect.report.documents import document, recipe_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.tables import columns  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
 
     book = wiring_of(context, Settings(recipes=recipes)).recipes()
     found = [book.find(name) for name in book.names()]
@@ -50,13 +51,13 @@ def show(
     as_json: options.AsJson = False,
 ) -> int:
     """Show a recipe: what each case asks for, and its source."""
-    from mmio_bisect.report.documents import document, recipe_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - as above
 
     found = wiring_of(context, Settings(recipes=recipes)).recipes().find(recipe)
     if as_json:
         output.show_document(document("recipes show", **recipe_member(found)))
     else:
-        from mmio_bisect.report.recipes import recipe_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.recipes import recipe_text  # noqa: PLC0415 - as above
 
         output.show(recipe_text(found))
     return 0
@@ -70,8 +71,8 @@ def check(
     as_json: options.AsJson = False,
 ) -> int:
     """Read the directives of files, or of all recipes, and print every problem; exits with 12 if there is one."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.tables import counted  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
 
     wiring = wiring_of(context, Settings(recipes=recipes))
     found = _problems_of(wiring.recipes(), files) if files else wiring.recipe_problems()

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import Settings, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import Settings, wiring_of
 from mmio_bisect.errors import UnknownRunError
+from mmio_bisect.report.terminal import output
 
 EXAMPLES = """
 Examples:
@@ -24,9 +25,9 @@ def report(
     as_json: options.AsJson = False,
 ) -> int:
     """Write a finished run as Markdown for the issue tracker of a compiler."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.issue import issue_text  # noqa: PLC0415
-    from mmio_bisect.report.replay import replay  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
+    from mmio_bisect.report.documents.issue import issue_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.replay import replay  # noqa: PLC0415
 
     wiring = wiring_of(context, Settings(database=database))
     with wiring.history() as history:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.wiring import wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.wiring import wiring_of
+from mmio_bisect.report.terminal import output
 
 EXAMPLES = """
 Examples:
@@ -23,8 +24,8 @@ def list_series(
     context: typer.Context, series_file: options.SeriesFiles = None, as_json: options.AsJson = False
 ) -> int:
     """List the series."""
-    from mmio_bisect.report.documents import document  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.tables import columns  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
 
     wiring = wiring_of(context, options.settings(series_files=series_file))
     found = [(name, wiring.family(name), wiring.source(name).summary) for name in wiring.series()]
@@ -48,13 +49,8 @@ def show(
     as_json: options.AsJson = False,
 ) -> int:
     """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
-    from mmio_bisect.report.documents import (  # noqa: PLC0415 - as above
-        compiler_name,
-        document,
-        listing_member,
-        toolchain_member,
-    )
-    from mmio_bisect.report.tables import columns  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
 
     wiring = wiring_of(
         context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options, output
-from mmio_bisect.cli.requests import choose_case, judged_as, requests_of
-from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Wiring, typed, wiring_of
+from mmio_bisect.cli import exits, options
+from mmio_bisect.composition.sandboxes import choose
+from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.ports import Sandbox
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
 
 if TYPE_CHECKING:
-    from mmio_bisect.report.sweep_documents import SweepHead
-    from mmio_bisect.workflow.sweep import SweepRequest, SweepResult
+    from mmio_bisect.report.documents.sweep_documents import SweepHead
+    from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult
 
 EXAMPLES = """
 Examples:
@@ -82,9 +83,9 @@ def sweep(
     as_json: options.AsJson = False,
 ) -> int:
     """Compile and judge every recipe with every compiler of a series, and show where verdicts change."""
-    from mmio_bisect.report.sweep_documents import SweepHead  # noqa: PLC0415 - `--help` needs none of these
-    from mmio_bisect.workflow.ranges import parse_range  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep import SweepRequest, swept_range  # noqa: PLC0415
+    from mmio_bisect.report.documents.sweep_documents import SweepHead  # noqa: PLC0415 - `--help` needs none of these
+    from mmio_bisect.workflow.probing.ranges import parse_range  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep.cells import SweepRequest, swept_range  # noqa: PLC0415
 
     *names, extent = words
     text = parse_range(extent)
@@ -161,9 +162,9 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
 
 
 def _say_plan(plan: _Plan, *, as_json: bool) -> None:
-    from mmio_bisect.report.sweep_documents import plan_document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.sweep_matrix import plan_text  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep_plan import plan_sweep  # noqa: PLC0415
+    from mmio_bisect.report.documents.sweep_documents import plan_document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.sweep_matrix import plan_text  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep.plan import plan_sweep  # noqa: PLC0415
 
     wiring = plan.wiring
     with wiring.history() as history:
@@ -182,10 +183,10 @@ def _free_space(folder: Path) -> int:
 
 
 def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
-    from mmio_bisect.report.keep import keep_probe  # noqa: PLC0415 - as above
-    from mmio_bisect.report.sweep_progress import watching_sweep  # noqa: PLC0415
-    from mmio_bisect.workflow.probe import Toolbox  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep import sweep  # noqa: PLC0415
+    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.sweep_progress import watching_sweep  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.probe import Adapters  # noqa: PLC0415
+    from mmio_bisect.workflow.sweep.cells import sweep  # noqa: PLC0415
 
     request, wiring = plan.request, plan.wiring
     expected = -(-len(request.points) // request.stride) * len(request.requests)
@@ -194,7 +195,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
         wiring.history() as history,
         watching_sweep(output.console(stderr=True), expected=expected, sink=sink, quiet=quiet) as events,
     ):
-        tools = Toolbox(
+        tools = Adapters(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,
@@ -210,11 +211,11 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
 
 def _print(plan: _Plan, result: "SweepResult", *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.sweep_documents import sweep_document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.sweep_documents import sweep_document  # noqa: PLC0415 - as above
 
         output.show_document(sweep_document(plan.head, result))
         return
-    from mmio_bisect.report.sweep_matrix import sweep_text  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.sweep_matrix import sweep_text  # noqa: PLC0415 - as above
 
     request = plan.request
     output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmio_bisect.cli import options, output
-from mmio_bisect.cli.sandboxes import choose
-from mmio_bisect.cli.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.cli import options
+from mmio_bisect.composition.sandboxes import choose
+from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.report.terminal import output
 
 if TYPE_CHECKING:
     from mmio_bisect.domain.toolchain import Point
@@ -27,8 +28,8 @@ app = typer.Typer(help="List, fetch and remove compilers on this disk.", no_args
 @app.command("list")
 def list_toolchains(context: typer.Context, store: options.Store = None, as_json: options.AsJson = False) -> int:
     """List the toolchains in the store, most recently used first."""
-    from mmio_bisect.report.documents import document, stored_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.toolchains import stored_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - `--help` needs none of this
+    from mmio_bisect.report.terminal.toolchains import stored_text  # noqa: PLC0415
 
     entries = sorted(
         wiring_of(context, Settings(store=store)).store().entries(), key=lambda entry: entry.last_used, reverse=True
@@ -55,9 +56,9 @@ def fetch(
     as_json: options.AsJson = False,
 ) -> int:
     """Fetch toolchains into the store, so that later runs need no network."""
-    from mmio_bisect.report.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.acquire import acquire  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
+    from mmio_bisect.workflow.probing.acquire import acquire  # noqa: PLC0415
 
     wiring = wiring_of(
         context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
@@ -92,8 +93,8 @@ def prune(
     as_json: options.AsJson = False,
 ) -> int:
     """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
-    from mmio_bisect.report.documents import document, stored_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.tables import counted, size_text  # noqa: PLC0415
+    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.tables import counted, size_text  # noqa: PLC0415
 
     size = options.size(keep)
     removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)
@@ -106,7 +107,7 @@ def prune(
 
 
 def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]":
-    from mmio_bisect.workflow.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
 
     if "@" in words:
         series, _, version = words.partition("@")

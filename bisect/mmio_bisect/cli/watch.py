@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from mmio_bisect.cli import configuration, options, output
-from mmio_bisect.cli.wiring import Wiring, default_database, wiring_of
+from mmio_bisect.cli import configuration, options
+from mmio_bisect.composition.wiring import Wiring, default_database, wiring_of
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.configuration import Configuration
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.watch.configuration import Configuration
 
 if TYPE_CHECKING:
     from mmio_bisect.cli.watch_tick import TickResult
@@ -139,7 +140,7 @@ class _Log:
 
 
 def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
-    from mmio_bisect.adapters.schedule import Schedule  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415 - as above
     from mmio_bisect.cli.watch_schedule import on_schedule  # noqa: PLC0415
 
     schedule = Schedule(config.schedule, config.timezone)

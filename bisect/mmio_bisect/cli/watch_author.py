@@ -4,35 +4,35 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.cli.bisections import Asked
 from mmio_bisect.cli.descending import descended
 from mmio_bisect.cli.history_page import write_aside
-from mmio_bisect.cli.sandboxes import Bounds
-from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.composition.sandboxes import Bounds
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.answer import Culprit, NoChange
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents import RunHead, run_document, text_of
-from mmio_bisect.report.notices import (
+from mmio_bisect.report.documents.documents import RunHead, run_document, text_of
+from mmio_bisect.report.documents.notices import (
     change_notice,
     descent_of,
     recovered_notice,
     traced_notice,
     trouble_notice,
 )
-from mmio_bisect.report.progress import Watcher, retry_line
-from mmio_bisect.report.replay import replay
-from mmio_bisect.workflow.budget import Budget
-from mmio_bisect.workflow.configuration import Configuration
-from mmio_bisect.workflow.hunt import HuntRequest, hunt
-from mmio_bisect.workflow.notices import Notice
-from mmio_bisect.workflow.ports import History
-from mmio_bisect.workflow.prefetch import Ahead
-from mmio_bisect.workflow.probe import Toolbox
-from mmio_bisect.workflow.sweep import FailedPoint
-from mmio_bisect.workflow.watch_values import Bisected, Descent, Story
-from mmio_bisect.workflow.watching import Pursuit
+from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.terminal.progress import Watcher, retry_line
+from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
+from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.probing.budget import Budget
+from mmio_bisect.workflow.probing.prefetch import Ahead
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.sweep.cells import FailedPoint
+from mmio_bisect.workflow.watch.configuration import Configuration
+from mmio_bisect.workflow.watch.news import PendingDescent
+from mmio_bisect.workflow.watch.notices import Notice
+from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Descent
 
 _RUNS_LOOKED_AT = 200
 
@@ -81,7 +81,7 @@ class WatchAuthor:
     events: LogEvents
     say: Say
 
-    def bisected(self, story: Story, tools: Toolbox) -> Bisected:
+    def bisected(self, story: ChangeGroup, tools: Adapters) -> Bisected:
         run = self._run_of(story, tools)
         told = replay(self.history.run(run), self.history.outcomes(run=run))
         answers = [cell.answer for cell in told.answers] if told else []
@@ -95,7 +95,7 @@ class WatchAuthor:
             )
         return Bisected(run=run, culprit=named.pop() if len(named) == 1 else None, unchanged=unchanged)
 
-    def _run_of(self, story: Story, tools: Toolbox) -> int:
+    def _run_of(self, story: ChangeGroup, tools: Adapters) -> int:
         case, first, last = story.requests[0].case, story.points[0], story.points[-1]
         argv = (
             "mmio-bisect",
@@ -164,7 +164,7 @@ class WatchAuthor:
         )
         return descent_of(descended(asked, record.series, told.answers))
 
-    def changed(self, story: Story, descent: Descent | None) -> Notice:
+    def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice:
         if story.run is None:
             return change_notice(story, None, None, None)
         record = self.history.run(story.run)
@@ -172,7 +172,7 @@ class WatchAuthor:
         self._report(f"{story.series}-{story.points[-1].version}-{record.case}-{story.change}", notice)
         return notice
 
-    def traced(self, series: str, pursuit: Pursuit, descent: Descent) -> Notice:
+    def traced(self, series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
         notice = traced_notice(series, pursuit, descent)
         record = self.history.run(pursuit.run)
         self._report(f"{series}-{record.last}-{record.case}-descent-{pursuit.run}", notice)

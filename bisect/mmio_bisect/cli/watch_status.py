@@ -5,17 +5,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.adapters.schedule import Schedule
-from mmio_bisect.cli.wiring import Wiring, default_database
+from mmio_bisect.composition.wiring import Wiring, default_database
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents import document
-from mmio_bisect.report.tables import size_text
-from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
-from mmio_bisect.workflow.notices import Tick
-from mmio_bisect.workflow.ranges import matching_points
-from mmio_bisect.workflow.watch_state import read
-from mmio_bisect.workflow.watching import SeriesState
+from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.terminal.tables import size_text
+from mmio_bisect.workflow.probing.ranges import matching_points
+from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
+from mmio_bisect.workflow.watch.news import SeriesState
+from mmio_bisect.workflow.watch.notices import Tick
+from mmio_bisect.workflow.watch.state_text import read
 
 
 def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:

@@ -8,31 +8,31 @@ from fnmatch import fnmatchcase
 
 from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.adapters.notifier import AppriseMessenger
-from mmio_bisect.classify.profiles import PROFILES
+from mmio_bisect.adapters.notify.notifier import AppriseMessenger
+from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.cli.history_page import write_page
-from mmio_bisect.cli.requests import choose_case, requests_of
-from mmio_bisect.cli.sandboxes import choose
 from mmio_bisect.cli.watch_author import LogEvents, Say, WatchAuthor, bounds_of
 from mmio_bisect.cli.watch_upkeep import keep_house
-from mmio_bisect.cli.wiring import Wiring, default_database
+from mmio_bisect.composition.sandboxes import choose
+from mmio_bisect.composition.wiring import Wiring, default_database
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, StoreError, UndeliveredError, WatchBusyError
-from mmio_bisect.report.documents import document, text_of
-from mmio_bisect.report.notices import news_line
-from mmio_bisect.workflow.budget import Budget
-from mmio_bisect.workflow.configuration import Configuration, WatchedSeries
-from mmio_bisect.workflow.delivery import deliver
-from mmio_bisect.workflow.notices import NoticeKind
-from mmio_bisect.workflow.ports import History
-from mmio_bisect.workflow.probe import Toolbox
-from mmio_bisect.workflow.questions import Filters
-from mmio_bisect.workflow.watch import known_news, left_alone, look, planned, state_of
-from mmio_bisect.workflow.watch_settle import settle
-from mmio_bisect.workflow.watch_values import Assignment, Found, Watched
-from mmio_bisect.workflow.watching import SeriesState
+from mmio_bisect.report.documents.documents import document, text_of
+from mmio_bisect.report.documents.notices import news_line
+from mmio_bisect.workflow.history.history_queries import Filters
+from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.probing.budget import Budget
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of
+from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
+from mmio_bisect.workflow.watch.delivery import deliver
+from mmio_bisect.workflow.watch.news import SeriesState
+from mmio_bisect.workflow.watch.notices import NoticeKind
+from mmio_bisect.workflow.watch.settle import settle
+from mmio_bisect.workflow.watch.tick import known_news, left_alone, look, planned, state_of
+from mmio_bisect.workflow.watch.values import Assignment, Found, Watched
 
 REGRESSED = 1
 
@@ -109,9 +109,9 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
 
 def _toolbox(
     config: Configuration, job: Assignment, wiring: Wiring, history: History, budget: Budget | None = None
-) -> Toolbox:
+) -> Adapters:
     cases = [request.case for request in job.requests]
-    return Toolbox(
+    return Adapters(
         source=wiring.source(job.series),
         store=wiring.store(),
         sandbox=choose(
@@ -266,7 +266,7 @@ def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
     return dict(document("watch", dry_run=True, series=series, waiting=waiting))
 
 
-def _foreseen(job: Assignment, tools: Toolbox, state: SeriesState, now: str) -> dict[str, object]:
+def _foreseen(job: Assignment, tools: Adapters, state: SeriesState, now: str) -> dict[str, object]:
     alone = left_alone(job, state, now)
     plan = planned(job, tools, state) if alone is None else None
     return {

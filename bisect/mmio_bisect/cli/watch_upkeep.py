@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.cli.watch_author import Say
-from mmio_bisect.cli.wiring import Wiring
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.errors import StoreError
-from mmio_bisect.report.tables import size_text
-from mmio_bisect.workflow.configuration import Configuration
+from mmio_bisect.report.terminal.tables import size_text
+from mmio_bisect.workflow.watch.configuration import Configuration
 
 
 def keep_house(config: Configuration, wiring: Wiring, say: Say, *, now: datetime, needed: Collection[int]) -> None:

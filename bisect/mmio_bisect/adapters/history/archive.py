@@ -1,27 +1,27 @@
-"""The `Archive` of the workflow over a database: each question in one consistent view of it."""
+"""The `HistoryQueries` of the workflow over a database: each question in one consistent view of it."""
 
 from types import TracebackType
 from typing import Self
 
 from mmio_bisect.adapters.history.database import Database, open_database
-from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, panorama, totals
-from mmio_bisect.workflow.questions import (
+from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, snapshot, totals
+from mmio_bisect.workflow.history.history_queries import (
     CellOrder,
     CellRow,
     ChangeOrder,
     CodeChangeRow,
     Filters,
+    HistorySnapshot,
     Matrix,
     NoteRow,
     Page,
     Paged,
-    Panorama,
     Statistics,
     TransitionRow,
 )
 
 
-class SqlArchive:
+class SqlHistoryQueries:
     """Close it, or use it in a `with`."""
 
     def __init__(self, database: Database) -> None:
@@ -65,9 +65,9 @@ class SqlArchive:
         with self._database.asking() as ask:
             return changes.notes(ask, recipes)
 
-    def panorama(self, filters: Filters) -> Panorama:
+    def panorama(self, filters: Filters) -> HistorySnapshot:
         with self._database.asking() as ask:
-            return panorama.panorama(ask, filters)
+            return snapshot.panorama(ask, filters)
 
     def statistics(self, profile: str) -> Statistics:
         with self._database.asking() as ask:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.rebuild import rebuild
 from mmio_bisect.adapters.history.rows import insert_new
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.recipe import Case
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Table, insert, select
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, now
-from mmio_bisect.adapters.history.standings import JudgementKey
+from mmio_bisect.adapters.history.timeline.standings import JudgementKey
 from mmio_bisect.domain.access import Access, AddressingMode, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.recipe import Direction

@@ -5,7 +5,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from mmio_bisect.adapters.history.rebuild import rebuild
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 
 
 def upgrade(connection: Connection) -> None:

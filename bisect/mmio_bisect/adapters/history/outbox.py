@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import Database, open_database
 from mmio_bisect.adapters.history.rows import insert_if_new, now
-from mmio_bisect.workflow.notices import Delivery, Notice, NoticeKind, Tick
+from mmio_bisect.workflow.watch.notices import Delivery, Notice, NoticeKind, Tick
 
 _watched, _notices, _deliveries, _ticks = schema.watched, schema.notices, schema.deliveries, schema.ticks
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
 from mmio_bisect.adapters.history.rows import insert_new, now, select_in
 from mmio_bisect.domain.outcome import Cell, Outcome, OutcomeKind
-from mmio_bisect.workflow.ports import OutcomeRecord
+from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 _outcomes, _cases, _points, _probes = schema.outcomes, schema.cases, schema.points, schema.run_probes
 

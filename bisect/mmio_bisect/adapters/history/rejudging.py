@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, func, select
 
-from mmio_bisect.adapters.history import judgements, schema, standings
+from mmio_bisect.adapters.history import judgements, schema
 from mmio_bisect.adapters.history.database import Database
+from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.workflow.rejudge import Earlier, Judged, Material, Pending, StoredCell
+from mmio_bisect.workflow.history.rejudge import Earlier, Judged, Material, Pending, StoredCell
 
 _judgements, _cases, _objects, _outcomes = schema.judgements, schema.cases, schema.objects, schema.outcomes
 _PAIR = (_judgements.c.object_digest, _judgements.c.expectation_digest)

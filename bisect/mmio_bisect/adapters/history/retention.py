@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.workflow.upkeep import Forgotten
+from mmio_bisect.workflow.history.upkeep import Forgotten
 
 _MANY = 500
 _runs, _notices, _deliveries, _ticks = schema.runs, schema.notices, schema.deliveries, schema.ticks

@@ -13,7 +13,7 @@ from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import UnknownRunError
-from mmio_bisect.workflow.ports import RunRecord
+from mmio_bisect.workflow.ports.history import RunRecord
 
 _runs, _probes = schema.runs, schema.run_probes
 

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, standings, toolchains
+from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, toolchains
 from mmio_bisect.adapters.history.database import BUSY_TIMEOUT, Database, open_database
+from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
-from mmio_bisect.workflow.ports import OutcomeRecord, RunRecord
+from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 
 _KEY_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.IGNORECASE)
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Row, select, update
 
-from mmio_bisect.adapters.history import schema, standings
+from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
+from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 
 _toolchains, _points = schema.toolchains, schema.points

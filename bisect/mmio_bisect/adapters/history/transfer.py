@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, LargeBinary, Table, insert, select, update
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.rebuild import rebuild
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.errors import ConflictError, InvalidExportError
-from mmio_bisect.workflow.upkeep import Imported
+from mmio_bisect.workflow.history.upkeep import Imported
 
 FORMAT = "mmio-bisect-history"
 VERSION = 1

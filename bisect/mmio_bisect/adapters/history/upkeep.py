@@ -14,11 +14,11 @@ from sqlalchemy import Connection, insert, select, text
 
 from mmio_bisect.adapters.history import retention, schema, transfer
 from mmio_bisect.adapters.history.database import Database, open_database
-from mmio_bisect.adapters.history.rebuild import rebuild
+from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import UsageError
-from mmio_bisect.workflow.questions import NoteRow
-from mmio_bisect.workflow.upkeep import Forgotten, Imported, Looked
+from mmio_bisect.workflow.history.history_queries import NoteRow
+from mmio_bisect.workflow.history.upkeep import Forgotten, Imported, Looked
 
 # What may differ between two makings of the same: numbers that the database gives. Vectors that no line has any more
 # may stay.

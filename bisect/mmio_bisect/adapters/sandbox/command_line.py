@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mmio_bisect.errors import SandboxError
-from mmio_bisect.workflow.ports import Command
+from mmio_bisect.workflow.ports.sandbox import Command
 
 
 def expanded(argv: tuple[str, ...], root: Path, cache: Path | None = None) -> tuple[str, ...]:

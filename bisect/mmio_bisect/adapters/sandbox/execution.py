@@ -14,7 +14,8 @@ from typing import Final
 
 from mmio_bisect.adapters.sandbox.disk_usage import Meter
 from mmio_bisect.errors import CancelledError, SandboxError
-from mmio_bisect.workflow.ports import LimitHit, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import LimitHit
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS: Final = 0.05

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mmio_bisect.adapters.series.debian_index import SuiteIndex
-from mmio_bisect.adapters.series.rust_places import ELSEWHERE, RustPlaces
+from mmio_bisect.adapters.series.rust_endpoints import ELSEWHERE, RustPlaces
 from mmio_bisect.adapters.series.schema import (
     DebianSchema,
     GitSchema,
@@ -32,8 +32,10 @@ from mmio_bisect.adapters.series.schema import (
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
-from mmio_bisect.workflow.ports import RunsIn, SeriesSource, Workshop, Yard
-from mmio_bisect.workflow.ranges import nearest
+from mmio_bisect.workflow.ports.images import ImageBuilder
+from mmio_bisect.workflow.ports.sandbox import BuildSandbox
+from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
+from mmio_bisect.workflow.probing.ranges import nearest
 
 SHIPPED: Final = Path(__file__).with_name("shipped")
 
@@ -42,17 +44,17 @@ SHIPPED: Final = Path(__file__).with_name("shipped")
 class Builds:
     """What series of commits are built with: `folder` has clones, work trees and logs; `given` is a user's clone."""
 
-    yard: Yard
+    yard: BuildSandbox
     folder: Path
     given: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
+class SourceContext:
     """What sources are made with: `warn` is given sentences for the user, `folder` is where listings are kept."""
 
     folder: Path
-    workshop: Workshop
+    workshop: ImageBuilder
     warn: Callable[[str], None]
     index: Callable[[], SuiteIndex]
     rust: RustPlaces
@@ -68,25 +70,25 @@ class Kind:
 
     schema: type[SeriesSchema]
     runs_in: RunsIn
-    make: Callable[[str, Any, Workbench], SeriesSource]
+    make: Callable[[str, Any, SourceContext], SeriesSource]
     costs_to_list: bool = False
 
 
-def _zig(_name: str, _schema: ZigSchema, bench: Workbench) -> SeriesSource:
+def _zig(_name: str, _schema: ZigSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.zig import ZigSeries  # noqa: PLC0415 - only what is asked for is loaded
 
     return ZigSeries(bench.folder, warn=bench.warn)
 
 
-def _debian(name: str, schema: DebianSchema, bench: Workbench) -> SeriesSource:
+def _debian(name: str, schema: DebianSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - as above
 
     return DebianSeries(schema.config(name), bench.index(), bench.workshop, warn=bench.warn)
 
 
-def _git(name: str, schema: GitSchema, bench: Workbench) -> SeriesSource:
+def _git(name: str, schema: GitSchema, bench: SourceContext) -> SeriesSource:
+    from mmio_bisect.adapters.git.repository import Repository  # noqa: PLC0415
     from mmio_bisect.adapters.series.git_commits import GitSeries  # noqa: PLC0415 - as above
-    from mmio_bisect.adapters.series.git_repository import Repository  # noqa: PLC0415
 
     builds = bench.builds
     assert builds is not None  # noqa: S101 - whoever asks for a series that is built says where
@@ -102,25 +104,25 @@ def _git(name: str, schema: GitSchema, bench: Workbench) -> SeriesSource:
     return GitSeries(schema.config(name), repository, builds.yard, builds.folder, cache=place)
 
 
-def _image(name: str, schema: ImageSchema, bench: Workbench) -> SeriesSource:
+def _image(name: str, schema: ImageSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.image import ImageSeries  # noqa: PLC0415 - as above
 
     return ImageSeries(schema.config(name), bench.workshop)
 
 
-def _installed(name: str, schema: InstalledSchema, _bench: Workbench) -> SeriesSource:
+def _installed(name: str, schema: InstalledSchema, _bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.installed import InstalledSeries  # noqa: PLC0415 - as above
 
     return InstalledSeries(schema.config(name))
 
 
-def _rust_releases(name: str, schema: RustSchema, bench: Workbench) -> SeriesSource:
+def _rust_releases(name: str, schema: RustSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.rust_dist import RustReleaseSeries  # noqa: PLC0415 - as above
 
     return RustReleaseSeries(name, schema.summary, schema.dist(bench.rust), bench.folder, warn=bench.warn)
 
 
-def _rust_nightly(name: str, schema: RustNightlySchema, bench: Workbench) -> SeriesSource:
+def _rust_nightly(name: str, schema: RustNightlySchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.rust_dist import RustNightlySeries  # noqa: PLC0415 - as above
 
     def day_of_commit(word: str) -> date | None:
@@ -130,7 +132,7 @@ def _rust_nightly(name: str, schema: RustNightlySchema, bench: Workbench) -> Ser
     return RustNightlySeries(name, schema.summary, schema.dist(bench.rust), day_of_commit=day_of_commit)
 
 
-def _rust_ci(name: str, schema: RustCiSchema, bench: Workbench) -> SeriesSource:
+def _rust_ci(name: str, schema: RustCiSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - as above
 
     web = schema.repository.removesuffix(".git") if schema.repository.startswith("http") else None
@@ -183,13 +185,13 @@ class Catalogue:
         name: str,
         *,
         folder: Path,
-        workshop: Workshop,
+        workshop: ImageBuilder,
         warn: Callable[[str], None],
         rust: RustPlaces = ELSEWHERE,
         builds: Builds | None = None,
     ) -> SeriesSource:
         entry = self.entries[name]
-        bench = Workbench(
+        bench = SourceContext(
             folder=folder,
             workshop=workshop,
             warn=warn,
@@ -199,7 +201,7 @@ class Catalogue:
         )
         return entry.kind.make(name, entry.schema, bench)
 
-    def _index(self, folder: Path, workshop: Workshop, warn: Callable[[str], None]) -> SuiteIndex:
+    def _index(self, folder: Path, workshop: ImageBuilder, warn: Callable[[str], None]) -> SuiteIndex:
         """One for all series, so that a suite is asked once."""
         names, foreign = index_names(
             entry.schema for entry in self.entries.values() if isinstance(entry.schema, DebianSchema)

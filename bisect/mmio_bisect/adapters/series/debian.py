@@ -22,8 +22,10 @@ from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import DownloadError, MissingToolchainError, MmioBisectError, SandboxError, UnknownVersionError
-from mmio_bisect.workflow.identity import identified, version_words
-from mmio_bisect.workflow.ports import Fetched, Signals, Workshop
+from mmio_bisect.workflow.ports.images import ImageBuilder
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _INSTALL: Final = f"{APT} --yes --no-install-recommends"
 # Unpacking is all that an image needs of dpkg: no documentation, and no flushing of what is thrown away if it fails.
@@ -75,7 +77,7 @@ class DebianSeries:
         self,
         config: DebianConfig,
         index: SuiteIndex,
-        workshop: Workshop,
+        workshop: ImageBuilder,
         *,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from mmio_bisect.adapters.series.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError
-from mmio_bisect.workflow.ports import Workshop
+from mmio_bisect.workflow.ports.images import ImageBuilder
 
 # Release files of suites that get no updates any more, or are seldom made anew, are past their date.
 APT: Final = (
@@ -98,7 +98,7 @@ class SuiteIndex:
 
     def __init__(
         self,
-        workshop: Workshop,
+        workshop: ImageBuilder,
         cache_folder: Path,
         *,
         names: str,

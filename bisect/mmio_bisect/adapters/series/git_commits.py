@@ -21,16 +21,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.fetch.tar_files import tarfile
+from mmio_bisect.adapters.git.repository import Logged, Repository
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.git_config import GitConfig
-from mmio_bisect.adapters.series.git_repository import Logged, Repository
-from mmio_bisect.adapters.series.tar_files import tarfile
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
-from mmio_bisect.workflow.identity import identified, version_words
-from mmio_bisect.workflow.ports import Command, Fetched, Finished, LimitHit, Made, Signals, Yard
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import BuildSandbox, Command, Finished, LimitHit
+from mmio_bisect.workflow.ports.series import Fetched, Made
+from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
@@ -64,7 +66,9 @@ class GitSeries:
     repository's cache in the yard.
     """
 
-    def __init__(self, config: GitConfig, repository: Repository, yard: Yard, folder: Path, *, cache: str) -> None:
+    def __init__(
+        self, config: GitConfig, repository: Repository, yard: BuildSandbox, folder: Path, *, cache: str
+    ) -> None:
         self._config = config
         self._repository = repository
         self._yard = yard

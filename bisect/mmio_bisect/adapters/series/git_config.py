@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.workflow.ports import Room
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +32,4 @@ class GitConfig:
     tool: tuple[str, ...]
     arguments: tuple[str, ...]
     seconds: float
-    room: Room
+    room: BuildRequirements

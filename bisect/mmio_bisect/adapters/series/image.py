@@ -16,8 +16,10 @@ from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import UnknownVersionError
-from mmio_bisect.workflow.identity import identified, version_words
-from mmio_bisect.workflow.ports import Fetched, Signals, Workshop
+from mmio_bisect.workflow.ports.images import ImageBuilder
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _NUMBERS: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -39,7 +41,7 @@ class ImageConfig:
 class ImageSeries:
     """The `SeriesSource`. Points are named by their tags, in the order of Debian's versions."""
 
-    def __init__(self, config: ImageConfig, workshop: Workshop) -> None:
+    def __init__(self, config: ImageConfig, workshop: ImageBuilder) -> None:
         self._config = config
         self._workshop = workshop
         self._references = {reference.rpartition(":")[2]: reference for reference in config.references}

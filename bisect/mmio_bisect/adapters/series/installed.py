@@ -21,8 +21,9 @@ from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import CancelledError, UnknownVersionError
-from mmio_bisect.workflow.identity import identified, version_in, version_words
-from mmio_bisect.workflow.ports import Fetched, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified, version_in, version_words
 
 _SECONDS: Final = 20
 _LIBRARY: Final = re.compile(r"(?:=> |^\s*)(/\S+) \(0x")

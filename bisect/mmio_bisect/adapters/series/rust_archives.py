@@ -14,12 +14,13 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mmio_bisect.adapters.download import Downloads
+from mmio_bisect.adapters.fetch.download import Downloads
+from mmio_bisect.adapters.fetch.tar_stream import unpack_tar
 from mmio_bisect.adapters.series.rust_release import Archive
-from mmio_bisect.adapters.series.tar_stream import unpack_tar
 from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CorruptArtefactError
-from mmio_bisect.workflow.ports import Fetched, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
 
 PROGRAM: Final = "bin/rustc"
 

@@ -15,20 +15,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from mmio_bisect.adapters.download import NotThereError
+from mmio_bisect.adapters.fetch.download import NotThereError
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,
     fetch_archives,
     identify_rustc,
     rustc_from,
 )
-from mmio_bisect.adapters.series.rust_places import Merges, RustBuilds
+from mmio_bisect.adapters.series.rust_endpoints import Merges, RustBuilds
 from mmio_bisect.adapters.series.rust_release import Archive
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
-from mmio_bisect.workflow.ports import Fetched, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
 
 KEPT: Final = timedelta(days=168)
 """rust-lang/simpleinfra, the expiration rule of the bucket."""

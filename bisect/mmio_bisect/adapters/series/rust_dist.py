@@ -23,15 +23,15 @@ from typing import Final
 
 from packaging.version import Version
 
-from mmio_bisect.adapters.download import NotThereError
-from mmio_bisect.adapters.series.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.fetch.download import NotThereError
+from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,
     fetch_archives,
     identify_rustc,
     rustc_from,
 )
-from mmio_bisect.adapters.series.rust_places import RustServer
+from mmio_bisect.adapters.series.rust_endpoints import RustServer
 from mmio_bisect.adapters.series.rust_release import OFFICIAL, Archive, Manifest
 from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
@@ -41,7 +41,8 @@ from mmio_bisect.errors import (
     MissingToolchainError,
     UnknownVersionError,
 )
-from mmio_bisect.workflow.ports import Fetched, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
 
 FIRST_NIGHTLY: Final = date(2015, 5, 15)
 _TRAIN: Final = date(2015, 5, 14)

@@ -6,16 +6,16 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mmio_bisect.adapters.download import Downloads
+from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.adapters.series.debian import DebianConfig
 from mmio_bisect.adapters.series.debian_index import SOURCE_LINE, Suite
 from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
-from mmio_bisect.adapters.series.rust_places import RustBuilds, RustPlaces, RustServer
+from mmio_bisect.adapters.series.rust_endpoints import RustBuilds, RustPlaces, RustServer
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.workflow.descend import Handle
-from mmio_bisect.workflow.ports import Room
+from mmio_bisect.workflow.bisect.descend import Handle
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements
 
 # What a pattern of package names needs; it becomes part of a script, so it has nothing that would end a quoted word.
 _PATTERN: Final = re.compile(r"[A-Za-z0-9.+()?|\\<>:*\[\]-]+")
@@ -295,7 +295,7 @@ class GitSchema(SeriesSchema):
             tool=(self.tool,),
             arguments=self.arguments,
             seconds=self.seconds,
-            room=Room(
+            room=BuildRequirements(
                 suite=self.suite,
                 packages=self.packages,
                 memory=self.memory,

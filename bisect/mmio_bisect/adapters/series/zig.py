@@ -15,14 +15,15 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
+from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.fetch.pip_process import PipResult, explain, run_pip
+from mmio_bisect.adapters.fetch.wheel import digest_of_file, unpack_wheel
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
-from mmio_bisect.adapters.series.listing_cache import CachedVersions, ListingCache
-from mmio_bisect.adapters.series.pip_process import PipResult, explain, run_pip
 from mmio_bisect.adapters.series.version_order import sort_key
-from mmio_bisect.adapters.series.wheel import digest_of_file, unpack_wheel
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
-from mmio_bisect.workflow.ports import Fetched, Signals
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Fetched
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder

@@ -8,7 +8,7 @@ sorted; where much does, all standings are read from the newest on until the pag
 
 from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors
-from mmio_bisect.workflow.questions import CellOrder, CellRow, Filters, Page, Paged
+from mmio_bisect.workflow.history.history_queries import CellOrder, CellRow, Filters, Page, Paged
 
 _MUCH = 16_000
 """So many standings that it is quicker to read a million in order of time, to the first fifty of them, than to sort."""

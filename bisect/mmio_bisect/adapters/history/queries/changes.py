@@ -7,7 +7,15 @@ from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.workflow.questions import ChangeOrder, CodeChangeRow, Filters, NoteRow, Page, Paged, TransitionRow
+from mmio_bisect.workflow.history.history_queries import (
+    ChangeOrder,
+    CodeChangeRow,
+    Filters,
+    NoteRow,
+    Page,
+    Paged,
+    TransitionRow,
+)
 
 _EDGE = (
     """t.last_version, t.first_version, t.last_llvm, t.first_llvm, t.untestable, t.last_cell, t.first_cell, t.noticed"""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmio_bisect.domain.recipe import Language
-from mmio_bisect.workflow.questions import Filters
+from mmio_bisect.workflow.history.history_queries import Filters
 
 Parameters = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """How much there is in the history."""
 
 from mmio_bisect.adapters.history.database import Ask
-from mmio_bisect.workflow.questions import SeriesCount, Statistics
+from mmio_bisect.workflow.history.history_queries import SeriesCount, Statistics
 
 _COUNTED = ("objects", "judgements", "vectors", "transitions", "code_changes", "toolchains", "runs")
 _COUNTS = (

@@ -1,0 +1,283 @@
+"""The tables of an ELF file, read by pyelftools under guard.
+
+Objects come from untrusted compilers and from users. Whatever the bytes are, reading gives values or a
+`MalformedObjectError`, soon: pyelftools reads single structures here, while which ones, where and how many is decided
+here, against the file's length. (Its section classes would follow hash tables, compressed sections and unterminated
+names wherever they lead.)
+
+Source: the System V gABI, chapter 4 (object files).
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.construct import Construct
+from elftools.elf.descriptions import describe_e_machine
+from elftools.elf.elffile import ELFFile
+
+from mmio_bisect.adapters.binary.elf_machines import MACHINES, ElfMachine
+from mmio_bisect.classify.machine.instructions import Relocation
+from mmio_bisect.errors import MalformedObjectError
+
+SHN_LORESERVE, SHN_XINDEX = 0xFF00, 0xFFFF
+
+_PARSER_ERRORS = (
+    ELFError, struct.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
+    OSError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
+
+_CREL = str(0x40000014)  # SHT_CREL, LLVM's compact relocations, has no name in pyelftools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A section header; `name` is an offset into the section name table, `kind` as in `SHT_PROGBITS`."""
+
+    kind: str
+    flags: int
+    name: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    entry_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """A symbol; a section's has the section's name, `kind` is as in `STT_FUNC`.
+
+    `section` is None for what is undefined, absolute or common; otherwise `value` is the offset in the section.
+    `thumb`: of Arm's two instruction sets, T32 (which the lowest bit of the address says).
+    """
+
+    name: str
+    kind: str
+    section: int | None
+    value: int
+    size: int
+    thumb: bool = False
+
+
+def damaged(why: str) -> MalformedObjectError:
+    return MalformedObjectError(f"The object is damaged: {why}; build it again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Of the structures of a class of ELF files, in bytes."""
+
+    section_header: int
+    symbol: int
+    rel: int
+    rela: int
+
+
+_SIZES = {
+    32: _Sizes(section_header=40, symbol=16, rel=8, rela=12),
+    64: _Sizes(section_header=64, symbol=24, rel=16, rela=24),
+}
+
+
+class ElfTables:
+    """One file of a kind that can be judged: little-endian, of a machine in `MACHINES`. Methods may raise `damaged`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._stream = BytesIO(data)
+        # A few damaged bytes can claim names and functions that overlap a thousandfold; real objects hardly overlap.
+        self._allowance = 6 * len(data) + 4096
+        self._strings: dict[tuple[int, int], str] = {}
+        self._elf, self.machine = self._open()
+        self.sizes = _SIZES[self._elf.elfclass]
+        self.linked = self._elf["e_type"] != "ET_REL"
+        self.sections: Sequence[Section] = self._read_sections()
+        self.symbols: Sequence[Symbol] = self._read_symbols()
+
+    def section(self, index: int) -> Section:
+        if not 0 <= index < len(self.sections):
+            raise damaged(f"it refers to section {index}, which it does not have")
+        return self.sections[index]
+
+    def content(self, section: Section, start: int, size: int) -> bytes:
+        """Bytes of a section, `start` counted from its first one."""
+        self._within(section.offset, section.size, "a section")
+        self.spend(size)
+        return self._data[section.offset + start : section.offset + min(start + size, section.size)]
+
+    def relocations(self, section: Section) -> list[tuple[int, Relocation]]:
+        """The relocations in a section, if it holds any, each with its offset in the section that it is for."""
+        implicit = section.kind == "SHT_REL"
+        if section.kind == _CREL or (implicit and not self.machine.addend_in_place):
+            raise MalformedObjectError(
+                "The object has relocations without explicit addends (REL) or compact ones (CREL), which are not read: "
+                "compile it to have plain RELA ones.",
+            )
+        if section.kind not in {"SHT_REL", "SHT_RELA"}:
+            return []
+        size = self.sizes.rel if implicit else self.sizes.rela
+        structure = self._elf.structs.Elf_Rel if implicit else self._elf.structs.Elf_Rela
+        offsets = self._entries(section, size, "a relocation table")
+        self.spend(section.size)
+        patched = self.section(section.info) if implicit else None
+        entries = (self._parse(structure, offset) for offset in offsets)
+        return [(int(entry["r_offset"]), self._relocation(entry, patched)) for entry in entries]
+
+    def name_of(self, section: Section) -> str:
+        return self._string(self.section(self._name_table()), section.name)
+
+    def spend(self, size: int) -> None:
+        """Count bytes that the result will hold, against what a file of this length can mean."""
+        self._allowance -= size
+        if self._allowance < 0:
+            raise damaged("its names, functions or tables overlap more than those of any real object")
+
+    def _open(self) -> tuple[ELFFile, ElfMachine]:
+        if self._data[:4] != b"\x7fELF":
+            raise MalformedObjectError("The file is not an ELF object; give one made with `-c` for an AArch64 target.")
+        try:
+            elf = ELFFile(self._stream)
+            machine, kind = elf["e_machine"], elf["e_type"]
+        except _PARSER_ERRORS as error:
+            raise damaged("its ELF header cannot be read") from error
+        known = MACHINES.get(machine)
+        if known is None:
+            raise MalformedObjectError(
+                f"The object is for the machine {_machine_name(machine)}, but only AArch64, Arm, x86 and RISC-V code "
+                "can be judged: compile it for such a target.",
+            )
+        if elf.elfclass not in known or not elf.little_endian:
+            name, *_ = (one.name for one in known.values())
+            shape = "32-bit (ILP32)" if elf.elfclass not in known else "big-endian"
+            widths = " or ".join(f"{width}-bit" for width in known)
+            raise MalformedObjectError(
+                f"The object is {shape} {name}, but only {widths} little-endian {name} can be judged: "
+                "compile it for such a target.",
+            )
+        if kind not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
+            raise MalformedObjectError(
+                f"The ELF file is of type {kind}, neither an object nor an executable: give one made with `-c`.",
+            )
+        return elf, known[elf.elfclass]
+
+    def _read_sections(self) -> list[Section]:
+        try:
+            offset, count = int(self._elf["e_shoff"]), int(self._elf.num_sections())
+        except _PARSER_ERRORS as error:
+            raise damaged("its section headers cannot be read") from error
+        if count and self._elf["e_shentsize"] != self.sizes.section_header:
+            raise damaged(f"its section headers are not of {self.sizes.section_header} bytes")
+        stop = offset + count * self.sizes.section_header
+        self._within(offset, stop - offset, "its section headers")
+        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.sizes.section_header))
+        return [
+            Section(
+                kind=str(header["sh_type"]),
+                flags=int(header["sh_flags"]),
+                name=int(header["sh_name"]),
+                address=int(header["sh_addr"]),
+                offset=int(header["sh_offset"]),
+                size=int(header["sh_size"]),
+                link=int(header["sh_link"]),
+                info=int(header["sh_info"]),
+                entry_size=int(header["sh_entsize"]),
+            )
+            for header in headers
+        ]
+
+    def _read_symbols(self) -> list[Symbol]:
+        table = next((section for section in self.sections if section.kind == "SHT_SYMTAB"), None)
+        if table is None:
+            raise MalformedObjectError(
+                "The object has no symbol table to find functions by: give one that is not stripped."
+            )
+        names = self.section(table.link)
+        offsets = self._entries(table, self.sizes.symbol, "its symbol table")
+        return [self._symbol(self._parse(self._elf.structs.Elf_Sym, offset), names) for offset in offsets]
+
+    def _symbol(self, entry: Mapping[str, Any], names: Section) -> Symbol:
+        kind, place, value = str(entry["st_info"]["type"]), entry["st_shndx"], int(entry["st_value"])
+        name = self._string(names, int(entry["st_name"]))
+        if place == SHN_XINDEX:
+            raise damaged(f"symbol `{name}` is in a section past number 65279, where this tool does not follow")
+        # The reserved indices that pyelftools has names for come as texts.
+        number = place if isinstance(place, int) and place < SHN_LORESERVE else None
+        if number is not None:
+            section = self.section(number)
+            value -= section.address if self.linked else 0
+            if kind == "STT_SECTION" and not name:
+                name = self._string(self.section(self._name_table()), section.name)
+        thumb = self.machine.has_thumb and kind == "STT_FUNC" and bool(value & 1)
+        value -= thumb
+        return Symbol(name=name, kind=kind, section=number, value=value, size=int(entry["st_size"]), thumb=thumb)
+
+    def _name_table(self) -> int:
+        try:
+            return int(self._elf.get_shstrndx())
+        except _PARSER_ERRORS as error:
+            raise damaged("its section names cannot be found") from error
+
+    def _relocation(self, entry: Mapping[str, Any], patched: Section | None) -> Relocation:
+        """`patched` is the section whose bytes hold the addend, if the entry does not."""
+        number, kind = int(entry["r_info_sym"]), int(entry["r_info_type"])
+        if number >= len(self.symbols):
+            raise damaged(f"a relocation refers to symbol {number}, which it does not have")
+        symbol, name = self.symbols[number], self.machine.relocation_name(kind)
+        addend = int(entry["r_addend"]) if patched is None else self._addend(name, patched, int(entry["r_offset"]))
+        return Relocation(
+            kind=name,
+            symbol=symbol.name,
+            addend=addend,
+            section=symbol.section,
+            address=None if symbol.section is None else symbol.value + addend,
+        )
+
+    def _addend(self, kind: str, section: Section, offset: int) -> int:
+        self._within(section.offset, section.size, "a section")
+        if section.kind == "SHT_NOBITS" or offset + 4 > section.size:
+            raise damaged("a relocation lies outside the section that it is for")
+        place = section.offset + offset
+        return self.machine.addend(kind, self._data[place : place + 4])
+
+    def _string(self, table: Section, offset: int) -> str:
+        start, stop = table.offset + offset, table.offset + table.size
+        if (table.offset, offset) not in self._strings:
+            self._within(table.offset, table.size, "a string table")
+            end = self._data.find(b"\0", start, stop)
+            if not table.offset <= start < stop or end < 0:
+                raise damaged("a name lies outside its string table")
+            self.spend(end - start)
+            self._strings[table.offset, offset] = self._data[start:end].decode("utf-8", "backslashreplace")
+        return self._strings[table.offset, offset]
+
+    def _entries(self, table: Section, size: int, what: str) -> range:
+        """Offsets in the file of a table's entries."""
+        if table.entry_size != size:
+            raise damaged(f"{what} has entries of {table.entry_size} bytes instead of {size}")
+        self._within(table.offset, table.size, what)
+        return range(table.offset, table.offset + table.size // size * size, size)
+
+    def _within(self, offset: int, size: int, what: str) -> None:
+        if offset + size > len(self._data):
+            raise damaged(f"{what} would lie beyond the end of the file")
+
+    def _parse(self, structure: Construct, offset: int) -> Mapping[str, Any]:
+        try:
+            parsed: Mapping[str, Any] = struct_parse(structure, self._stream, offset)
+        except _PARSER_ERRORS as error:
+            raise damaged(f"the structure at {offset:#x} cannot be read") from error
+        return parsed
+
+
+def _machine_name(machine: str | int) -> str:
+    if isinstance(machine, int):
+        return f"number {machine}"
+    described = str(describe_e_machine(machine))
+    return machine.removeprefix("EM_") if described.startswith("<") else described

@@ -1,0 +1,294 @@
+"""`mmio-bisect.toml`: found as pyproject.toml is, read strictly, overridden by the environment.
+
+The nearest one in the current folder or above it counts, or else the one in the user's configuration folder. Paths in
+it are relative to it, those in variables to the current folder, as for every command. An error names file, line and
+key, and what is allowed. Addresses of notices are secrets: the file says in which variable or file they are, and
+nothing here reads them.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from mmio_bisect.adapters.config.configuration_schema import (
+    File,
+    Limits,
+    RetentionTable,
+    duration_of,
+    keys_at,
+    size_of,
+)
+from mmio_bisect.errors import InvalidConfigurationError
+from mmio_bisect.workflow.probing.budget import Allowance
+from mmio_bisect.workflow.watch.configuration import (
+    Channel,
+    CompileLimits,
+    Configuration,
+    Retention,
+    Secret,
+    WatchedSeries,
+)
+
+_Number = TypeVar("_Number", int, float)
+
+NAME: Final = "mmio-bisect.toml"
+
+OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
+    "MMIO_BISECT_DATABASE": ("database",),
+    "MMIO_BISECT_STORE": ("store",),
+    "MMIO_BISECT_RECIPES": ("recipes",),
+    "MMIO_BISECT_SERIES_FILE": ("series_files",),
+    "MMIO_BISECT_RUST_REPO": ("rust_repo",),
+    "MMIO_BISECT_REPOSITORY": ("repository",),
+    "MMIO_BISECT_SANDBOX": ("sandbox",),
+    "MMIO_BISECT_MEMORY": ("limits", "memory"),
+    "MMIO_BISECT_TIME": ("limits", "time"),
+    "MMIO_BISECT_TARGET": ("watch", "targets"),
+    "MMIO_BISECT_OPT": ("watch", "opt"),
+    "MMIO_BISECT_PROFILE": ("watch", "profile"),
+    "MMIO_BISECT_JOBS": ("watch", "jobs"),
+    "MMIO_BISECT_SCHEDULE": ("watch", "schedule"),
+    "MMIO_BISECT_TIMEZONE": ("watch", "timezone"),
+    "MMIO_BISECT_REPORTS": ("watch", "reports"),
+    "MMIO_BISECT_PAGE": ("watch", "page"),
+}
+"""Variables that stand in for keys; those that mean several values have commas."""
+
+_LISTS: Final = frozenset({"series_files", "targets", "opt"})
+_PATHS: Final = frozenset({"store", "recipes", "series_files", "rust_repo", "repository", "reports", "page"})
+_NUMBERS: Final = frozenset({"jobs"})
+
+TEMPLATE: Final = """\
+# What mmio-bisect watches; `mmio-bisect config check` says whether this can be. Variables (MMIO_BISECT_DATABASE, …)
+# override it.
+# database = "sqlite:///history.db"
+# store = "toolchains"
+# sandbox = "auto"            # auto, docker or local
+
+[watch]
+schedule = "30 6 * * *"       # minute, hour, day, month, weekday, as in crontab
+timezone = "UTC"
+recipes = ["*"]               # names or files, with * and ?
+opt = ["2"]                   # without it: each recipe's own levels
+patience = 3                  # ticks that trouble lasts before it is told
+points_per_tick = 14          # new toolchains of a series at most; of more, so many at even distances
+pauses = [1, 4]               # seconds before a toolchain is asked for again within a tick
+source_pauses = ["0s", "0s", "1d", "2d", "4d", "7d"] # how long a source is left alone after its 1st, 2nd, … failure
+descend = false               # follow what was found into the finer series, down to the commit
+# profile = "arm-isv"         # what the hypervisor can emulate
+# reports = "watch-reports"   # a folder for the report of each bisection
+# page = "index.html"         # the history as a page, written anew after each tick
+time = "6h"                   # what a tick may spend at most; what is left over is done in the next one
+downloads = "20GiB"
+builds = 20                   # toolchains made from source, for descents
+disk = "20GiB"                # the store is pruned to this after each tick
+
+[watch.series.rust-nightly]
+from = "2026-11-01"           # without it: from the newest on
+# to, recipes, targets, opt, profile, descend: where they differ from [watch]
+
+[limits]                      # of one compile
+# memory = "4GiB"
+# time = "2m"
+# output = "1MiB"             # what the compiler may print
+# object = "256MiB"           # any file that it may write
+# processes = 256
+
+[retention]                   # how long what nobody used since is kept; without it: for ever
+toolchains = "90d"
+# toolchain_count = 50        # of these so many, the last used ones
+# runs = "730d"                 # bisections' own records; outcomes, objects and verdicts are kept, they are the history
+ticks = "365d"
+# notices = "730d"              # those that were delivered
+# reports = "730d"              # the files in the folder of reports
+
+# [notify.mail]               # an address as Apprise has them, such as mailtos://user:password@example.org
+# url_env = "MAIL_URL"        # the name of a variable, or url_file = "path"
+"""
+
+
+def find(start: Path, user_folder: Path) -> Path | None:
+    """The file that counts for a process in the folder `start`, if there is one."""
+    places = [*(folder / NAME for folder in (start, *start.parents)), user_folder / NAME]
+    return next((place for place in places if place.is_file()), None)
+
+
+def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
+    """Raises `InvalidConfigurationError`."""
+    text = _text(file)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfigurationError(f"{file} is no TOML: {error}.") from error
+    named = _override(document, environment)
+    try:
+        return _configuration(File.model_validate(document), file)
+    except ValidationError as error:
+        raise InvalidConfigurationError(_said(error, file, text, named)) from error
+
+
+def _text(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfigurationError(
+            f"{file} cannot be read ({error}): mend it, or name another with MMIO_BISECT_CONFIG."
+        ) from error
+
+
+def _override(document: dict[str, Any], environment: Mapping[str, str]) -> Mapping[tuple[str, ...], str]:
+    """Put the variables' values into the document; which variable each key came from."""
+    named = {}
+    for variable, path in OVERRIDES.items():
+        value = environment.get(variable)
+        if not value:
+            continue
+        inner: object = document
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner[path[-1]] = _meant(path[-1], value)
+            named[path] = variable
+    return named
+
+
+def _meant(key: str, value: str) -> object:
+    """A variable's value as the file would have it."""
+    if key in _LISTS:
+        words = [word.strip() for word in value.split(",")]
+        return [_here(word) for word in words] if key in _PATHS else words
+    if key == "database":
+        return _database(value, Path.cwd())
+    if key in _PATHS:
+        return _here(value)
+    return int(value) if key in _NUMBERS and value.isdecimal() else value
+
+
+def _here(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _configuration(read: File, file: Path | None) -> Configuration:
+    base = file.parent if file else Path()
+    watch = read.watch
+    return Configuration(
+        file=file,
+        database=_database(read.database, base),
+        store=base / read.store if read.store else None,
+        recipes=base / read.recipes if read.recipes else None,
+        series_files=tuple(base / name for name in read.series_files),
+        rust_repo=base / read.rust_repo if read.rust_repo else None,
+        repository=base / read.repository if read.repository else None,
+        sandbox=read.sandbox,
+        limits=_limits(read.limits),
+        schedule=watch.schedule,
+        timezone=watch.timezone,
+        profile=watch.profile,
+        jobs=watch.jobs,
+        patience=watch.patience,
+        points_per_tick=watch.points_per_tick,
+        pauses=watch.pauses,
+        source_pauses=tuple(map(duration_of, watch.source_pauses)),
+        budget=Allowance(
+            seconds=_maybe(duration_of, watch.time), downloads=_maybe(size_of, watch.downloads), builds=watch.builds
+        ),
+        retention=_retention(read.retention),
+        disk=_maybe(size_of, watch.disk),
+        reports=base / watch.reports,
+        page=base / watch.page if watch.page else None,
+        series=tuple(
+            WatchedSeries(
+                name=name,
+                first=one.first,
+                last=one.last,
+                recipes=watch.recipes if one.recipes is None else one.recipes,
+                targets=watch.targets if one.targets is None else one.targets,
+                opts=watch.opt if one.opt is None else one.opt,
+                profile=watch.profile if one.profile is None else one.profile,
+                descend=watch.descend if one.descend is None else one.descend,
+            )
+            for name, one in watch.series.items()
+        ),
+        channels=tuple(
+            Channel(
+                name=name,
+                address=Secret(variable=one.url_env, file=base / one.url_file if one.url_file else None),
+            )
+            for name, one in read.notify.items()
+        ),
+    )
+
+
+def _limits(read: Limits) -> CompileLimits:
+    return CompileLimits(
+        memory=_maybe(size_of, read.memory),
+        seconds=_maybe(duration_of, read.time),
+        output=_maybe(size_of, read.output),
+        object=_maybe(size_of, read.object),
+        processes=read.processes,
+    )
+
+
+def _retention(read: RetentionTable) -> Retention:
+    return Retention(
+        toolchains=_maybe(duration_of, read.toolchains),
+        count=read.toolchain_count,
+        runs=_maybe(duration_of, read.runs),
+        ticks=_maybe(duration_of, read.ticks),
+        notices=_maybe(duration_of, read.notices),
+        reports=_maybe(duration_of, read.reports),
+    )
+
+
+def _maybe(read: Callable[[str], _Number], text: str | None) -> _Number | None:
+    return None if text is None else read(text)
+
+
+def _database(url: str | None, base: Path) -> str | None:
+    """A relative path of SQLite's, `sqlite:///history.db`, is relative to the file too."""
+    prefix = "sqlite:///"
+    if url is None or not url.startswith(prefix) or url.removeprefix(prefix) in {"", ":memory:"}:
+        return url
+    return f"{prefix}{base / url.removeprefix(prefix)}"
+
+
+def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[tuple[str, ...], str]) -> str:
+    problem = error.errors(include_input=False, include_url=False)[0]
+    path = tuple(str(part) for part in problem["loc"] if isinstance(part, str))
+    key = ".".join(path)
+    variable = next((name for place, name in named.items() if path[: len(place)] == place), None)
+    line = line_of(text, path)
+    where = variable or f"{file}{f', line {line}' if line else ''}: {key}"
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is no key that is known: there are {', '.join(keys_at(path[:-1]))}."
+    return f"{where}: {problem['msg'].removeprefix('Value error, ').replace('tuple', 'list')}."
+
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+(?:\s*\.\s*[A-Za-z0-9_\"'-]+)*)\s*=")
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """Where a key, or else the nearest table around it, is written; tomllib does not say. Lines count from 1."""
+    table: tuple[str, ...] = ()
+    found: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            here = table = _parts(header[1])
+        elif key := _KEY.match(line):
+            here = (*table, *_parts(key[1]))
+        else:
+            continue
+        if path[: len(here)] == here and (found is None or len(here) > found[0]):
+            found = (len(here), number)
+    return None if found is None else found[1]
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -1,0 +1,75 @@
+"""What lies between two neighbouring testable standings of a line: a transition a mark that differs, and other code."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from mmio_bisect.domain.answer import Change
+
+Mark = tuple[str, str, str]
+"""Function, access (empty: none in particular) and kind of defect."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One point of a line as its neighbours see it; `marks` is None where it is untestable."""
+
+    sort_key: str
+    version: str
+    marks: frozenset[Mark] | None
+    fingerprint: str | None
+    cell_key: str
+    llvm: str | None
+    recorded: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.sort_key, self.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Rows for the tables `transitions` and `code_changes`."""
+
+    transitions: tuple[Row, ...]
+    code_changes: tuple[Row, ...]
+
+
+def edge(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: int) -> Edge:
+    """Between two testable standings, the older first, with so many untestable ones between them."""
+    if last.marks is None or first.marks is None:
+        raise ValueError("an edge lies between testable standings")
+    common = _common(line_id, last, first, untestable)
+    changed = [(mark, Change.FIXED) for mark in last.marks - first.marks]
+    changed += [(mark, Change.INTRODUCED) for mark in first.marks - last.marks]
+    rows = tuple(
+        {**common, "function": function, "access": access, "kind": kind, "change": change.value}
+        for (function, access, kind), change in sorted(changed)
+    )
+    other_code = last.fingerprint != first.fingerprint
+    code_changes = ({**common, "same_verdict": not rows},) if other_code else ()
+    return Edge(transitions=rows, code_changes=code_changes)
+
+
+def llvm_key(version: str | None) -> str:
+    """A text whose plain order is that of versions; empty for no version."""
+    return ".".join(f"{int(number):05}" for number in re.findall(r"\d+", version or "")[:3])
+
+
+def _common(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: int) -> Row:
+    return {
+        "line_id": line_id,
+        "first_sort_key": first.sort_key,
+        "first_version": first.version,
+        "first_cell": first.cell_key,
+        "first_llvm": first.llvm,
+        "llvm_key": llvm_key(first.llvm),
+        "last_sort_key": last.sort_key,
+        "last_version": last.version,
+        "last_cell": last.cell_key,
+        "last_llvm": last.llvm,
+        "untestable": untestable,
+        "noticed": max(last.recorded, first.recorded),
+    }

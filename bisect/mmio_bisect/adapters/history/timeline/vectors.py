@@ -1,0 +1,78 @@
+"""Verdicts as vectors: the whole verdict and every mark behind it, each different one kept once."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from mmio_bisect.adapters.history.rows import select_in
+from mmio_bisect.adapters.history.schema import defects
+from mmio_bisect.adapters.history.timeline.derived import marks, vectors
+from mmio_bisect.adapters.history.timeline.edges import Mark
+from mmio_bisect.domain.outcome import Verdict
+from mmio_bisect.domain.recipe import digest_of
+
+Vector = tuple[str, frozenset[Mark]]
+"""The verdict, and the marks behind it."""
+
+_BAD = Verdict.BAD.value
+_OF_JUDGEMENTS = (
+    select(defects.c.judgement_id, defects.c.function, defects.c.access, defects.c.kind)
+    .where(defects.c.judgement_id.in_(bindparam("judgements", expanding=True)))
+    .distinct()
+)
+_MARKS = select(marks).where(marks.c.vector_id.in_(bindparam("vectors", expanding=True)))
+_KNOWN = select(vectors.c.digest, vectors.c.id).where(vectors.c.digest.in_(bindparam("digests", expanding=True)))
+
+
+def keep_for(connection: Connection, verdicts: Mapping[int | None, str]) -> dict[int | None, int]:
+    """By judgement (None: there is none), whose verdict is given, the number of its vector."""
+    told = of_judgements(connection, verdicts)
+    numbers = keep(connection, set(told.values()))
+    return {judgement: numbers[vector] for judgement, vector in told.items()}
+
+
+def of_judgements(connection: Connection, verdicts: Mapping[int | None, str]) -> dict[int | None, Vector]:
+    """By judgement, whose verdict is given."""
+    bad = [number for number, verdict in verdicts.items() if verdict == _BAD]
+    found = defaultdict(set)
+    for row in select_in(connection, _OF_JUDGEMENTS, "judgements", bad):
+        found[row.judgement_id].add((row.function, row.access or "", row.kind))
+    return {number: (verdict, frozenset(found.get(number, ()))) for number, verdict in verdicts.items()}
+
+
+def keep(connection: Connection, wanted: Collection[Vector]) -> dict[Vector, int]:
+    """Gives their numbers."""
+    digests = {_digest(vector): vector for vector in wanted}
+    found = {digests[row.digest]: row.id for row in select_in(connection, _KNOWN, "digests", digests)}
+    for digest, vector in digests.items():
+        if vector not in found:
+            found[vector] = _insert(connection, digest, vector)
+    return found
+
+
+def _digest(vector: Vector) -> str:
+    verdict, told = vector
+    return digest_of(json.dumps([verdict, sorted(told)]).encode())
+
+
+def _insert(connection: Connection, digest: str, vector: Vector) -> int:
+    verdict, told = vector[0], sorted(vector[1])
+    text = ", ".join(" ".join(filter(None, mark)) for mark in told)
+    inserted = connection.execute(insert(vectors), {"digest": digest, "verdict": verdict, "marks": text})
+    number = int((inserted.inserted_primary_key or (0,))[0])
+    if told:
+        connection.execute(
+            insert(marks),
+            [{"vector_id": number, "function": name, "access": access, "kind": kind} for name, access, kind in told],
+        )
+    return number
+
+
+def load(connection: Connection, numbers: Collection[int]) -> dict[int, frozenset[Mark]]:
+    """By number; none for a vector without marks."""
+    found = defaultdict(set)
+    for row in select_in(connection, _MARKS, "vectors", numbers):
+        found[row.vector_id].add((row.function, row.access, row.kind))
+    return {number: frozenset(told) for number, told in found.items()}

@@ -1,0 +1,286 @@
+"""The local sandbox: compilers as child processes, with limits, for the recipes that came with the tool.
+
+What it promises everywhere: a clean environment, an empty home, a private work folder that is removed afterwards,
+limits on time, memory, output and files, no privileges beyond the caller's, and no process left when a command is
+over or mmio-bisect dies. Where the kernel grants namespaces (`abilities` says so): no network, no reaching of other
+processes, and nothing writable but the private folder. Commands of one session come one after another, with no process
+and no file of one left when the next begins; they share its namespaces, as those in one container do.
+
+What it does not promise: it does not hide the host. A hostile compiler can read what the caller may read, connect to
+Unix sockets that lie in the file system, and fill the disk with many files until its time is over; without
+namespaces it can also write wherever the caller may, and a process that kills `launcher.py` first outlives its
+command. Text and compilers that are not trusted belong in the docker sandbox.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
+from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
+from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
+from mmio_bisect.adapters.sandbox.execution import Launcher, Limits
+from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished
+
+_FULL = os.strerror(errno.ENOSPC)
+_LITTLE_BYTES = 1 << 20
+_PARTS = ("work", "home", "tmp")
+
+__all__ = ["Isolation", "Limits", "LocalSandbox", "LocalSession"]
+
+
+class Isolation(StrEnum):
+    """What the kernel granted beyond limits: a namespace of this kind, or (files) a read-only view of the host's."""
+
+    USER = "user"
+    NETWORK = "network"
+    PROCESSES = "processes"
+    FILES = "files"
+
+
+class LocalSandbox:
+    """A `Sandbox` of subprocesses. `base` holds the private folders; it is made if need be, and swept of dead ones.
+
+    `cache` is a folder that commands may write to as well, and that outlasts them.
+    """
+
+    name = "local"
+
+    def __init__(self, limits: Limits | None = None, *, base: Path | None = None, cache: Path | None = None) -> None:
+        self._limits = limits or Limits()
+        self._base = (base or temporary_folder("mmio-bisect")).absolute()
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._swept = False
+        self._abilities: frozenset[Isolation] | None = None
+
+    @contextlib.contextmanager
+    def session(self, toolchain_root: Path, image: str | None = None) -> Iterator["LocalSession"]:
+        if image is not None:
+            raise SandboxError(
+                f"The compiler of the image {image} runs in docker only: leave --sandbox local out, or choose a series "
+                "that needs no docker, such as zig."
+            )
+        self._prepare()
+        session = LocalSession(toolchain_root.absolute(), self._base, self._limits, self._cache)
+        try:
+            yield session
+        finally:
+            session.end()
+
+    def abilities(self) -> frozenset[Isolation]:
+        """Which isolation is in effect here, found out by trying. Raises `SandboxError`."""
+        self._prepare()
+        with self._lock:
+            if self._abilities is None:
+                with contextlib.closing(_Place(self._base, self._limits)) as place:
+                    self._abilities = frozenset(map(Isolation, place.launcher().isolation()))
+            return self._abilities
+
+    def sweep(self) -> None:
+        """Remove what killed processes left, even if no session is wanted. Raises `SandboxError`."""
+        if self._base.exists():
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """The base folder is ours alone: others could otherwise swap what lies in it under our feet."""
+        with self._lock:
+            if self._swept:
+                return
+            try:
+                self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
+                found = self._base.lstat()
+            except OSError as error:
+                raise SandboxError(
+                    f"the local sandbox cannot make its folder {self._base} ({error.strerror}): set TMPDIR to a folder "
+                    "that you may write to"
+                ) from error
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+                raise SandboxError(
+                    f"the local sandbox will not use {self._base}, which others could write to: remove it, or set "
+                    "TMPDIR to a folder of your own"
+                )
+            with contextlib.suppress(OSError):  # another time, then
+                sweep(self._base)
+            self._swept = True
+
+
+class LocalSession:
+    """Commands around one toolchain, one after another, each in a folder that is as good as new, in one private one."""
+
+    def __init__(self, toolchain_root: Path, base: Path, limits: Limits, cache: Path | None = None) -> None:
+        self._root = toolchain_root
+        self._base = base
+        self._limits = limits
+        self._cache = cache
+        self._place: _Place | None = None
+
+    def run(self, command: Command, signals: Signals) -> Finished:
+        """`Finished.argv` is what was executed: `{toolchain}` replaced, the program's path absolute.
+
+        A product that is no regular file, or is larger than the limit, counts as missing.
+        """
+        argv = expanded(command.argv, self._root, self._cache)
+        check_names(command)
+        if signals.cancelled():
+            raise CancelledError(f"{argv[0]} was not started")
+        try:
+            return self._run(argv, command, signals)
+        except OSError as error:
+            self.end()
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise DiskFullError(
+                    f"no space is left in {self._base}, where compilers work: free some or set TMPDIR to another folder"
+                ) from error
+            raise SandboxError(
+                f"the local sandbox failed at {error.filename or self._base}: {error.strerror}"
+            ) from error
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
+
+    def _run(self, argv: tuple[str, ...], command: Command, signals: Signals) -> Finished:
+        if self._place is None:
+            self._place = _Place(self._base, self._limits, self._cache)
+        with self._place.fresh() as folder:
+            work = os.open(folder / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                for name, content in command.inputs:
+                    (folder / "work" / name).write_bytes(content)
+                ended = self._place.launcher().run(argv, folder, signals)
+                if ended.status != 0 and _FULL in ended.output and _is_full(folder):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+                product = _read_product(work, command.product, self._limits.file_bytes)
+            finally:
+                os.close(work)
+                self._tidy()
+        return Finished(
+            argv=argv,
+            status=ended.status,
+            limit=ended.limit,
+            output=ended.output,
+            product=product,
+            seconds=ended.seconds,
+        )
+
+    def _tidy(self) -> None:
+        """A cache that has outgrown its limit is no cache any more. Others may be emptying it, too."""
+        cache, most = self._cache, self._limits.cache_bytes
+        if cache is not None and most is not None and used_bytes(cache) > 2 * most:
+            with contextlib.suppress(OSError):
+                _empty(cache)
+
+
+class _Place:
+    """A private folder, and the launcher that may write there, in the cache if there is one, and nowhere else."""
+
+    def __init__(self, base: Path, limits: Limits, cache: Path | None = None) -> None:
+        self._limits = limits
+        self._cache = cache
+        self._launcher: Launcher | None = None
+        self._clean: Path | None = None
+        with contextlib.ExitStack() as stack:
+            self.folder = stack.enter_context(held_work_folder(base))
+            stack.callback(self._end_launcher)
+            self._stack = stack.pop_all()
+
+    def launcher(self) -> Launcher:
+        """Another one than before if that was ended."""
+        if self._launcher is None or self._launcher.ended:
+            self._launcher = Launcher(self.folder, self._limits, self._cache)
+        return self._launcher
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[Path]:
+        """A folder with empty `work`, `home` and `tmp` in it; afterwards nothing is left, whatever was made where."""
+        folder, self._clean = self._clean or self._new_folder(), None
+        try:
+            yield folder
+        finally:
+            if self._is_clean(folder):
+                self._clean = folder
+            else:
+                _empty(self.folder)
+
+    def _is_clean(self, folder: Path) -> bool:
+        try:
+            return os.listdir(self.folder) == [folder.name] and _cleared(folder)  # noqa: PTH208 - for every compile
+        except OSError:
+            return False
+
+    def _new_folder(self) -> Path:
+        folder = self.folder / secrets.token_hex(8)
+        try:
+            folder.mkdir(mode=0o700)
+            for name in _PARTS:
+                (folder / name).mkdir(mode=0o700)
+        except OSError:
+            _empty(self.folder)
+            raise
+        return folder
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _end_launcher(self) -> None:
+        if self._launcher is not None:
+            self._launcher.end()
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            remove_tree(left)
+        else:
+            left.unlink()
+
+
+def _cleared(folder: Path) -> bool:
+    """Remove what an honest compiler leaves: files in `work`. False where there is anything else, or was changed."""
+    with os.scandir(folder) as found:
+        parts = {entry.name: entry.stat(follow_symlinks=False) for entry in found}
+    if parts.keys() != set(_PARTS) or any(part.st_mode != stat.S_IFDIR | 0o700 for part in parts.values()):
+        return False
+    with os.scandir(folder / "work") as files:
+        for file in files:
+            if not file.is_file(follow_symlinks=False):
+                return False
+            os.unlink(file.path)  # noqa: PTH108 - for every compile
+    return not any(os.listdir(folder / name) for name in ("home", "tmp"))  # noqa: PTH208 - as above
+
+
+def _is_full(folder: Path) -> bool:
+    """What a compiler says of a full disk is believed if there is hardly any room: a recipe may print it, too."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize < _LITTLE_BYTES
+
+
+def _read_product(work: int, name: str | None, most: int) -> bytes | None:
+    """A regular file of at most `most` bytes, never by way of a link; None if there is no such."""
+    if name is None:
+        return None
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=work)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    return content if len(content) <= most else None

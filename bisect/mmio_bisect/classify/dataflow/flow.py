@@ -1,0 +1,472 @@
+"""Follow the window's pointers through a function to every access that uses one.
+
+An abstract interpretation over the control-flow graph: at each place that control reaches by more than falling through,
+the state is joined from all ways that lead there, until nothing changes. Calls to functions of the same object are
+followed into the callee, each call on its own. What is not followed (a jump that no table explains, a pointer handed to
+code that is not here) is an `Escape`: it is said, never guessed.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
+from mmio_bisect.classify.dataflow.memory import Place, place_of
+from mmio_bisect.classify.dataflow.state import State
+from mmio_bisect.classify.dataflow.tables import ImageData
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.architecture import Isa
+from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
+from mmio_bisect.classify.machine.operations import (
+    Bitwise,
+    Call,
+    CallRegister,
+    Choose,
+    Compute,
+    InsertBits,
+    Jump,
+    Opaque,
+    Operation,
+    Return,
+    Skip,
+    Stop,
+    Touch,
+    Unknown,
+)
+from mmio_bisect.classify.machine.values import InWindow, Linear, Untracked, Value
+from mmio_bisect.domain.access import Transfer
+from mmio_bisect.domain.recipe import Direction
+
+_MAX_STEPS = 100_000
+_MAX_DEPTH = 12
+
+Frame = tuple[str, int]
+Node = tuple[tuple[Frame, ...], str, int, str]
+"""A place in the unfolded program: the calls it is in (function, position to return to), the function, the position,
+and what is known there of the flags (the name of a condition that holds; empty if nothing is)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowTouch:
+    """An instruction, at one place of the unfolded program, that touches the window. `offset` as in `InWindow`."""
+
+    node: Node
+    instruction: Instruction
+    transfer: Transfer
+    region: str
+    offset: int | None
+
+    @property
+    def code(self) -> str:
+        return self.node[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escape:
+    """Where sight of the window was lost, and why."""
+
+    code: str
+    instruction: Instruction | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """All that was found.
+
+    `edges` is the unfolded control-flow graph; `returns` are the places from which control returns.
+    """
+
+    entry: Node
+    touches: tuple[WindowTouch, ...]
+    escapes: tuple[Escape, ...]
+    edges: dict[Node, tuple[Node, ...]]
+    returns: frozenset[Node]
+    followed: tuple[FunctionCode, ...]
+
+
+def follow(image: CodeImage, function: FunctionCode, state: State) -> Flow:
+    """Follow from the function's entry, where `state` holds."""
+    return _Follower(image, function, state).run()
+
+
+Successors = list[tuple[Node, State]]
+
+
+class _Follower:
+    """One run of the interpretation: first to the fixed point, then once more over it to collect what is seen.
+
+    States are kept where straight code begins; in between there is one, which changes from instruction to instruction.
+    """
+
+    def __init__(self, image: CodeImage, function: FunctionCode, state: State) -> None:
+        self._image = image
+        self._isa: Isa = ISAS[image.architecture]
+        self._data = ImageData(image, self._isa.pointer_bytes)
+        self._codes: dict[str, FunctionCode] = {}
+        self._heads: dict[str, set[int]] = {}
+        self._lifted: dict[tuple[str, int], tuple[Operation, ...]] = {}
+        self._entry: Node = ((), self._name(function), 0, "")
+        self._states: dict[Node, State] = {self._entry: state}
+        self._arguments = {place: held for place, held in state.memory if place[1] >= 0}
+        self._reloaded: set[Place] = set()
+        self._steps = 0
+        self._touches: list[WindowTouch] = []
+        self._escapes: list[Escape] = []
+        self._edges: dict[Node, tuple[Node, ...]] = {}
+        self._returns: set[Node] = set()
+
+    def run(self) -> Flow:
+        finished = self._settle()
+        self._touches.clear()
+        self._escapes.clear()
+        for start in sorted(self._states):
+            for node, successors in self._straight(start):
+                self._edges[node] = tuple(after for after, _ in successors)
+        if not finished:
+            self._escape(self._entry, None, f"the function is too large to follow in {_MAX_STEPS} steps")
+        names = dict.fromkeys([self._entry[1], *(node[1] for node in sorted(self._states))])
+        return Flow(
+            entry=self._entry,
+            touches=tuple(self._touches),
+            escapes=tuple(self._escapes),
+            edges=self._edges,
+            returns=frozenset(self._returns),
+            followed=tuple(self._codes[name] for name in names),
+        )
+
+    def _settle(self) -> bool:
+        waiting: deque[Node] = deque([self._entry])
+        while waiting:
+            successors: Successors = []
+            for _, successors in self._straight(waiting.popleft()):  # noqa: B007  the last ones count
+                self._steps += 1
+                if self._steps >= _MAX_STEPS:
+                    return False
+            for after, state in successors:
+                known = self._states.get(after)
+                if known is None:
+                    self._states[after] = state.copy()
+                    waiting.extend(self._now_a_head(after))
+                elif not known.absorb(state):
+                    continue
+                if after not in waiting:
+                    waiting.append(after)
+        return True
+
+    def _now_a_head(self, node: Node) -> list[Node]:
+        """Where to look again since straight code that ran through a place must end there from now on."""
+        if node[2] in self._heads[node[1]]:
+            return []
+        self._heads[node[1]].add(node[2])
+        return [known for known in self._states if known[:2] == node[:2] and known != node]
+
+    def _straight(self, start: Node) -> Iterator[tuple[Node, Successors]]:
+        """The nodes from `start` on up to where a state is kept, each with what comes next."""
+        node, state = start, self._states[start].copy()
+        passed = {start}
+        while True:
+            successors = self._step(node, state)
+            yield node, successors
+            if len(successors) != 1:
+                return
+            after, state = successors[0]
+            if (after[:2], after[3]) != (node[:2], node[3]):
+                return
+            # A circle that is closed by a relocation has no head that the instructions tell: it begins where it closes.
+            if after[2] in self._heads[after[1]] or after in self._states or after in passed:
+                return
+            passed.add(after)
+            node = after
+
+    def _step(self, node: Node, state: State) -> Successors:
+        """The places that control reaches next, each with the state there."""
+        calls, name, position, condition = node
+        code = self._codes[name]
+        index = code.at(position)
+        if index is None:
+            self._escape(node, None, f"control runs past the end of {name} at {position:#x}")
+            return []
+        instruction = code.instructions[index]
+        for operation in self._operations(name, instruction):
+            match operation:
+                case Skip(unless=wanted):
+                    decided = self._decide(node, instruction, wanted, state)
+                    if decided is not None:
+                        return decided
+                case Compute() | Bitwise() | InsertBits() | Choose() | Opaque():
+                    state.apply(operation)
+                case Touch():
+                    self._touch(node, instruction, operation, state)
+                case Jump() | Call() | CallRegister() | Return() | Stop() | Unknown():
+                    return self._transfer_control(node, instruction, operation, state)
+                case _:
+                    assert_never(operation)
+        if condition and self._isa.flags & instruction.writes:
+            condition = ""
+        return [((calls, name, instruction.end, condition), state)]
+
+    def _decide(self, node: Node, instruction: Instruction, wanted: str, state: State) -> Successors | None:
+        """Whether an instruction with a condition is executed: None if so, else where control goes instead."""
+        calls, name, position, holds = node
+        if holds == wanted:
+            return None
+        against = self._isa.opposite(wanted)
+        if holds == against:
+            return [((calls, name, instruction.end, holds), state)]
+        return [((calls, name, position, wanted), state), ((calls, name, instruction.end, against), state.copy())]
+
+    def _transfer_control(
+        self,
+        node: Node,
+        instruction: Instruction,
+        operation: Jump | Call | CallRegister | Return | Stop | Unknown,
+        state: State,
+    ) -> Successors:
+        calls, name, _, condition = node
+        match operation:
+            case Jump(position=to, conditional=conditional):
+                onward: Successors = [((calls, name, instruction.end, condition), state)] if conditional else []
+                return [*self._jump(node, instruction, to, state), *onward]
+            case Call(position=to):
+                return self._call(node, instruction, self._target(node, instruction, to), state)
+            case CallRegister():
+                return self._call_register(node, instruction, operation, state)
+            case Return():
+                return self._return(node, state)
+            case Stop():
+                return []
+            case Unknown():
+                self._escape(node, instruction, "not an instruction that is known")
+                return []
+
+    def _name(self, code: FunctionCode) -> str:
+        """The function's name, with its place if another function that was met has the same name."""
+        name = code.name
+        if self._codes.setdefault(name, code) != code:
+            name = f"{code.name}@{code.section}+{code.address:#x}"
+            self._codes[name] = code
+        if name not in self._heads:
+            self._heads[name] = set(self._straight_code_begins(name))
+        return name
+
+    def _straight_code_begins(self, name: str) -> Iterator[int]:
+        yield 0
+        for instruction in self._codes[name].instructions:
+            operations = self._operations(name, instruction)
+            if any(isinstance(operation, Skip) for operation in operations):
+                yield instruction.position
+                yield instruction.end
+            match operations[-1:]:
+                case (Jump(position=to),):
+                    yield to
+                    yield instruction.end
+                case (Call() | CallRegister(),):
+                    yield instruction.end
+                case _:
+                    pass
+
+    def _operations(self, name: str, instruction: Instruction) -> tuple[Operation, ...]:
+        key = (name, instruction.position)
+        if key not in self._lifted:
+            self._lifted[key] = self._isa.lift(instruction, self._codes[name])
+        return self._lifted[key]
+
+    def _escape(self, node: Node, instruction: Instruction | None, why: str) -> None:
+        self._escapes.append(Escape(code=node[1], instruction=instruction, why=why))
+
+    def _touch(self, node: Node, instruction: Instruction, operation: Touch, state: State) -> None:
+        address = state.evaluate(operation.address)
+        self._note(node, instruction, operation.transfer, address, state)
+        if operation.second is not None:
+            self._note(node, instruction, operation.transfer, state.evaluate(operation.second), state)
+        if operation.loads and operation.whole:
+            step = (operation.transfer.element_width or 0) // 8
+            places = (place_of(address, step * number) for number in range(len(operation.loads)))
+            self._reloaded.update(place for place in places if place is not None)
+        lost = state.touch(operation, address)
+        if lost:
+            self._escape(node, instruction, lost)
+
+    def _note(self, node: Node, instruction: Instruction, transfer: Transfer, address: Value, state: State) -> None:
+        match state.algebra.locate(address):
+            case InWindow(origin, offset):
+                self._touches.append(
+                    WindowTouch(
+                        node=node, instruction=instruction, transfer=transfer, region=origin.name, offset=offset
+                    )
+                )
+            case Untracked(why):
+                self._escape(node, instruction, f"an access through {why}")
+            case _:
+                pass
+
+    def _target(self, node: Node, instruction: Instruction, to: int) -> tuple[FunctionCode, int] | str | None:
+        """Where a direct branch leads: code of this object, or the name of a symbol outside; None if neither."""
+        code = self._codes[node[1]]
+        if instruction.relocations:
+            relocation = instruction.relocations[0]
+            if relocation.section is None or relocation.address is None:
+                return relocation.symbol
+            offset = relocation.address - code.address
+            if relocation.section == code.section and 0 <= offset < code.size:
+                return code, offset
+            return self._image.containing(relocation.section, relocation.address) or relocation.symbol
+        if code.at(to) is not None:
+            return code, to
+        return self._image.containing(code.section, code.address + to)
+
+    def _pointed_to(self, value: Value) -> tuple[FunctionCode, int] | str | None:
+        """As `_target`, for an address in a register."""
+        if not isinstance(value, Linear) or value.constant is None or len(value.terms) != 1:
+            return None
+        ((origin, factor),) = value.terms
+        if factor != 1:
+            return None
+        if origin.section is not None and origin.start is None:
+            return self._image.containing(origin.section, value.constant)
+        return origin.name[1:] if origin.name.startswith("&") and not value.constant else None
+
+    def _jump(self, node: Node, instruction: Instruction, to: int, state: State) -> Successors:
+        calls, _, _, condition = node
+        match self._target(node, instruction, to):
+            case (FunctionCode() as code, int(position)):
+                return [((calls, self._name(code), position, condition), state.copy())]
+            case str(symbol):
+                return self._leave(node, instruction, symbol, state.copy())
+            case _:
+                self._escape(node, instruction, "a jump to where no function of this object is")
+                return []
+
+    def _leave(self, node: Node, instruction: Instruction, symbol: str, state: State) -> Successors:
+        """A jump out of the object: a call whose return is this function's."""
+        self._call_outside(node, instruction, symbol, state, tail=True)
+        return [] if NEVER_RETURNS.search(symbol) else self._return(node, state)
+
+    def _call(
+        self, node: Node, instruction: Instruction, target: tuple[FunctionCode, int] | str | None, state: State
+    ) -> Successors:
+        calls, name, _, _ = node
+        after: Node = (calls, name, instruction.end, "")
+        match target:
+            case (FunctionCode() as code, int(position)):
+                callee = self._name(code)
+                if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
+                    self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
+                    return []
+                self._move_stack(state, -self._isa.pushes)
+                return [(((*calls, (name, instruction.end)), callee, position, ""), state)]
+            case str(symbol):
+                self._call_outside(node, instruction, symbol, state)
+                return [] if NEVER_RETURNS.search(symbol) else [(after, state)]
+            case _:
+                self._escape(node, instruction, "a call to where no function of this object is")
+                return []
+
+    def _call_register(self, node: Node, instruction: Instruction, operation: CallRegister, state: State) -> Successors:
+        calls, name, _, _ = node
+        register, value = operation.register, state.get(operation.register)
+        target = self._pointed_to(value)
+        match target:
+            case (FunctionCode() as code, int(position)) if operation.tail:
+                return [((calls, self._name(code), position, ""), state)]
+            case str(symbol) if operation.tail:
+                return self._leave(node, instruction, symbol, state)
+            case None if operation.tail:
+                return self._jump_by_table(node, instruction, register, state)
+            case None:
+                self._hand_over(node, instruction, f"the function that {register} points to", state)
+                return [((calls, name, instruction.end, ""), state)]
+            case _:
+                return self._call(node, instruction, target, state)
+
+    def _jump_by_table(self, node: Node, instruction: Instruction, register: str, state: State) -> Successors:
+        calls, name, _, _ = node
+        value = state.get(register)
+        ways = self._data.jump_targets(value, self._codes[name]) if isinstance(value, Linear) else ()
+        if not ways:
+            self._escape(node, instruction, f"a jump to where {register} points")
+        return [((calls, name, position, ""), state.copy()) for position in ways]
+
+    def _call_outside(
+        self, node: Node, instruction: Instruction, symbol: str, state: State, *, tail: bool = False
+    ) -> None:
+        if NEVER_RETURNS.search(symbol):
+            return
+        entry = state.copy()
+        self._move_stack(entry, 0 if tail else -self._isa.pushes)
+        access = library_access(symbol, entry, self._isa)
+        if access is None:
+            self._hand_over(node, instruction, symbol, state, tail=tail)
+            return
+        for transfer, address in access.accesses:
+            self._note(node, instruction, transfer, address, state)
+        if access.copies:
+            lost = state.copy_words(access.accesses[0][1], access.accesses[1][1], access.size)
+            if lost:
+                self._escape(node, instruction, lost)
+        else:
+            for transfer, address in access.accesses:
+                if Direction.STORE in transfer.directions:
+                    state.forget(address, access.size)
+        self._forget_call_clobbered(state)
+        if access.result is not None:
+            state.set(self._isa.result, access.result)
+
+    def _hand_over(
+        self, node: Node, instruction: Instruction, callee: str, state: State, *, tail: bool = False
+    ) -> None:
+        """Unknown code gets the argument registers and the arguments on the stack, and the memory that they point to.
+
+        Pointers in the memory that is handed over are not followed further.
+        """
+        for register in self._isa.handed_over:
+            value = state.get(register)
+            if state.algebra.derived(value):
+                self._escape(node, instruction, f"{register}, a pointer into the window, is handed to {callee}")
+            elif isinstance(value, Linear) and any(map(state.algebra.derived, state.hand_over(value))):
+                self._escape(node, instruction, f"{register} leads {callee} to a pointer into the window")
+        for value in self._stack_arguments(state, tail=tail):
+            if state.algebra.derived(value):
+                self._escape(node, instruction, f"a pointer into the window is handed to {callee} on the stack")
+            elif isinstance(value, Linear) and any(map(state.algebra.derived, state.hand_over(value))):
+                self._escape(node, instruction, f"an argument on the stack leads {callee} to a pointer into the window")
+        self._forget_call_clobbered(state)
+
+    def _stack_arguments(self, state: State, *, tail: bool) -> list[Value]:
+        """What lies at the stack pointer and is not loaded again by the code here: that is put there for a callee.
+
+        Arguments of the function under test itself are its caller's.
+        """
+        top = place_of(state.get(self._isa.stack_pointer), self._isa.pushes if tail else 0)
+        if top is None:
+            return []
+        reached = state.memory.reached(Linear(top[0]))
+        return [
+            held
+            for place, held in reached
+            if place[0] == top[0]
+            and place[1] >= top[1]
+            and place not in self._reloaded
+            and self._arguments.get(place) != held
+        ]
+
+    def _move_stack(self, state: State, distance: int) -> None:
+        if distance:
+            stack = self._isa.stack_pointer
+            state.set(stack, state.algebra.shift(state.get(stack), distance))
+
+    def _forget_call_clobbered(self, state: State) -> None:
+        for register in self._isa.call_clobbered:
+            state.registers.pop(register, None)
+
+    def _return(self, node: Node, state: State) -> Successors:
+        calls = node[0]
+        if not calls:
+            self._returns.add(node)
+            return []
+        name, position = calls[-1]
+        self._move_stack(state, self._isa.pushes)
+        state.drop_dead_stack()
+        return [((calls[:-1], name, position, ""), state)]

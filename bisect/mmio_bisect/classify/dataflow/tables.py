@@ -1,0 +1,170 @@
+"""The object's own data as the data flow needs it: pointers in initialised memory, and where a jump table leads.
+
+Kinds of relocation: ELF for the Arm 64-bit Architecture §5.7.4, System V ABI AMD64 §4.4 and i386 §4.4, RISC-V ELF psABI
+"Relocations", ELF for the Arm Architecture §5.6.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Relocation
+from mmio_bisect.classify.machine.operations import Symbol
+from mmio_bisect.classify.machine.values import (
+    Linear,
+    Origin,
+    TableEntry,
+    number,
+    pointer_to,
+    section_origin,
+    wrapped,
+)
+
+_ABSOLUTE = frozenset({
+    "R_AARCH64_ABS64", "R_AARCH64_ABS32", "R_X86_64_64", "R_X86_64_32", "R_X86_64_32S", "R_386_32", "R_RISCV_32",
+    "R_RISCV_64", "R_ARM_ABS32", "R_ARM_TARGET1",
+})  # fmt: skip
+_RELATIVE = frozenset({"R_AARCH64_PREL32", "R_AARCH64_PREL64", "R_X86_64_PC32", "R_386_PC32", "R_ARM_REL32"})
+_DISTANCES = frozenset({"R_ARM_REL32", "R_ARM_GOT_PREL"})
+_ADDED = frozenset({"R_RISCV_ADD32", "R_RISCV_ADD64", "R_RISCV_ADD16"})
+
+_MOST_ENTRIES = 4096
+
+OFFSET_TABLE = "global offset table"
+"""What i386 code counts the object's own addresses from."""
+
+
+def symbol_of(relocation: Relocation, *, slot: bool = False) -> Symbol:
+    """What a relocation refers to, its addend aside."""
+    if relocation.section is None or relocation.address is None:
+        return Symbol(name=relocation.symbol, slot=slot)
+    return Symbol(
+        name=relocation.symbol,
+        section=relocation.section,
+        address=relocation.address - relocation.addend,
+        slot=slot,
+    )
+
+
+@dataclass(slots=True)
+class ImageData:
+    """The data of one image; `word` is a pointer's size in bytes."""
+
+    image: CodeImage
+    pointer_bytes: int
+    _starts: dict[int, list[int]] | None = field(default=None)
+
+    def word(self, section: int, offset: int) -> Linear | None:
+        """The pointer-sized word there as the linker leaves it; None if it is not known."""
+        found = self.image.sections.get(section)
+        if found is None or not 0 <= offset <= len(found.content) - self.pointer_bytes:
+            return None
+        for relocation in found.relocations.get(offset, ()):
+            if relocation.kind in _ABSOLUTE:
+                return _address(relocation)
+            if relocation.kind in _DISTANCES:
+                return _distance(relocation, section, offset)
+            return None
+        near = range(offset - self.pointer_bytes + 1, offset + self.pointer_bytes)
+        if any(place in found.relocations for place in near):
+            return None
+        content = int.from_bytes(found.content[offset : offset + self.pointer_bytes], "little")
+        return number(content, 8 * self.pointer_bytes)
+
+    def jump_targets(self, value: Linear, code: FunctionCode) -> tuple[int, ...]:
+        """Offsets in `code` to which a jump to `value` may lead; none if no table that is understood leads there."""
+        entries = [(origin.entry, factor) for origin, factor in value.terms if origin.entry is not None]
+        others = [(origin, factor) for origin, factor in value.terms if origin.entry is None]
+        if len(entries) != 1 or value.constant is None or len(others) > 1:
+            return ()
+        entry, factor = entries[0]
+        if others and (others[0][1] != 1 or others[0][0].start is not None):
+            return ()
+        base = (others[0][0].section, value.constant) if others else None
+        if others and others[0][0].section is None and (others[0][0].name != f"&{OFFSET_TABLE}" or value.constant):
+            return ()
+        found: list[int] = []
+        for target in self._targets(entry, factor, base, code):
+            offset = None if target is None else target - code.address
+            if offset == code.size or (offset is not None and code.covers_data(offset)):
+                continue  # a hole among the cases, of which the source says that it is never met
+            if offset is None or code.at(offset) is None:
+                break
+            found.append(offset)
+        return tuple(dict.fromkeys(found))
+
+    def _targets(
+        self, entry: TableEntry, factor: int, base: tuple[int | None, int] | None, code: FunctionCode
+    ) -> Iterator[int | None]:
+        """Where each entry leads in the section of the code, up to where another table may begin."""
+        table = self.image.sections.get(entry.section)
+        if table is None or table.writable:
+            return
+        later = [start for start in self._known_starts(entry.section) if start > entry.start]
+        stop = min([len(table.content), entry.start + entry.width * _MOST_ENTRIES, *later])
+        for place in range(entry.start, stop - entry.width + 1, entry.width):
+            amid_code = entry.section == code.section
+            if place >= stop or (amid_code and not code.covers_data(place - code.address)):
+                return
+            relocations = table.relocations.get(place, ())
+            if relocations:
+                yield _relocated(relocations, factor, base, place, code.section)
+            elif base is not None and base[0] == code.section:
+                content = int.from_bytes(table.content[place : place + entry.width], "little")
+                distance = wrapped(content, 8 * entry.width) if entry.signs else content
+                target = wrapped(base[1] + factor * distance, 8 * self.pointer_bytes)
+                if amid_code:  # a table amid the code ends where what it leads to begins
+                    if target <= place and entry.width < self.pointer_bytes:
+                        return  # padding: a short entry leads forward
+                    stop = min(stop, target) if target > place else stop
+                yield target
+            else:
+                return
+
+    def _known_starts(self, section: int) -> list[int]:
+        """Places of a section that code refers to."""
+        if self._starts is None:
+            starts: dict[int, set[int]] = {}
+            for code in self.image.functions:
+                for instruction in code.instructions:
+                    for relocation in instruction.relocations:
+                        if relocation.section is not None and relocation.address is not None:
+                            starts.setdefault(relocation.section, set()).add(relocation.address)
+            self._starts = {index: sorted(places) for index, places in starts.items()}
+        return self._starts.get(section, [])
+
+
+def _address(relocation: Relocation) -> Linear:
+    if relocation.section is None or relocation.address is None:
+        return pointer_to(Origin(f"&{relocation.symbol}"), relocation.addend)
+    return pointer_to(section_origin(relocation.section), relocation.address)
+
+
+def _distance(relocation: Relocation, section: int, offset: int) -> Linear:
+    """What a word holds that counts from where it stands itself; code adds the program counter."""
+    address = _address(relocation)
+    if relocation.kind == "R_ARM_GOT_PREL":
+        ((symbol, _),) = (*address.terms,)
+        held = pointer_to(symbol, (address.constant or 0) - relocation.addend)
+        address = pointer_to(Origin(f"slot of {relocation.symbol}", slot=held), relocation.addend)
+    here = section_origin(section)
+    factors = dict(address.terms)
+    factors[here] = factors.get(here, 0) - 1
+    terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
+    return Linear(terms, (address.constant or 0) - offset)
+
+
+def _relocated(
+    relocations: tuple[Relocation, ...], factor: int, base: tuple[int | None, int] | None, place: int, section: int
+) -> int | None:
+    first = relocations[0]
+    if first.section != section or first.address is None or factor != 1:
+        return None
+    if base is None:
+        return first.address if first.kind in _ABSOLUTE else None
+    if base[0] is None:
+        return first.address if first.kind == "R_386_GOTOFF" else None
+    if first.kind in _RELATIVE:
+        return first.address - place + base[1]
+    if first.kind in _ADDED and len(relocations) == 2 and relocations[1].address == base[1]:
+        return first.address
+    return None

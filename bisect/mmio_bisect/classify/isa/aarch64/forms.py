@@ -1,0 +1,274 @@
+"""How A64 loads and stores of one register are read: fields of the encoding to registers, address, width and syndrome.
+
+Each function here reads one form, or makes the reader of one; the `aarch64_table` modules say which encodings have
+which form. `aarch64_many_forms` reads what touches more than one register.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmio_bisect.classify.machine.bits import signed
+from mmio_bisect.classify.machine.operations import Sum, Term, Touch
+from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Direction
+
+Fields = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """An instruction that is no access to an address in a register, or none at all.
+
+    `valid` is the syndrome's ISV where there is an abort to carry one (a guarded control stack, a cache line).
+    """
+
+    form: str
+    valid: bool | None
+    why: str
+
+
+Reader = Callable[[Fields], Touch | Aside | None]
+"""Gives None for words of the form that are not allocated."""
+
+LOAD = (Direction.LOAD,)
+STORE = (Direction.STORE,)
+BOTH = (Direction.LOAD, Direction.STORE)
+
+
+def moving(
+    transfer: Transfer,
+    address: Sum,
+    *,
+    whole: bool = False,
+    writeback: tuple[str, Sum] | None = None,
+    clobbers: tuple[str, ...] = (),
+) -> Touch:
+    """A plain load or store of the transfer's registers."""
+    loads = transfer.directions == LOAD
+    return Touch(
+        transfer=transfer,
+        address=address,
+        stores=() if loads else transfer.registers,
+        loads=transfer.registers if loads else (),
+        clobbers=clobbers,
+        whole=whole,
+        writeback=writeback,
+    )
+
+
+def general(number: int) -> str:
+    """The data register of that number: 31 is the zero register."""
+    return "xzr" if number == 31 else f"x{number}"
+
+
+def base(number: int) -> str:
+    """The address register of that number: 31 is the stack pointer."""
+    return "sp" if number == 31 else f"x{number}"
+
+
+def vector_register(number: int) -> str:
+    return f"v{number}"
+
+
+_WHY_SINGLE = "a single general-purpose register without writeback: ISV = 1"
+_WHY_WRITEBACK = "register writeback: ISV = 0"
+_WHY = {
+    Form.SINGLE: "a SIMD or floating-point register: ISV = 0",
+    Form.PAIR: "two registers: ISV = 0",
+    Form.STRUCTURE: "a structure of vector elements: ISV = 0",
+    Form.EXCLUSIVE: "an exclusive access: ISV = 0",
+    Form.ATOMIC: "an atomic read-modify-write: ISV = 0",
+    Form.BLOCK: "a block operation: ISV = 0",
+    Form.CACHE: "cache maintenance: ISV = 0",
+    Form.TAG: "an allocation tag: ISV = 0",
+    Form.GUARDED_STACK: "the guarded control stack: ISV = 0",
+    Form.LS64: "64 bytes at once: ISV = 1 but described by LST, which no emulator handles",
+    Form.LIBCALL: "a library routine",
+}
+
+
+def transfer_of(
+    form: Form,
+    directions: tuple[Direction, ...],
+    width: int | None,
+    registers: tuple[str, ...],
+    mode: AddressingMode = AddressingMode.OFFSET,
+    registers_are: RegisterClass = RegisterClass.GENERAL,
+    *,
+    elements: int = 1,
+    signs: bool = False,
+    ordered: bool = False,
+    writeback: tuple[str, Sum] | None = None,
+) -> Transfer:
+    """The transfer of that form, with the ISV rule applied."""
+    valid = form is Form.SINGLE and registers_are is RegisterClass.GENERAL and not mode.writes_back
+    why = _WHY_SINGLE if valid else _WHY_WRITEBACK if mode.writes_back else _WHY[form]
+    return Transfer(
+        form=form,
+        directions=directions,
+        element_width=width,
+        elements=len(registers) if form is Form.PAIR else elements,
+        addressing=mode,
+        register_class=registers_are,
+        registers=registers,
+        syndrome_valid=valid,
+        sign_extends=signs,
+        ordered=ordered,
+        why=why,
+        base=writeback[0] if writeback else None,
+    )
+
+
+def address_of(fields: Fields, mode: AddressingMode, displacement: int) -> tuple[Sum, tuple[str, Sum] | None]:
+    """The address of an access by base and displacement, and what becomes of the base."""
+    register = base(fields["n"])
+    moved = Sum(terms=(Term(register=register),), constant=displacement)
+    if mode is AddressingMode.POST_INDEX:
+        return Sum(terms=(Term(register=register),)), (register, moved)
+    return moved, (register, moved) if mode is AddressingMode.PRE_INDEX else None
+
+
+def _general_kind(size: int, opc: int) -> tuple[tuple[Direction, ...], int, bool] | None:
+    """Direction, width in bits and sign extension of LDR/STR's size and opc; None if not allocated."""
+    width = 8 << size
+    match opc:
+        case 0:
+            return STORE, width, False
+        case 1:
+            return LOAD, width, False
+        case 2 if size < 3:
+            return LOAD, width, True
+        case 3 if size < 2:
+            return LOAD, width, True
+        case _:
+            return None
+
+
+def single(mode: AddressingMode, *, scaled: bool = False, ordered: bool = False) -> Reader:
+    """LDR, STR and their kin of one general-purpose register, base and immediate."""
+
+    def read(fields: Fields) -> Touch | None:
+        kind = _general_kind(fields["s"], fields["o"])
+        if kind is None:
+            return None
+        directions, width, signs = kind
+        displacement = fields["i"] << fields["s"] if scaled else signed(fields["i"], 9)
+        address, writeback = address_of(fields, mode, displacement)
+        data = (general(fields["t"]),)
+        transfer = transfer_of(
+            Form.SINGLE, directions, width, data, mode, signs=signs, ordered=ordered, writeback=writeback
+        )
+        return moving(transfer, address, whole=width == 64, writeback=writeback)
+
+    return read
+
+
+def single_vector(mode: AddressingMode, *, scaled: bool = False, ordered: bool = False) -> Reader:
+    """LDR and STR of one SIMD&FP register, base and immediate."""
+
+    def read(fields: Fields) -> Touch | None:
+        kind = vector_kind(fields)
+        if kind is None:
+            return None
+        directions, scale = kind
+        displacement = fields["i"] << scale if scaled else signed(fields["i"], 9)
+        address, writeback = address_of(fields, mode, displacement)
+        data = (vector_register(fields["t"]),)
+        transfer = transfer_of(Form.SINGLE, directions, 8 << scale, data, mode, RegisterClass.SIMD_FP, ordered=ordered)
+        return moving(transfer, address, writeback=writeback)
+
+    return read
+
+
+def vector_kind(fields: Fields) -> tuple[tuple[Direction, ...], int] | None:
+    """Direction and log2 of the bytes of a SIMD&FP LDR/STR; None for unallocated."""
+    quad = fields["o"] >> 1
+    if quad and fields["s"]:
+        return None
+    return (LOAD if fields["o"] & 1 else STORE), 4 if quad else fields["s"]
+
+
+def register_offset(*, vector: bool) -> Reader:
+    def read(fields: Fields) -> Touch | None:
+        if not fields["p"] & 2:
+            return None
+        signs = False
+        if vector:
+            kind = vector_kind(fields)
+            if kind is None:
+                return None
+            directions, scale = kind
+        else:
+            general_kind = _general_kind(fields["s"], fields["o"])
+            if general_kind is None:
+                return None
+            directions, _, signs = general_kind
+            scale = fields["s"]
+        data = (vector_register(fields["t"]) if vector else general(fields["t"]),)
+        index = Term(
+            register=general(fields["m"]),
+            factor=1 << (scale if fields["S"] else 0),
+            narrow=not fields["p"] & 1,
+        )
+        registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
+        transfer = transfer_of(
+            Form.SINGLE, directions, 8 << scale, data, AddressingMode.REGISTER_OFFSET, registers_are, signs=signs
+        )
+        address = Sum(terms=(Term(register=base(fields["n"])), index))
+        return moving(transfer, address, whole=not vector and scale == 3)
+
+    return read
+
+
+def literal(fields: Fields) -> Touch | None:
+    """LDR and LDRSW of a constant beside the code."""
+    vector = bool(fields["v"])
+    if fields["o"] == 3:
+        return None
+    width = (32, 64, 128)[fields["o"]] if vector else (32, 64, 32)[fields["o"]]
+    data = (vector_register(fields["t"]) if vector else general(fields["t"]),)
+    registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
+    transfer = transfer_of(
+        Form.SINGLE,
+        LOAD,
+        width,
+        data,
+        AddressingMode.LITERAL,
+        registers_are,
+        signs=not vector and fields["o"] == 2,
+    )
+    return moving(transfer, Sum(symbol="literal pool"))
+
+
+def authenticated(fields: Fields) -> Touch:
+    """LDRAA and LDRAB: the base is a signed pointer; the offset is ten bits, times eight."""
+    mode = AddressingMode.PRE_INDEX if fields["w"] else AddressingMode.OFFSET
+    address, writeback = address_of(fields, mode, signed(fields["h"] << 9 | fields["i"], 10) * 8)
+    data = (general(fields["t"]),)
+    transfer = transfer_of(Form.SINGLE, LOAD, 64, data, mode)
+    return moving(transfer, address, whole=True, writeback=writeback)
+
+
+def ordered_writeback(*, load: bool) -> Reader:
+    """LDAPR (post-index) and STLR (pre-index) of FEAT_LRCPC3."""
+
+    def read(fields: Fields) -> Touch:
+        width = 64 if fields["s"] else 32
+        mode = AddressingMode.POST_INDEX if load else AddressingMode.PRE_INDEX
+        address, writeback = address_of(fields, mode, width // 8 if load else -width // 8)
+        data = (general(fields["t"]),)
+        transfer = transfer_of(Form.SINGLE, LOAD if load else STORE, width, data, mode, ordered=True)
+        return moving(transfer, address, whole=width == 64, writeback=writeback)
+
+    return read
+
+
+def ordered(directions: tuple[Direction, ...] | None = None) -> Reader:
+    """LDAR, STLR and their kin: at the base register itself. Without `directions` the field `l` tells."""
+
+    def read(fields: Fields) -> Touch:
+        ways = directions or (LOAD if fields["l"] else STORE)
+        transfer = transfer_of(Form.SINGLE, ways, 8 << fields["s"], (general(fields["t"]),), ordered=True)
+        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), whole=fields["s"] == 3)
+
+    return read

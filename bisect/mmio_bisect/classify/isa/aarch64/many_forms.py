@@ -1,0 +1,254 @@
+"""How A64 forms of more than one general register are read: pairs, structures, exclusives, atomics, blocks, tags.
+
+None of them has a valid syndrome; what counts is that and where memory is touched, and which registers are written.
+"""
+
+from mmio_bisect.classify.isa.aarch64.forms import (
+    BOTH,
+    LOAD,
+    STORE,
+    Aside,
+    Fields,
+    Reader,
+    address_of,
+    base,
+    general,
+    moving,
+    transfer_of,
+    vector_register,
+)
+from mmio_bisect.classify.machine.bits import signed
+from mmio_bisect.classify.machine.operations import UNKNOWN_AMOUNT, Sum, Term, Touch
+from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Direction
+
+_OFFSET = AddressingMode.OFFSET
+
+
+def pair(mode: AddressingMode, *, vector: bool) -> Reader:
+    """LDP, STP, LDNP, STNP, LDPSW; opc 01 of general stores is STGP, an access to allocation tags too.
+
+    Opc 11 is FEAT_LSUI's LDTP, STTP and their kin: pairs of X or Q registers.
+    """
+
+    def read(fields: Fields) -> Touch:
+        opc, directions = fields["o"], LOAD if fields["l"] else STORE
+        tags = not vector and opc == 1 and not fields["l"]
+        wide = tags or opc >= 2
+        width = 32 << min(opc, 2) if vector else 64 if wide else 32
+        scale = 16 if tags else width // 8
+        address, writeback = address_of(fields, mode, signed(fields["i"], 7) * scale)
+        name = vector_register if vector else general
+        data = (name(fields["t"]), name(fields["u"]))
+        registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
+        signs = opc == 1 and not vector and not tags
+        transfer = transfer_of(Form.PAIR, directions, width, data, mode, registers_are, signs=signs)
+        return moving(transfer, address, whole=not vector and width == 64, writeback=writeback)
+
+    return read
+
+
+def ordered_pair(width: int | None = None, *, load: bool | None = None) -> Reader:
+    """LDIAPP and STILP (FEAT_LRCPC3): post-indexed load, pre-indexed store, by the size of the data.
+
+    LDAP, LDAPP and STLP (FEAT_LSCP) stand beside them, of one width (in bits) and without writeback.
+    """
+
+    def read(fields: Fields) -> Touch:
+        size = width or (64 if fields["s"] else 32)
+        loads = bool(fields["l"]) if load is None else load
+        if fields.get("w", 1):
+            mode, displacement = _OFFSET, 0
+        else:
+            mode = AddressingMode.POST_INDEX if loads else AddressingMode.PRE_INDEX
+            displacement = size // 4 if loads else -size // 4
+        address, writeback = address_of(fields, mode, displacement)
+        data = (general(fields["t"]), general(fields["u"]))
+        transfer = transfer_of(Form.PAIR, LOAD if loads else STORE, size, data, mode, ordered=True)
+        return moving(transfer, address, whole=size == 64, writeback=writeback)
+
+    return read
+
+
+def exclusive(fields: Fields) -> Touch:
+    """LDXR, STXR and their kin; a store writes its status to Rs."""
+    ways = LOAD if fields["l"] else STORE
+    transfer = transfer_of(Form.EXCLUSIVE, ways, 8 << fields["s"], (general(fields["t"]),))
+    status = () if fields["l"] else (general(fields["r"]),)
+    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=status)
+
+
+def exclusive_pair(fields: Fields) -> Touch:
+    """LDXP, STXP and their kin: two registers of 32 or 64 bits."""
+    ways = LOAD if fields["l"] else STORE
+    data = (general(fields["t"]), general(fields["u"]))
+    transfer = transfer_of(Form.EXCLUSIVE, ways, 64 if fields["s"] else 32, data, elements=2)
+    status = () if fields["l"] else (general(fields["r"]),)
+    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=status)
+
+
+def atomic(written: str, width: int | None = None, *, vector: bool = False) -> Reader:
+    """Read-modify-write of one register's width; `written` is the field of the register that gets the old value.
+
+    `width` is in bits; without it the field `s` tells.
+    """
+    name = vector_register if vector else general
+    registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
+
+    def read(fields: Fields) -> Touch:
+        size = width or 8 << fields["s"]
+        if vector and not fields["s"]:
+            size = 16  # BFloat16 takes the place of bytes
+        data = (name(fields["r"]), name(fields.get("t", 31)))
+        transfer = transfer_of(Form.ATOMIC, BOTH, size, data, registers_are=registers_are)
+        clobbers = (name(fields[written]),) if written in fields else ()
+        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=clobbers)
+
+    return read
+
+
+def atomic_pair(first: str, second: str | None, width: int | None = None) -> Reader:
+    """Read-modify-write of two registers: those of the fields, or with one field the even one of it and the next.
+
+    `width` is one register's, in bits; without it the field `s` tells words from doublewords.
+    """
+
+    def read(fields: Fields) -> Touch:
+        size = width or (64 if fields["s"] else 32)
+        low = fields[first] if second else 2 * fields[first]
+        data = (general(low), general(fields[second] if second else low + 1))
+        transfer = transfer_of(Form.ATOMIC, BOTH, size, data, elements=2)
+        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=data)
+
+    return read
+
+
+def guarded_store(fields: Fields) -> Touch:
+    """GCSSTR and GCSSTTR (FEAT_GCS): a store that only a guarded control stack takes."""
+    transfer = transfer_of(Form.GUARDED_STACK, STORE, 64, (general(fields["t"]),))
+    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)))
+
+
+def sixty_four_bytes(directions: tuple[Direction, ...], *, status: bool = False) -> Reader:
+    """LD64B, ST64B and their kin: eight registers from an even one up to X22; some stores write a status to Rs."""
+
+    def read(fields: Fields) -> Touch | None:
+        first = fields["t"]
+        if first % 2 or first > 22:
+            return None
+        transfer = transfer_of(Form.LS64, directions, 512, ())
+        loaded = tuple(general(first + index) for index in range(8)) if directions == LOAD else ()
+        return _at_base(transfer, fields, (general(fields["r"]),) if status else loaded)
+
+    return read
+
+
+def tag(directions: tuple[Direction, ...], mode: AddressingMode = _OFFSET) -> Reader:
+    """STG and its kin, whose offsets count granules of 16 bytes; a load writes its tag into Rt."""
+
+    def read(fields: Fields) -> Touch:
+        displacement = 16 * signed(fields["i"], 9) if "i" in fields else 0
+        address, writeback = address_of(fields, mode, displacement)
+        transfer = transfer_of(Form.TAG, directions, None, (), mode)
+        loaded = (general(fields["t"]),) if directions != STORE else ()
+        return Touch(transfer=transfer, address=address, clobbers=loaded, writeback=writeback)
+
+    return read
+
+
+def _at_base(transfer: Transfer, fields: Fields, clobbers: tuple[str, ...] = ()) -> Touch:
+    here = Term(register=base(fields["n"]))
+    moved = (here.register, Sum(terms=(here, UNKNOWN_AMOUNT))) if transfer.addressing.writes_back else None
+    return Touch(transfer=transfer, address=Sum(terms=(here,)), clobbers=clobbers, writeback=moved)
+
+
+def structure(*, post: bool) -> Reader:
+    """LD1 to ST4, several structures or one lane. The bytes touched are not worked out: the width is left open."""
+    mode = AddressingMode.POST_INDEX if post else _OFFSET
+
+    def read(fields: Fields) -> Touch:
+        ways = LOAD if fields["l"] else STORE
+        loaded = tuple(vector_register((fields["t"] + index) % 32) for index in range(4)) if fields["l"] else ()
+        return _at_base(transfer_of(Form.STRUCTURE, ways, None, (), mode, RegisterClass.SIMD_FP), fields, loaded)
+
+    return read
+
+
+def scalable(
+    directions: tuple[Direction, ...], loaded: int = 1, *, vector_base: bool = False, form: Form = Form.SINGLE
+) -> Reader:
+    """SVE and SME: `loaded` vector registers from Zt on are written by a load.
+
+    The base is a general register, or with `vector_base` the elements of Zn.
+    """
+
+    def read(fields: Fields) -> Touch:
+        where = vector_register(fields["n"]) if vector_base else base(fields["n"])
+        written = tuple(vector_register((fields["t"] + index) % 32) for index in range(loaded if "t" in fields else 0))
+        transfer = transfer_of(form, directions, None, (), registers_are=RegisterClass.SCALABLE)
+        address = Sum(terms=(Term(register=where),))
+        return Touch(transfer=transfer, address=address, clobbers=written if directions == LOAD else ())
+
+    return read
+
+
+def copy(fields: Fields) -> Touch | None:
+    """CPY* (FEAT_MOPS).
+
+    Registers that coincide, and address registers of number 31, are CONSTRAINED UNPREDICTABLE, either UNDEFINED or NOP
+    (Arm ARM, K1.2, MOPSOVERLAP31): no access. So is a size register of 31, which LLVM takes for XZR, as is done here.
+    """
+    numbers = (fields["d"], fields["r"], fields["n"])
+    if len(set(numbers)) < 3 or 31 in numbers[:2]:
+        return None
+    destination, source = Term(register=general(fields["d"])), Term(register=general(fields["r"]))
+    return Touch(
+        transfer=transfer_of(Form.BLOCK, BOTH, None, (), registers_are=RegisterClass.NONE),
+        address=Sum(terms=(destination,)),
+        second=Sum(terms=(source,)),
+        clobbers=(source.register, general(fields["n"])),
+        writeback=(destination.register, Sum(terms=(destination, UNKNOWN_AMOUNT))),
+    )
+
+
+def fill(*, valued: bool = True) -> Reader:
+    """SET*, SETG* (FEAT_MOPS) and, without a value register, SETGO*; for coincident registers see `copy`."""
+
+    def read(fields: Fields) -> Touch | None:
+        numbers = [fields["d"], fields["n"], *([fields["r"]] if valued else [])]
+        if fields["d"] == 31 or len(set(numbers)) < len(numbers):
+            return None
+        destination = Term(register=general(fields["d"]))
+        return Touch(
+            transfer=transfer_of(Form.BLOCK, STORE, None, (), registers_are=RegisterClass.NONE),
+            address=Sum(terms=(destination,)),
+            clobbers=(general(fields["n"]),),
+            writeback=(destination.register, Sum(terms=(destination, UNKNOWN_AMOUNT))),
+        )
+
+    return read
+
+
+def maintenance(form: Form) -> Reader:
+    """DC operations: the address is Rt."""
+
+    def read(fields: Fields) -> Touch:
+        return Touch(
+            transfer=transfer_of(form, STORE, None, (), registers_are=RegisterClass.NONE),
+            address=Sum(terms=(Term(register=general(fields["t"])),)),
+        )
+
+    return read
+
+
+def aside(form: str, why: str, *, valid: bool | None = None) -> Reader:
+    """What touches no memory at an address that it was given."""
+    found = Aside(form=form, valid=valid, why=why)
+    return lambda _: found
+
+
+PREFETCH = aside("prefetch", "a prefetch is a hint: it never aborts")
+
+
+def undefined(_: Fields) -> None:
+    """Stands before a wider row and takes words out of it."""

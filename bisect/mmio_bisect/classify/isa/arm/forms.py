@@ -1,0 +1,279 @@
+"""AArch32 loads and stores as transfers, shared by the A32 and the T32 decoder.
+
+A data abort taken to Hyp mode or EL2 has a valid syndrome for LDR, STR, LDA, STL and their B, H, SB, SH, T forms
+without writeback and whose register is not R15 (Arm ARM, HSR and ESR_EL2, ISS encoding for a Data Abort, field ISV).
+"""
+
+from collections.abc import Sequence
+
+from mmio_bisect.classify.machine.operations import (
+    UNKNOWN_AMOUNT,
+    CallRegister,
+    Compute,
+    Operation,
+    Return,
+    Sum,
+    Symbol,
+    Term,
+    Touch,
+)
+from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Direction
+
+SP, LR, PC = "sp", "lr", "pc"
+SCRATCH = "(loaded)"
+
+_WHY = {
+    Form.SINGLE: "a single general-purpose register without writeback: ISV = 1",
+    Form.PAIR: "two registers: ISV = 0",
+    Form.BLOCK: "several registers: ISV = 0",
+    Form.EXCLUSIVE: "an exclusive access: ISV = 0",
+    Form.ATOMIC: "a swap: ISV = 0",
+    Form.STRUCTURE: "a structure of vector elements: ISV = 0",
+}
+
+
+def register(number: int) -> str:
+    return {13: SP, 14: LR, 15: PC}.get(number, f"r{number}")
+
+
+def vector(number: int, *, double: bool) -> str:
+    """The 128-bit register that holds this one."""
+    return f"v{number // 2 if double else number // 4}"
+
+
+def transfer(
+    operation: str,
+    form: Form,
+    *,
+    load: bool,
+    width: int | None,
+    registers: Sequence[str],
+    mode: AddressingMode = AddressingMode.OFFSET,
+    simd: bool = False,
+    signs: bool = False,
+    ordered: bool = False,
+) -> Transfer:
+    valid = form is Form.SINGLE and not simd and not mode.writes_back and PC not in registers
+    why = _WHY[form]
+    if form is Form.SINGLE and not valid:
+        why = "a SIMD or floating-point register: ISV = 0" if simd else "register writeback or R15: ISV = 0"
+    both = form is Form.ATOMIC
+    return Transfer(
+        form=form,
+        directions=(Direction.LOAD, Direction.STORE) if both else (Direction.LOAD if load else Direction.STORE,),
+        element_width=width,
+        elements=max(len(registers), 1) if form in {Form.PAIR, Form.BLOCK} else 1,
+        addressing=mode,
+        register_class=RegisterClass.SIMD_FP if simd else RegisterClass.GENERAL,
+        registers=tuple(registers),
+        syndrome_valid=valid,
+        sign_extends=signs,
+        ordered=ordered,
+        why=why,
+        operation=operation,
+    )
+
+
+def indexed(base: Sum, offset: Sum, *, before: bool, writes: bool) -> tuple[Sum, Sum | None, AddressingMode]:
+    """Address, what becomes of the base, and the mode; `offset` is terms and a constant."""
+    moved = Sum(terms=(*base.terms, *offset.terms), constant=base.constant + offset.constant, symbol=base.symbol)
+    if not before:
+        return base, moved, AddressingMode.POST_INDEX
+    if writes:
+        return moved, moved, AddressingMode.PRE_INDEX
+    return moved, None, AddressingMode.REGISTER_OFFSET if offset.terms else AddressingMode.OFFSET
+
+
+def single(
+    operation: str,
+    *,
+    load: bool,
+    width: int,
+    data: str,
+    base: str,
+    here: Sum,
+    offset: Sum,
+    before: bool = True,
+    writes: bool = False,
+    signs: bool = False,
+) -> tuple[Operation, ...]:
+    """LDR, STR and their kin; `here` is the base's value. A load of the program counter is a jump."""
+    address, moved, mode = indexed(here, offset, before=before, writes=writes)
+    jumps = load and data == PC
+    name = SCRATCH if jumps else data
+    touch = Touch(
+        transfer=transfer(operation, Form.SINGLE, load=load, width=width, registers=(data,), mode=mode, signs=signs),
+        address=address,
+        stores=() if load else (name,),
+        loads=(name,) if load else (),
+        whole=width == 32,
+        writeback=None if moved is None else (base, moved),
+    )
+    if not jumps:
+        return (touch,)
+    return (touch, Return()) if base == SP else (touch, CallRegister(register=SCRATCH, tail=True))
+
+
+def pair(
+    *, load: bool, data: tuple[str, str], base: str, here: Sum, offset: Sum, before: bool, writes: bool
+) -> tuple[Operation, ...]:
+    """LDRD, STRD."""
+    address, moved, mode = indexed(here, offset, before=before, writes=writes)
+    operation = "ldrd" if load else "strd"
+    return (
+        Touch(
+            transfer=transfer(operation, Form.PAIR, load=load, width=32, registers=data, mode=mode),
+            address=address,
+            stores=() if load else data,
+            loads=data if load else (),
+            whole=True,
+            writeback=None if moved is None else (base, moved),
+        ),
+    )
+
+
+def several(
+    *, load: bool, names: Sequence[str], width: int, base: str, increments: bool, before: bool, writes: bool, simd: bool
+) -> tuple[Operation, ...]:
+    """LDM, STM, VLDM, VSTM: ascending registers at ascending addresses. A load of the program counter returns."""
+    size = len(names) * width // 8
+    begin = (width // 8 if before else 0) if increments else -size + (0 if before else width // 8)
+    here = Term(register=base)
+    loads = tuple(SCRATCH if name == PC else name for name in names)
+    mode = AddressingMode.OFFSET
+    if writes:
+        mode = AddressingMode.PRE_INDEX if before else AddressingMode.POST_INDEX
+    moved = Sum(terms=(here,), constant=size if increments else -size)
+    operation = ("v" if simd else "") + ("ldm" if load else "stm")
+    touch = Touch(
+        transfer=transfer(operation, Form.BLOCK, load=load, width=width, registers=names, mode=mode, simd=simd),
+        address=Sum(terms=(here,), constant=begin),
+        stores=() if load else tuple(names),
+        loads=loads if load else (),
+        whole=width == 32 and not simd,
+        writeback=(base, moved) if writes else None,
+    )
+    return (touch, Return()) if load and PC in names else (touch,)
+
+
+def bare(
+    operation: str,
+    form: Form,
+    *,
+    load: bool,
+    width: int | None,
+    names: Sequence[str],
+    base: str,
+    clobbers: Sequence[str] = (),
+    offset: int = 0,
+    simd: bool = False,
+    moves: bool = False,
+) -> tuple[Operation, ...]:
+    """Accesses at the base register itself whose data is not followed: exclusives, swaps, structures."""
+    here = Sum(terms=(Term(register=base),), constant=offset)
+    mode = AddressingMode.POST_INDEX if moves else AddressingMode.OFFSET
+    touch = Touch(
+        transfer=transfer(operation, form, load=load, width=width, registers=names, mode=mode, simd=simd),
+        address=here,
+        stores=() if load or simd else tuple(names[:1]),
+        clobbers=tuple(clobbers),
+        writeback=(base, Sum(terms=(Term(register=base), UNKNOWN_AMOUNT))) if moves else None,
+    )
+    return (touch,)
+
+
+def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation, ...]:
+    """LDA, STL."""
+    touch = Touch(
+        transfer=transfer(
+            "lda" if load else "stl", Form.SINGLE, load=load, width=width, registers=(data,), ordered=True
+        ),
+        address=Sum(terms=(Term(register=base),)),
+        stores=() if load else (data,),
+        loads=(data,) if load else (),
+        whole=width == 32,
+    )
+    return (touch,)
+
+
+def coprocessor(word: int) -> tuple[Operation, ...] | None:
+    """VLDR, VSTR, VLDM, VSTM, in A32 and T32 alike (coprocessors 10 and 11); None for what touches no memory."""
+    if word >> 25 & 7 != 6 or word >> 9 & 7 != 5:
+        return None
+    before, increments, high, writes, load = (bool(word >> bit & 1) for bit in (24, 23, 22, 21, 20))
+    if not before and not increments and not writes:
+        return None  # moves of two registers
+    base, double, count = register(word >> 16 & 15), bool(word >> 8 & 1), word & 0xFF
+    first = word >> 12 & 15 | high << 4 if double else (word >> 12 & 15) << 1 | high
+    if before and not writes:
+        offset = 4 * count if increments else -4 * count
+        data = (vector(first, double=double),)
+        width = 64 if double else 32
+        touch = Touch(
+            transfer=transfer(
+                "vldr" if load else "vstr", Form.SINGLE, load=load, width=width, registers=data, simd=True
+            ),
+            address=Sum(terms=(Term(register=base),), constant=offset),
+            stores=() if load else data,
+            loads=data if load else (),
+        )
+        return (touch,)
+    numbers = range(first, first + (count // 2 if double else count))
+    names = [vector(number, double=double) for number in numbers]
+    return several(
+        load=load,
+        names=names,
+        width=64 if double else 32,
+        base=base,
+        increments=increments,
+        before=before,
+        writes=writes,
+        simd=True,
+    )
+
+
+def structure(word: int, *, load: bool) -> tuple[Operation, ...]:
+    """Advanced SIMD element and structure loads and stores: bytes that follow one another."""
+    moved = word & 15 != 15
+    names = tuple(f"v{number}" for number in range(16)) if load else ()
+    base = register(word >> 16 & 15)
+    return bare(
+        "vld" if load else "vst",
+        Form.STRUCTURE,
+        load=load,
+        width=_structure_width(word),
+        names=(),
+        base=base,
+        clobbers=names,
+        simd=True,
+        moves=moved,
+    )
+
+
+_WHOLE_REGISTERS = {7: 1, 10: 2, 6: 3, 2: 4, 8: 2, 9: 2, 3: 4, 4: 3, 5: 3, 0: 4, 1: 4}
+"""Of the multiple-structure forms, how many 64-bit registers, by `itype`."""
+
+
+def _structure_width(word: int) -> int | None:
+    """In bits; None for a reserved form."""
+    if not word >> 23 & 1:
+        registers = _WHOLE_REGISTERS.get(word >> 8 & 15)
+        return None if registers is None else 64 * registers
+    size = word >> 10 & 3
+    if size == 3:  # to all lanes
+        size = min(word >> 6 & 3, 2)
+    return (8 << size) * ((word >> 8 & 3) + 1)
+
+
+def table_branch(place: Symbol, constant: int, index: str, width: int) -> tuple[Operation, ...]:
+    """TBB, TBH: twice the number found in the table that follows, from where the table begins."""
+    here = Sum(symbol=place, constant=constant)
+    table = Sum(symbol=place, constant=constant, terms=(Term(register=index, factor=width // 8),))
+    load = Touch(
+        transfer=transfer("tbb", Form.SINGLE, load=True, width=width, registers=(SCRATCH,)),
+        address=table,
+        loads=(SCRATCH,),
+    )
+    target = Sum(symbol=place, constant=here.constant, terms=(Term(register=SCRATCH, factor=2),))
+    return load, Compute(target=SCRATCH, value=target), CallRegister(register=SCRATCH, tail=True)

@@ -1,0 +1,305 @@
+"""From an object's code to a verdict: follow, decode, compare with the expectation, apply the profile."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
+from mmio_bisect.classify.dataflow.flow import Flow, WindowTouch, follow
+from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
+from mmio_bisect.classify.verdict.matching import (
+    Finding,
+    Match,
+    Unit,
+    is_library_call,
+    match_covered,
+    match_exact,
+    units_of,
+    wanted,
+)
+from mmio_bisect.classify.verdict.paths import MAX_ORDERS, Order, orders, repeated
+from mmio_bisect.classify.verdict.profiles import Profile
+from mmio_bisect.domain.access import Access, Defect, DefectKind, Form, RegisterClass, Transfer
+from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
+from mmio_bisect.domain.recipe import (
+    ConstantWindow,
+    CoveredBytes,
+    EachAccess,
+    ExactAccesses,
+    FunctionExpectation,
+)
+
+RULES = 3
+"""The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
+differently, so that history knows which judgements to make again."""
+
+_FORM_DEFECTS = {
+    Form.PAIR: DefectKind.PAIR,
+    Form.STRUCTURE: DefectKind.STRUCTURE,
+    Form.EXCLUSIVE: DefectKind.EXCLUSIVE,
+    Form.ATOMIC: DefectKind.ATOMIC,
+    Form.BLOCK: DefectKind.BLOCK,
+    Form.CACHE: DefectKind.CACHE,
+    Form.TAG: DefectKind.TAG,
+    Form.LS64: DefectKind.LS64,
+    Form.GUARDED_STACK: DefectKind.GUARDED_STACK,
+    Form.LIBCALL: DefectKind.LIBCALL,
+    Form.READ_MODIFY_WRITE: DefectKind.READ_MODIFY_WRITE,
+    Form.FOLDED: DefectKind.FOLDED,
+}
+
+_MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKind.WRITEBACK_PRE}
+
+
+def judge_image(
+    image: CodeImage, functions: Sequence[FunctionExpectation], window: ConstantWindow | None, profile: Profile
+) -> Judgement:
+    """Judge every function under test. One that the object does not define is bad: it vanished."""
+    judged: list[FunctionJudgement] = []
+    codes: dict[str, FunctionCode] = {}
+    for expectation in functions:
+        code = image.function(expectation.symbol)
+        if code is None:
+            judged.append(_vanished(expectation))
+            continue
+        flow = follow(image, code, entry_state(expectation.arguments, window, image))
+        judged.append(_judge_function(expectation, flow, profile))
+        codes.update((followed.name, followed) for followed in flow.followed)
+    verdict = Verdict.BAD if any(function.defects for function in judged) else Verdict.GOOD
+    return Judgement(
+        verdict=verdict,
+        profile=profile.name,
+        rules=RULES,
+        functions=tuple(judged),
+        fingerprint=fingerprint(codes[name] for name in sorted(codes)),
+    )
+
+
+def untestable(reason: str, profile: Profile) -> Judgement:
+    """The judgement of an outcome that has no object."""
+    return Judgement(verdict=Verdict.UNTESTABLE, profile=profile.name, rules=RULES, reason=reason)
+
+
+def fingerprint(codes: Iterable[FunctionCode]) -> str:
+    """A digest of machine code and relocations: equal ones are equal code."""
+    digest = hashlib.sha256()
+    for code in codes:
+        digest.update(f"{code.name}\0{code.size}\0".encode())
+        for instruction in code.instructions:
+            digest.update(instruction.encoding)
+            for relocation in instruction.relocations:
+                digest.update(f"{instruction.position}\0{relocation.kind}\0{relocation.symbol}\0".encode())
+                digest.update(f"{relocation.addend}\0".encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]:
+    """Why a hypervisor of that profile cannot emulate the transfer; none if it can."""
+    # What a library routine does is its own choice: no profile can speak for it.
+    if transfer.form is not Form.LIBCALL and profile.emulates(transfer):
+        return ()
+    kinds = []
+    if transfer.addressing.writes_back:
+        kinds.append(_MODE_DEFECTS[transfer.addressing.value])
+    if transfer.form in _FORM_DEFECTS:
+        kinds.append(_FORM_DEFECTS[transfer.form])
+    if transfer.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
+        kinds.append(DefectKind.SIMD_FP)
+    return tuple(kinds) or (DefectKind.UNEMULATED,)
+
+
+def _why(transfer: Transfer, kind: DefectKind, profile: Profile) -> str:
+    if kind is DefectKind.UNEMULATED:
+        return f"{transfer.operation or 'it'} is not among what {profile.name} emulates"
+    return transfer.why
+
+
+def _vanished(expectation: FunctionExpectation) -> FunctionJudgement:
+    why = f"the object defines no function {expectation.symbol}"
+    defect = Defect(
+        function=expectation.symbol,
+        access=None,
+        kind=DefectKind.MISSING,
+        code=None,
+        position=None,
+        instruction=None,
+        why=why,
+    )
+    return FunctionJudgement(function=expectation.symbol, accesses=(), defects=(defect,), listing=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """Matches of all orders put together, each finding once."""
+
+    fulfils: dict[int, list[str]]
+    findings: dict[Finding, None]
+
+    def add(self, match: Match) -> None:
+        for touch, items in match.fulfils.items():
+            known = self.fulfils.setdefault(touch, [])
+            known.extend(item for item in items if item not in known)
+        self.findings.update(dict.fromkeys(match.findings))
+
+
+def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profile) -> FunctionJudgement:
+    found = _Findings({}, {})
+    match expectation.expectation:
+        case EachAccess() as each:
+            found.add(_match_each(each, flow))
+        case ExactAccesses() | CoveredBytes():
+            _match_orders(expectation, flow, found)
+        case _:
+            assert_never(expectation.expectation)
+    accesses = tuple(
+        Access(
+            function=expectation.symbol,
+            code=touch.code,
+            position=touch.instruction.position,
+            encoding=touch.instruction.encoding,
+            instruction=touch.instruction.text,
+            transfer=touch.transfer,
+            label=label_of(touch.region),
+            window_offset=touch.offset,
+            fulfils=tuple(found.fulfils.get(index, ())),
+        )
+        for index, touch in enumerate(flow.touches)
+    )
+    defects = (
+        *_form_defects(expectation.symbol, accesses, profile),
+        *_expectation_defects(expectation.symbol, found.findings, flow.touches),
+        *_escape_defects(expectation.symbol, flow),
+    )
+    return FunctionJudgement(
+        function=expectation.symbol,
+        accesses=tuple(dict.fromkeys(accesses)),
+        defects=tuple(dict.fromkeys(defects)),
+        listing=tuple(
+            ListingLine(code=code.name, position=line.position, encoding=line.encoding, text=line.text)
+            for code in flow.followed
+            for line in code.instructions
+        ),
+    )
+
+
+def _units(flow: Flow, indices: Iterable[int]) -> list[Unit]:
+    units: list[Unit] = []
+    for index in indices:
+        touch = flow.touches[index]
+        units.extend(units_of(index, touch.transfer, touch.region, touch.offset))
+    return units
+
+
+def _match_orders(expectation: FunctionExpectation, flow: Flow, found: _Findings) -> None:
+    """Hold every order of the accesses against the expectation."""
+    ways = orders(flow)
+    if ways is None:
+        why = f"more than {MAX_ORDERS} orders of accesses: not compared with the expectation"
+        found.findings[Finding(item=None, kind=DefectKind.ESCAPES, touch=None, why=why)] = None
+        return
+    for index in sorted(repeated(flow)):
+        why = "in a loop: how often it is executed is not followed"
+        found.findings[Finding(item=None, kind=DefectKind.ESCAPES, touch=index, why=why)] = None
+    calls = frozenset(index for index, touch in enumerate(flow.touches) if is_library_call(touch.transfer))
+    returning = any(order.complete for order in ways)
+    for order in ways:
+        found.add(_match_order(expectation, flow, order, calls, whole=order.complete or not returning))
+
+
+def _match_order(
+    expectation: FunctionExpectation, flow: Flow, order: Order, calls: frozenset[int], *, whole: bool
+) -> Match:
+    """A path that traps must do what the source asks up to there, one that returns (`whole`) all of it."""
+    units = _units(flow, order.touches)
+    wants = expectation.expectation
+    if isinstance(wants, CoveredBytes):
+        match = match_covered(wants, region_of(None, expectation.arguments), units, calls)
+        if not whole:
+            match.findings = [finding for finding in match.findings if finding.kind is not DefectKind.MISSING]
+        return match
+    assert isinstance(wants, ExactAccesses)  # noqa: S101  the only other caller has dealt with EachAccess
+    items = [wanted(access, region_of(access.label, expectation.arguments)) for access in wants.accesses]
+    return match_exact(items if whole else items[: len(units)], units, calls)
+
+
+def _match_each(each: EachAccess, flow: Flow) -> Match:
+    match = Match()
+    shapes = {(shape.direction, shape.width): str(shape) for shape in each.shapes}
+    instructions = {(touch.code, touch.instruction.position) for touch in flow.touches}
+    for unit in _units(flow, range(len(flow.touches))):
+        item = shapes.get((unit.direction, unit.width or 0))
+        if item is not None:
+            match.meet(unit.touch, item)
+        elif shapes and not is_library_call(flow.touches[unit.touch].transfer):
+            _misfit(match, each, unit)
+    if len(instructions) < each.minimum:
+        item = next(iter(shapes.values()), None)
+        why = f"{len(instructions)} instructions touch the window; the source asks for at least {each.minimum}"
+        match.find(item, DefectKind.MISSING, None, why)
+    if each.maximum is not None and len(instructions) > each.maximum:
+        why = f"{len(instructions)} instructions touch the window; the source asks for at most {each.maximum}"
+        match.find(None, DefectKind.EXTRA, None, why)
+    return match
+
+
+def _misfit(match: Match, each: EachAccess, unit: Unit) -> None:
+    """An access of a shape that the source does not have."""
+    alike = [shape for shape in each.shapes if shape.direction is unit.direction]
+    what = f"{unit.direction}{unit.width or '?'}"
+    if not alike:
+        match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit.direction}")
+        return
+    item = str(alike[0])
+    match.meet(unit.touch, item)
+    if unit.width is None:
+        match.find(item, DefectKind.WIDENED, unit.touch, f"it moves more than one {item}")
+    elif unit.width > max(shape.width for shape in alike):
+        match.find(item, DefectKind.WIDENED, unit.touch, f"{what} where the source has {item}")
+    else:
+        match.find(item, DefectKind.TORN, unit.touch, f"{what} where the source has {item}")
+
+
+def _form_defects(function: str, accesses: Sequence[Access], profile: Profile) -> Iterable[Defect]:
+    for access in accesses:
+        for kind in defect_kinds(access.transfer, profile):
+            for item in access.fulfils or (None,):
+                yield Defect(
+                    function=function,
+                    access=item,
+                    kind=kind,
+                    code=access.code,
+                    position=access.position,
+                    instruction=access.instruction,
+                    why=_why(access.transfer, kind, profile),
+                )
+
+
+def _expectation_defects(
+    function: str, findings: Iterable[Finding], touches: Sequence[WindowTouch]
+) -> Iterable[Defect]:
+    for finding in findings:
+        if finding.touch is None:
+            yield _defect(function, finding.item, finding.kind, None, None, finding.why)
+        else:
+            touch = touches[finding.touch]
+            yield _defect(function, finding.item, finding.kind, touch.code, touch.instruction, finding.why)
+
+
+def _escape_defects(function: str, flow: Flow) -> Iterable[Defect]:
+    for escape in flow.escapes:
+        yield _defect(function, None, DefectKind.ESCAPES, escape.code, escape.instruction, escape.why)
+
+
+def _defect(
+    function: str, item: str | None, kind: DefectKind, code: str | None, instruction: Instruction | None, why: str
+) -> Defect:
+    return Defect(
+        function=function,
+        access=item,
+        kind=kind,
+        code=code,
+        position=instruction.position if instruction else None,
+        instruction=instruction.text if instruction else None,
+        why=why,
+    )

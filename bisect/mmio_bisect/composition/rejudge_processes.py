@@ -1,0 +1,55 @@
+"""Judging many stored objects, in this process or in several: disassembling is work for the processor alone."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+
+from mmio_bisect.adapters.recipes.recipe_directives import parse_case
+from mmio_bisect.classify.verdict.profiles import PROFILES
+from mmio_bisect.composition.wiring import RealWiring, Settings
+from mmio_bisect.domain.recipe import Case, Language
+from mmio_bisect.workflow.history.rejudge import Judged, Material, judge_material
+from mmio_bisect.workflow.probing.judge import judge_object
+
+# Objects a task: enough to be worth sending, few enough to share out evenly.
+_CHUNK = 32
+
+
+def judge_here(materials: Iterable[Material], profile: str) -> Iterator[Judged]:
+    objects = RealWiring(Settings()).objects()
+    for material in materials:
+        yield judge_material(
+            material,
+            _case,
+            lambda case, object_code: judge_object(case, object_code, PROFILES[profile], objects),
+        )
+
+
+def judge_in_processes(materials: Iterable[Material], profile: str, processes: int) -> Iterator[Judged]:
+    """In any number of processes; no more than a few chunks are in memory for each."""
+    every = iter(materials)
+    # Not forked: this process may have threads, and a database open.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting: deque[Future[list[Judged]]] = deque()
+        while True:
+            while len(waiting) < 3 * processes and (chunk := list(islice(every, _CHUNK))):
+                waiting.append(pool.submit(_judge_chunk, chunk, profile))
+            if not waiting:
+                return
+            yield from waiting.popleft().result()
+
+
+def _judge_chunk(chunk: list[Material], profile: str) -> list[Judged]:
+    return list(judge_here(chunk, profile))
+
+
+def _case(material: Material) -> Case:
+    return parse_case(
+        material.case_text,
+        path=f"{material.recipe}.{material.language}",
+        recipe=material.recipe,
+        language=Language(material.language),
+        shipped=False,
+    )

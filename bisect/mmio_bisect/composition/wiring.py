@@ -1,0 +1,387 @@
+"""The one place that names concrete adapters. Each is imported when it is first asked for, and no sooner.
+
+Commands ask a `Wiring` for what they need; tests hand `main()` another one.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.composition.rust_endpoints import rust_places
+from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox
+from mmio_bisect.domain.recipe import FunctionExpectation
+from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.errors import SandboxError, UnknownSeriesError
+from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.history.history_queries import HistoryQueries
+from mmio_bisect.workflow.history.upkeep import Upkeep
+from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.recipes import RecipeBook
+from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
+from mmio_bisect.workflow.ports.store import ToolchainStore
+
+if TYPE_CHECKING:
+    from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder
+    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume
+    from mmio_bisect.adapters.sandbox.docker.images import DockerImages
+    from mmio_bisect.adapters.sandbox.execution import Limits
+    from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
+    from mmio_bisect.workflow.bisect.descend import Finer
+    from mmio_bisect.workflow.history.rejudge import StoredJudgements
+
+_CHECKOUT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are, as the options say; None: the default."""
+
+    database: str | None = None
+    store: Path | None = None
+    recipes: Path | None = None
+    series_files: tuple[Path, ...] = ()
+    rust_repo: Path | None = None
+    repository: Path | None = None
+    sandbox: str = "auto"
+
+
+class Wiring(Protocol):
+    """The adapters, made on demand."""
+
+    def series(self) -> tuple[str, ...]:
+        """All names. Raises `InvalidSeriesFileError`."""
+
+    def family(self, series: str) -> CompilerFamily:
+        """What a series consists of. Raises `UnknownSeriesError` with the nearest names, `InvalidSeriesFileError`."""
+
+    def finer(self, series: str) -> "Finer | None":
+        """The series that has points between its own. Raises as `family` does."""
+
+    def lender(self, series: str) -> str | None:
+        """The series whose compilers stand in for its own where those read no IR. Raises as `family` does."""
+
+    def runs_in(self, series: str) -> RunsIn:
+        """Where its compilers can run. Raises as `family` does."""
+
+    def costs_to_list(self, series: str) -> bool:
+        """Whether the first listing is too much for whoever only looks around. Raises as `family` does."""
+
+    def source(self, series: str) -> SeriesSource:
+        """Raises as `family` does."""
+
+    def store(self) -> ToolchainStore: ...
+
+    def store_folder(self) -> Path:
+        """Where the store is, whether it is there yet or not."""
+
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
+
+    def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
+        """`say` is told before anything that takes long."""
+
+    def sweep_sandboxes(self) -> None:
+        """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
+
+    def objects(self) -> ObjectReader: ...
+
+    def history(self) -> AbstractContextManager[History]: ...
+
+    def stored_judgements(self) -> AbstractContextManager["StoredJudgements"]:
+        """The history as judging again sees it."""
+
+    def archive(self) -> AbstractContextManager[HistoryQueries]:
+        """The same database, to be asked."""
+
+    def upkeep(self) -> AbstractContextManager[Upkeep]: ...
+
+    def recipes(self) -> RecipeBook: ...
+
+    def read_function(self, text: str) -> FunctionExpectation:
+        """What `--fn` says: the words of an `mmio:` line after `fn=`. Raises `UsageError`."""
+
+    def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
+        """Every file of the recipe folder, and what is wrong with it."""
+
+    def isolation(self) -> frozenset[str]:
+        """What the kernel grants the local sandbox beyond limits. Raises `SandboxError`."""
+
+    def database_state(self) -> str:
+        """Where the history is and at which revision, without passwords. Raises `DatabaseError`."""
+
+
+Wire = Callable[[Settings], Wiring]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What `main()` hands to the commands: the words typed, and how to come by a `Wiring`."""
+
+    argv: tuple[str, ...]
+    wire: Wire
+
+
+def wiring_of(context: typer.Context, settings: Settings) -> Wiring:
+    invocation: Invocation = context.obj
+    return invocation.wire(settings)
+
+
+def typed(context: typer.Context) -> tuple[str, ...]:
+    """The whole command as a user can type it again."""
+    invocation: Invocation = context.obj
+    return ("mmio-bisect", *invocation.argv)
+
+
+def default_database() -> str:
+    """In a checkout its `results` folder, elsewhere the user's data folder."""
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "recipes").is_dir():
+        return f"sqlite:///{_CHECKOUT / 'results' / 'history.db'}"
+    import platformdirs  # noqa: PLC0415 - only where it is needed
+
+    return f"sqlite:///{platformdirs.user_data_path('mmio-bisect') / 'history.db'}"
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
+
+
+def store_volume() -> "StoreVolume | None":
+    """What MMIO_BISECT_STORE_VOLUME says, in a container. Raises `SandboxError`."""
+    text = os.environ.get("MMIO_BISECT_STORE_VOLUME")
+    if not text:
+        return None
+    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume  # noqa: PLC0415 - loads the docker SDK
+
+    return StoreVolume.from_text(text)
+
+
+def cache_folder() -> Path:
+    import platformdirs  # noqa: PLC0415 - only where it is needed
+
+    return platformdirs.user_cache_path("mmio-bisect")
+
+
+@dataclass(frozen=True, slots=True)
+class RealWiring:
+    """The adapters that ship with the tool."""
+
+    settings: Settings
+
+    def series(self) -> tuple[str, ...]:
+        return tuple(self._catalogue().entries)
+
+    def family(self, series: str) -> CompilerFamily:
+        return self._entry(series).family
+
+    def finer(self, series: str) -> "Finer | None":
+        from mmio_bisect.workflow.bisect.descend import Finer  # noqa: PLC0415 - as above
+
+        found = self._entry(series).schema.finer
+        return None if found is None else Finer(series=found.series, by=found.by, usually=found.usually)
+
+    def lender(self, series: str) -> str | None:
+        return self._entry(series).schema.stand_in
+
+    def runs_in(self, series: str) -> RunsIn:
+        return self._entry(series).kind.runs_in
+
+    def costs_to_list(self, series: str) -> bool:
+        return self._entry(series).kind.costs_to_list
+
+    def source(self, series: str) -> SeriesSource:
+        self._entry(series)
+        return self._catalogue().source(
+            series,
+            folder=cache_folder() / "listings",
+            workshop=_LateImages(self._images),
+            warn=lambda sentence: output.note(f"warning: {sentence}"),
+            rust=rust_places(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
+            builds=self._builds(),
+        )
+
+    def _builds(self) -> "Builds":
+        from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - as above
+        from mmio_bisect.composition.build_sandboxes import yard_of  # noqa: PLC0415
+
+        folder = self.store_folder().absolute().parent / "builds"
+        return Builds(
+            yard=yard_of(self.settings.sandbox, self._images, output.note, folder),
+            folder=folder,
+            given=self.settings.repository,
+        )
+
+    def _entry(self, series: str) -> "Entry":
+        entries = self._catalogue().entries
+        if series not in entries:
+            from mmio_bisect.workflow.probing.ranges import nearest  # noqa: PLC0415 - only for the message
+
+            near = nearest(series, tuple(entries))
+            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(entries)}."
+            raise UnknownSeriesError(f"There is no series “{series}”{hint}")
+        return entries[series]
+
+    def _catalogue(self) -> "Catalogue":
+        from mmio_bisect.adapters.series.catalogue import catalogue_of  # noqa: PLC0415 - heavy, and not always needed
+
+        return catalogue_of(self.settings.series_files)
+
+    def _images(self) -> "DockerImages":
+        from mmio_bisect.adapters.sandbox.docker.images import DockerImages  # noqa: PLC0415 - as above
+
+        return DockerImages(self.store_folder(), say=output.note)
+
+    def store(self) -> ToolchainStore:
+        from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - as above
+
+        return FolderToolchainStore(self.store_folder(), _LateImages(self._images))
+
+    def store_folder(self) -> Path:
+        return self.settings.store or cache_folder() / "toolchains"
+
+    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        return LocalSandbox(limits_of(bounds))
+
+    def docker_sandbox(
+        self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None
+    ) -> ContainerSandbox:
+        from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - as above
+
+        return DockerSandbox(limits_of(bounds), volume=store_volume(), say=say)
+
+    def sweep_sandboxes(self) -> None:
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        with suppress(SandboxError):
+            LocalSandbox().sweep()
+
+    def objects(self) -> ObjectReader:
+        return _LateObjects()
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        from mmio_bisect.adapters.history.sql_history import SqlHistory  # noqa: PLC0415 - as above
+
+        with SqlHistory.open(self.settings.database or default_database()) as history:
+            yield history
+
+    @contextmanager
+    def stored_judgements(self) -> Iterator["StoredJudgements"]:
+        from mmio_bisect.adapters.history.database import open_database  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - as above
+
+        with closing(open_database(self.settings.database or default_database())) as database:
+            yield SqlStoredJudgements(database)
+
+    @contextmanager
+    def archive(self) -> Iterator[HistoryQueries]:
+        from mmio_bisect.adapters.history.archive import SqlHistoryQueries  # noqa: PLC0415 - as above
+
+        with SqlHistoryQueries.open(self.settings.database or default_database()) as archive:
+            yield archive
+
+    @contextmanager
+    def upkeep(self) -> Iterator[Upkeep]:
+        from mmio_bisect.adapters.history.upkeep import SqlUpkeep  # noqa: PLC0415 - as above
+
+        with SqlUpkeep.open(self.settings.database or default_database()) as upkeep:
+            yield upkeep
+
+    def recipes(self) -> RecipeBook:
+        return self._recipe_folder()
+
+    def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
+        checked = self._recipe_folder().check_all()
+        return tuple((str(file.path), None if file.error is None else str(file.error)) for file in checked)
+
+    def _recipe_folder(self) -> "RecipeFolder":
+        from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - as above
+
+        own = self.settings.recipes
+        return RecipeFolder(path=own or shipped_folder(), shipped=own is None)
+
+    def read_function(self, text: str) -> FunctionExpectation:
+        from mmio_bisect.adapters.recipes.recipe_directives import parse_function  # noqa: PLC0415 - as above
+
+        return parse_function(text)
+
+    def isolation(self) -> frozenset[str]:
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+
+        return frozenset(LocalSandbox().abilities())
+
+    def database_state(self) -> str:
+        from mmio_bisect.adapters.history.schema import HEAD  # noqa: PLC0415 - as above
+
+        url = self.settings.database or default_database()
+        with self.history() as history:
+            newest = history.runs(limit=1)
+        return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
+
+
+def limits_of(bounds: Bounds | None) -> "Limits":
+    """The defaults, but for what the options say."""
+    from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - as above
+
+    limits, bounds = Limits(), bounds or Bounds()
+    if bounds.memory is not None:
+        limits = replace(limits, memory_bytes=bounds.memory)
+    if bounds.seconds is not None:
+        limits = replace(limits, wall_seconds=bounds.seconds, cpu_seconds=max(1, round(bounds.seconds)))
+    given = {"output_bytes": bounds.output, "file_bytes": bounds.object, "processes": bounds.processes}
+    return replace(limits, **{name: value for name, value in given.items() if value is not None})
+
+
+class _LateImages:
+    """Loads the docker SDK with the first image: most series and stores need none."""
+
+    def __init__(self, make: "Callable[[], DockerImages]") -> None:
+        self._make = cache(make)
+
+    def ask(self, suite: str, script: str, signals: Signals) -> str:
+        return self._make().ask(suite, script, signals)
+
+    def build(self, suite: str, plan: str, work: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        return self._make().build(suite, plan, work, name, signals)
+
+    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:
+        return self._make().obtain(reference, name, signals)
+
+    def has(self, image: str) -> bool:
+        return self._make().has(image)
+
+    def size(self, image: str) -> int:
+        return self._make().size(image)
+
+    def remove(self, image: str) -> None:
+        self._make().remove(image)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        self._make().sweep(keep)
+
+
+class _LateObjects:
+    """Loads the disassembler with the first object: an answer from history needs none."""
+
+    def __init__(self) -> None:
+        self._objects: ObjectReader | None = None
+
+    def read(self, data: bytes) -> CodeImage:
+        if self._objects is None:
+            from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - as above
+            from mmio_bisect.adapters.binary.object_file import read_object  # noqa: PLC0415 - as above
+            from mmio_bisect.workflow.probing.objects import Objects  # noqa: PLC0415 - as above
+
+            self._objects = Objects(read_object, DISASSEMBLERS)
+        return self._objects.read(data)

@@ -1,0 +1,49 @@
+"""Everything of a probe as files, for whoever wants to look with other tools (`--keep DIR`)."""
+
+import errno
+import shlex
+import tempfile
+from pathlib import Path
+
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.run import Probe
+from mmio_bisect.errors import DiskFullError, UsageError
+from mmio_bisect.report.documents.documents import judgement_member, text_of
+
+
+def keep_probe(folder: Path, probe: Probe) -> Path:
+    """Keep a probe of a run; returns the folder that holds it. Raises as `keep_cell`."""
+    return keep_cell(folder, str(probe.point), probe.request, probe.outcome, probe.judgement)
+
+
+def keep_cell(folder: Path, name: str, request: CellRequest, outcome: Outcome, judgement: Judgement) -> Path:
+    """Write source, object, command line, compiler output and judgement below `folder`; returns where.
+
+    `name` is the compiler's. Raises `DiskFullError`, and `UsageError` for a folder that cannot be written.
+    """
+    place = folder / name / f"{request.case.file_name}-{request.target.name}-O{request.opt}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        _write(place / request.case.file_name, request.case.source)
+        _write(place / "command.txt", (shlex.join(outcome.argv) + "\n").encode())
+        _write(place / "output.txt", outcome.output.encode(errors="replace"))
+        _write(place / "judgement.json", text_of(judgement_member(judgement)).encode())
+        if outcome.object_code is not None:
+            _write(place / f"{request.case.recipe}.o", outcome.object_code)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(f"No space is left to keep {name} in {folder}: free some.") from error
+        raise UsageError(f"{folder} cannot be written ({error.strerror}): give --keep another folder.") from error
+    return place
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Aside, then renamed: a half-written artefact never bears its final name."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
+        try:
+            aside.write(data)
+            aside.flush()
+            Path(aside.name).replace(path)
+        except BaseException:
+            Path(aside.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,103 @@
+"""The documents of `sweep --json`: the cells with their transitions, or with `--dry-run` the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.recipe import Case
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.report.documents.documents import JSON, document, probe_member, untestable_reason
+from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepResult, Transition
+from mmio_bisect.workflow.sweep.plan import SweepPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepHead:
+    """What was asked of a sweep, as both documents repeat it."""
+
+    cases: tuple[Case, ...]
+    series: str
+    points: tuple[Point, ...]
+    reversed: bool
+    transitions: bool
+    profile: str
+    defects: frozenset[DefectKind] | None
+    argv: tuple[str, ...]
+
+
+def sweep_document(head: SweepHead, result: SweepResult) -> JSON:
+    """`sweep`: every cell that is answered, every transition, and what was not probed (a number and the points)."""
+    reasons = {
+        (probe.point, probe.request): untestable_reason(probe.judgement, probe.outcome) for probe in result.probes
+    }
+    return document(
+        "sweep",
+        **_head_members(head),
+        cells=[_cell_members(probe.request) | probe_member(probe) for probe in result.probes],
+        transitions=[_transition_member(found, reasons) for found in result.transitions],
+        unprobed=len(result.unprobed),
+        unprobed_points=[str(point) for point in result.unprobed],
+        failed=[_failed_member(failed) for failed in result.failed],
+        cost={"toolchains_fetched": result.cost.toolchains_fetched, "cells_compiled": result.cost.cells_compiled},
+        argv=list(head.argv),
+    )
+
+
+def plan_document(head: SweepHead, plan: SweepPlan, *, disk_free: int) -> JSON:
+    """`sweep --dry-run`: `bytes_to_fetch` is an estimate, null where there is nothing to go by."""
+    return document(
+        "sweep",
+        **_head_members(head),
+        plan={
+            "points": [str(point) for point in plan.points],
+            "points_that_may_follow": plan.may_follow,
+            "cells_known": plan.known,
+            "cells_to_compile": plan.to_compile,
+            "toolchains_to_fetch": [str(point) for point in plan.to_fetch],
+            "bytes_to_fetch": plan.bytes_to_fetch,
+            "disk_free": disk_free,
+        },
+        argv=list(head.argv),
+    )
+
+
+def _head_members(head: SweepHead) -> JSON:
+    return {
+        "recipes": [case.recipe for case in head.cases],
+        "cases": [case.file_name for case in head.cases],
+        "series": head.series,
+        "range": {"first": str(head.points[0]), "last": str(head.points[-1]), "reversed": head.reversed},
+        "points": [str(point) for point in head.points],
+        "only_transitions": head.transitions,
+        "profile": head.profile,
+        "defects": None if head.defects is None else sorted(head.defects),
+    }
+
+
+def _cell_members(request: CellRequest) -> JSON:
+    return {"recipe": request.case.recipe, "case": request.case.file_name}
+
+
+def _transition_member(found: Transition, reasons: Mapping[tuple[Point, CellRequest], str | None]) -> JSON:
+    return {
+        **_cell_members(found.request),
+        "target": found.request.target.name,
+        "opt": found.request.opt.value,
+        "function": found.mark.function,
+        "access": found.mark.access,
+        "defect": found.mark.kind.value,
+        "change": found.change.value,
+        "last": str(found.last),
+        "first": str(found.first),
+        "suspects": [str(point) for point in found.suspects],
+        "untestable": [
+            {"toolchain": str(point), "reason": reasons.get((point, found.request))}
+            for point in found.suspects
+            if point != found.first
+        ],
+    }
+
+
+def _failed_member(failed: FailedPoint) -> JSON:
+    return {"toolchain": str(failed.point), "error": type(failed.error).__name__, "message": str(failed.error)}

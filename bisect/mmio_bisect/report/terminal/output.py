@@ -1,0 +1,67 @@
+"""Where output goes: the answer to standard output, everything else to standard error.
+
+Whoever reads may go away (`| head`): what is left unsaid is dropped, and the exit code stays that of the answer.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# Wide enough for two columns of assembly where nobody says how wide the reader is.
+_UNKNOWN_WIDTH = 140
+
+
+def width() -> int:
+    return shutil.get_terminal_size(fallback=(_UNKNOWN_WIDTH, 24)).columns
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Prints texts as they are: nothing wrapped, no markup read, colours only where they are wanted (NO_COLOR)."""
+    from rich.console import Console  # noqa: PLC0415 - not needed for --help and --json
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def show(text: "Text | str") -> None:
+    """Print a text that ends its own lines."""
+    try:
+        sys.stdout.write(text if isinstance(text, str) else _coloured(text))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_the_rest()
+
+
+def _coloured(text: "Text") -> str:
+    """As it would be printed; rich itself would end the process where nobody reads."""
+    printer = console()
+    with printer.capture() as captured:
+        printer.print(text, end="")
+    return captured.get()
+
+
+def show_document(members: Mapping[str, object]) -> None:
+    from mmio_bisect.report.documents.documents import text_of  # noqa: PLC0415 - as in the commands
+
+    show(text_of(members))
+
+
+def note(text: str) -> None:
+    """A remark for whoever watches."""
+    print(text, file=sys.stderr)  # noqa: T201 - this is what prints
+
+
+def sentence(message: str) -> str:
+    """With a capital and a full stop, unless it begins with a name or ends with other punctuation."""
+    first = message.split(" ", 1)[0]
+    begun = message[:1].upper() + message[1:] if first.isalpha() and first not in {"pip", "zig"} else message
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+
+
+def _drop_the_rest() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

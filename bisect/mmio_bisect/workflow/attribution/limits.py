@@ -1,0 +1,173 @@
+"""Passes switched off, as a search: LLVM counts its optional passes and runs the first N (`-opt-bisect-limit=N`).
+
+The middle end's passes are searched with the whole back end after them, the back end's on IR that is optimised in full:
+so what is found is the pass of that layer that makes the difference, not one that merely came in between. A compiler
+that reads no IR counts the passes of both in one go: there the back end's are those after the last that it counts when
+it is asked for IR.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mmio_bisect.domain.answer import Culprit, NoChange, Suspects
+from mmio_bisect.domain.attribution import Layer, LimitSearch, PassName
+from mmio_bisect.domain.outcome import Outcome, Verdict
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.search import Session
+from mmio_bisect.workflow.attribution import layer_commands
+from mmio_bisect.workflow.attribution.dumps import read_bisected
+from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, OpenToolchain, Refused
+
+Limited = Callable[[int], tuple[Outcome, str]]
+"""A limit to what was made with it, and what the limited stage printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trying:
+    """One way to search: `by` is told the limits."""
+
+    layer: Layer
+    by: OpenToolchain
+    then: str
+    compile_with: Limited
+
+
+def search_limits(bench: Comparison, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
+    """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty.
+
+    Of several ways to search the middle end those until the first that finds a pass.
+    """
+    found = []
+    for way in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
+        found.append(_search(bench, way))
+        if found[-1].name is not None:
+            break
+    last = _back_way(bench, mixer)
+    return tuple(found) if last is None else (*found, _search(bench, last))
+
+
+def _back_way(bench: Comparison, mixer: Mixer) -> _Trying | None:
+    place = bench.bad
+    if not place.reads_ir:
+
+        def whole(limit: int) -> tuple[Outcome, str]:
+            return _printed(place.run(layer_commands.whole(place.cell, _limit(limit))))
+
+        return _Trying(layer=Layer.BACK, by=place, then="", compile_with=whole)
+    optimised = mixer.optimised(front=True, middle=True)
+    if isinstance(optimised, Refused):
+        return None
+
+    def back(limit: int) -> tuple[Outcome, str]:
+        return _printed(place.run(layer_commands.back(place.cell, optimised, _limit(limit))))
+
+    return _Trying(layer=Layer.BACK, by=place, then="", compile_with=back)
+
+
+def _middle_ways(bench: Comparison, mixer: Mixer) -> Iterator[_Trying]:
+    """With all of the good toolchain's passes after those that are left on, no pass is missed for its own sake.
+
+    Where the good one does not read that IR, or makes up for it, the bad one's own back end has to do.
+    """
+    limited, own = _limited_middle(bench.bad, mixer), bench.bad.reader(Layer.BACK)
+    if limited is None or not bench.bad.has_middle:
+        return
+    middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
+    if isinstance(middle, OpenToolchain) and isinstance(back, OpenToolchain):
+        then = f", then all of {back.point}'s middle and back end"
+        yield _handed_over(bench.bad, then, limited, (middle, Layer.MIDDLE), (back, Layer.BACK))
+    if isinstance(own, OpenToolchain):
+        yield _handed_over(bench.bad, f", then {own.point}'s back end", limited, (own, Layer.BACK))
+
+
+def _handed_over(by: OpenToolchain, then: str, limited: Limited, *readers: tuple[OpenToolchain, Layer]) -> _Trying:
+    def compile_with(limit: int) -> tuple[Outcome, str]:
+        outcome, printed = limited(limit)
+        for reader, layer in readers:
+            if outcome.object_code is not None and (layer is Layer.BACK or reader.has_middle):
+                stage = layer_commands.middle if layer is Layer.MIDDLE else layer_commands.back
+                outcome = reader.run(stage(reader.cell, outcome.object_code))
+        return outcome, printed
+
+    return _Trying(layer=Layer.MIDDLE, by=by, then=then, compile_with=compile_with)
+
+
+def _limited_middle(place: OpenToolchain, mixer: Mixer) -> Limited | None:
+    """IR with the toolchain's first so many passes."""
+    if not place.reads_ir:
+        return lambda limit: _printed(place.run(layer_commands.optimise(place.cell, _limit(limit))))
+    written = mixer.front(bad=True)
+    if isinstance(written, Refused):
+        return None
+    return lambda limit: _printed(place.run(layer_commands.middle(place.cell, written, _limit(limit))))
+
+
+def _limit(limit: int) -> tuple[str, ...]:
+    return (f"-opt-bisect-limit={limit}",)
+
+
+def _printed(outcome: Outcome) -> tuple[Outcome, str]:
+    return outcome, outcome.output
+
+
+def _search(bench: Comparison, trying: _Trying) -> LimitSearch:
+    """A bisection whose points are limits; both ends are verified, as ever."""
+    began = bench.compiles
+    outcome, printed = trying.compile_with(layer_commands.NO_LIMIT)
+    passes = read_bisected(printed)
+    before = _passes_before(bench.bad, passes) if trying.layer is Layer.BACK else 0
+    number: int | None = None
+    note: str | None
+    if not passes:
+        note = "the compiler does not count its passes"
+    elif before is None:
+        note = "which of its passes are the middle end's cannot be told"
+    elif (judged := bench.judge(outcome, bench.bad))[0] is not Verdict.BAD:
+        note = f"with all of them on it is {judged[0]}" + (f": {judged[1]}" if judged[1] else "")
+    else:
+        number, note = _first_bad(bench, trying.compile_with, before, len(passes))
+    return LimitSearch(
+        layer=trying.layer,
+        then=trying.then,
+        name=None if number is None else passes[number - 1],
+        number=number,
+        passes=len(passes),
+        before=before or 0,
+        compiles=bench.compiles - began,
+        option=None if number is None else " ".join(layer_commands.llvm_options(trying.by.cell, _limit(number))),
+        note=note,
+    )
+
+
+def _passes_before(place: OpenToolchain, passes: Sequence[PassName]) -> int | None:
+    """How many of a whole compile's passes are the middle end's; None where it counts otherwise when asked for IR."""
+    if place.reads_ir:
+        return 0
+    middle = read_bisected(place.run(layer_commands.optimise(place.cell, _limit(layer_commands.NO_LIMIT))).output)
+    return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None
+
+
+def _first_bad(bench: Comparison, compile_with: Limited, least: int, most: int) -> tuple[int, None] | tuple[None, str]:
+    """The least limit at which it is bad, or why there is none."""
+    limits = range(least, most + 1)
+    points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in limits]
+    if len(points) < 2:
+        return None, "it has no optional pass"
+    lowest, reason = bench.judge(compile_with(least)[0], bench.bad)
+    if lowest is Verdict.UNTESTABLE:
+        return None, f"with every optional pass off it is untestable: {reason}"
+    session = Session(points)
+    session.record(points[-1], Verdict.BAD)
+    session.record(points[0], lowest)
+    while not session.done:
+        for point in session.propose((), 1):
+            session.record(point, bench.judge(compile_with(int(point.version))[0], bench.bad)[0])
+    match session.answer():
+        case Culprit(first=first):
+            return int(first.version), None
+        case NoChange():
+            return None, "with every optional pass off it is bad all the same"
+        case Suspects(last=last, first=first):
+            return None, f"good with {last.version} passes, bad with {first.version}, no object between"
+        case _:
+            return None, "it is bad, good and bad again as passes are added"

@@ -1,0 +1,332 @@
+"""Bisect a range: the search proposes points, probes run in a pool, answers come out.
+
+Each target and optimisation level has a search of its own; a point that is probed is probed for all searches to which
+it is of use. No search waits for one probe: after every verdict all are asked again, and what became useless is
+cancelled.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+from mmio_bisect.classify.verdict.profiles import Profile
+from mmio_bisect.domain.access import DefectKind, Mark
+from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
+from mmio_bisect.search import Session
+from mmio_bisect.workflow.bisect.verify import Again, Rebuilds, compile_again, verified
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.series import Committed, SeriesSource
+from mmio_bisect.workflow.probing.costs import costs_of, likelihood_of
+from mmio_bisect.workflow.probing.judge import compared, restrict
+from mmio_bisect.workflow.probing.pool import Pool, Stoppable
+from mmio_bisect.workflow.probing.prefetch import Ahead, Prefetcher
+from mmio_bisect.workflow.probing.probe import Adapters, Prober
+from mmio_bisect.workflow.probing.retry import BACK_OFF, with_back_off
+
+__all__ = ["Adapters", "HuntEvents", "HuntRequest", "HuntResult", "hunt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntRequest:
+    """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
+
+    `defects` are the kinds that make a verdict bad (None: all); of a request in `marks` only these of them do. With
+    `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`. `verify`:
+    compile the neighbours of a culprit again (None: if this run compiled either of them), and, with `verify_build`,
+    build their compilers again for it (None: if that is cheap). `render` makes the document that history keeps of the
+    finished run.
+    """
+
+    requests: tuple[CellRequest, ...]
+    points: tuple[Point, ...]
+    profile: Profile
+    defects: frozenset[DefectKind] | None = None
+    marks: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)
+    changed: bool = False
+    jobs: int = 2
+    ask_again: bool = False
+    back_off: tuple[float, ...] = BACK_OFF
+    ahead: Ahead = field(default_factory=Ahead)
+    verify: bool | None = None
+    verify_build: bool | None = None
+    argv: tuple[str, ...] = ()
+    render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
+
+
+class HuntEvents(Protocol):
+    """What a hunt tells whoever watches; called from several threads."""
+
+    def begun(self, point: Point) -> None: ...
+
+    def fetching(self, point: Point) -> Signals:
+        """A download begins; `progress` of the result will be called with bytes."""
+
+    def probed(self, probe: Probe) -> None: ...
+
+    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
+        """It failed, and will be tried again after so many seconds."""
+
+    def dropped(self, point: Point) -> None:
+        """Another verdict made the probe useless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntResult:
+    """`run` is the number that history gave."""
+
+    run: int
+    answers: tuple[CellAnswer, ...]
+    cost: Cost
+
+
+def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResult:
+    """Bisect for every request at once.
+
+    Raises `NothingTestableError` when no probed point made an object for any request, and the errors of the adapters;
+    whatever was probed until then is kept.
+    """
+    prober = Prober(tools, request.profile, ask_again=request.ask_again)
+    first, last = request.points[0], request.points[-1]
+    run = tools.history.begin_run(
+        case=request.requests[0].case,
+        series=first.series,
+        first=first,
+        last=last,
+        profile=request.profile.name,
+        argv=request.argv,
+    )
+    searches = tuple(_Search(request, one) for one in request.requests)
+    probing = _Probing(request, prober, events, searches, run)
+    probing.seed()
+    probing.drain()
+    with Rebuilds(tools, request.verify_build) as rebuilds:
+        answers = tuple(_told_of(probing.verified(search, rebuilds), tools.source) for search in searches)
+    if all(isinstance(answer.answer, NothingTestable) for answer in answers):
+        raise NothingTestableError(_nothing_testable(request, answers))
+    tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
+    return HuntResult(run=run, answers=answers, cost=prober.spent)
+
+
+def _told_of(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
+    """With what a series of commits knows of those that the answer names."""
+    if not isinstance(source, Committed):
+        return answer
+    match answer.answer:
+        case Culprit(first=first):
+            named: tuple[Point, ...] = (first,)
+        case Suspects(suspects=suspects):
+            named = suspects
+        case _:
+            named = ()
+    return replace(answer, commits=tuple((point, source.describe(point)) for point in named))
+
+
+def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> str:
+    probes = [probe for answer in answers for probe in answer.probes]
+    points = {probe.point for probe in probes}
+    name, example = request.requests[0].case.file_name, probes[0]
+    unprobed = len(request.points) - len(points)
+    return (
+        f"None of the {len(points)} probed points of {request.points[0]}..{request.points[-1].version} turned {name} "
+        f"into an object ({unprobed} not probed); {example.point} says: {example.judgement.reason}. "
+        "Mend the recipe, or choose a range or a language that these compilers know."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weights:
+    """What points cost, and how likely each is to be the answer, as `Session.propose` takes them."""
+
+    costs: Callable[[Point], float]
+    likelihood: Callable[[Point], float] | None
+
+
+@dataclass(slots=True, eq=False)
+class _Search:
+    """One target and level: its session, what it has been told, and by what rule it reads a judgement."""
+
+    hunt: HuntRequest
+    request: CellRequest
+    session: Session = field(init=False)
+    probes: dict[Point, Probe] = field(default_factory=dict)
+    _baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        self.session = Session(self.hunt.points)
+
+    def wants(self, point: Point) -> bool:
+        if self._lacks_baseline:
+            return point == self.hunt.points[0]
+        return self.session.useful(point)
+
+    @property
+    def done(self) -> bool:
+        return self.session.done
+
+    @property
+    def _lacks_baseline(self) -> bool:
+        return self.hunt.changed and self.hunt.points[0] not in self.probes
+
+    def propose(self, in_flight: set[Point], free: int, weighed: "_Weights") -> tuple[Point, ...]:
+        if self._lacks_baseline:
+            oldest = self.hunt.points[0]
+            return () if oldest in in_flight else (oldest,)
+        return self.session.propose(in_flight, free, weighed.costs, weighed.likelihood)
+
+    def tell(self, probe: Probe) -> Probe:
+        """Take a probe; it is given back as this search reads it."""
+        read = replace(probe, judgement=self._read(probe))
+        self.probes[probe.point] = read
+        self.session.record(probe.point, read.judgement.verdict)
+        return read
+
+    def _read(self, probe: Probe) -> Judgement:
+        if not self.hunt.changed:
+            return self._restricted(probe.judgement)
+        if probe.point == self.hunt.points[0]:
+            self._baseline = probe.judgement.fingerprint
+            if probe.judgement.verdict is Verdict.UNTESTABLE:
+                raise NothingTestableError(
+                    f"--changed compares with {probe.point}, which is untestable ({probe.judgement.reason}): "
+                    "begin the range at a point that makes an object."
+                )
+        return compared(probe.judgement, self._baseline)
+
+    def reread(self, judgement: Judgement) -> Judgement:
+        """A judgement made once more, of a point that was told before."""
+        if self.hunt.changed:
+            return compared(judgement, self._baseline)
+        return self._restricted(judgement)
+
+    def _restricted(self, judgement: Judgement) -> Judgement:
+        return restrict(judgement, self.hunt.defects, self.hunt.marks.get(self.request))
+
+    def answer(self) -> CellAnswer:
+        probes = sorted(self.probes.values(), key=lambda probe: probe.point.sort_key)
+        return CellAnswer(request=self.request, answer=self.session.answer(), probes=tuple(probes))
+
+
+@dataclass(slots=True)
+class _Probing:
+    """Keeps as many probes going as there are jobs, and hands their results to the searches."""
+
+    request: HuntRequest
+    prober: Prober
+    events: HuntEvents
+    searches: tuple[_Search, ...]
+    run: int
+    _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
+    _weights: "_Weights" = field(init=False)
+    _ahead: Prefetcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools = self.prober.tools
+        self._ahead = Prefetcher(self.request.ahead, tools.store, self.prober.fetch, self.events.fetching)
+        self._weights = _Weights(
+            costs=costs_of(tools.source, tools.store, lambda: self._ahead.arrived),
+            likelihood=likelihood_of(tools.source),
+        )
+
+    def seed(self) -> None:
+        """Tell the searches what history knows, the oldest point first."""
+        for point in self.prober.remembered(self.request.points):
+            for probe in self.prober.known(point, self.request.requests):
+                self._tell(probe)
+
+    def drain(self) -> None:
+        """Probe until every search is done. Whatever ends it, no probe is left running."""
+        with Pool[tuple[Probe, ...]](self.request.jobs) as pool, self._ahead:
+            try:
+                while not all(search.done for search in self.searches):
+                    self._launch(pool)
+                    self._fetch_ahead(pool)
+                    self._land(pool)
+                    self._ahead.drop(self._wanted)
+            finally:
+                for point in pool.points:
+                    self.events.dropped(point)
+
+    def verified(self, search: _Search, rebuilds: Rebuilds) -> CellAnswer:
+        """A search's answer, its culprit looked at twice where that is wanted."""
+        answer, wanted = search.answer(), self.request.verify
+        if wanted is False:
+            return answer
+
+        def again(probe: Probe) -> Again:
+            return with_back_off(
+                partial(compile_again, probe, self.prober.tools, self.request.profile, rebuilds),
+                Stoppable(self.events.fetching(probe.point), Event()),
+                self.request.back_off,
+                partial(self.events.retrying, probe.point),
+            )
+
+        forced = wanted is True or self.request.verify_build is True
+        return verified(answer, again, search.reread, forced=forced)
+
+    def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
+        """Fill free workers: first each search's most wanted point, then what several workers may try besides."""
+        for ahead in (1, self.request.jobs):
+            for search in self.searches:
+                flying = pool.points
+                serving = {point for point in flying if search in self._serving[point]}
+                if pool.free <= 0 or (serving and ahead == 1):
+                    continue
+                for point in search.propose(serving, min(pool.free, ahead), self._weights):
+                    if point not in flying:
+                        self._submit(pool, point)
+
+    def _fetch_ahead(self, pool: Pool[tuple[Probe, ...]]) -> None:
+        """Begin to fetch what the searches would propose next, were there more workers."""
+        for search in self.searches:
+            begun = pool.points | self._ahead.points
+            self._ahead.begin(search.propose(set(begun), self._ahead.room(self._wanted), self._weights))
+
+    def _wanted(self, point: Point) -> bool:
+        return any(search.wants(point) for search in self.searches)
+
+    def _submit(self, pool: Pool[tuple[Probe, ...]], point: Point) -> None:
+        searches = tuple(search for search in self.searches if point not in search.probes and search.wants(point))
+        self._serving[point] = searches
+        self.events.begun(point)
+        pool.submit(
+            point,
+            partial(self._probe, point, tuple(search.request for search in searches)),
+            self.events.fetching(point),
+        )
+
+    def _probe(self, point: Point, requests: tuple[CellRequest, ...], signals: Stoppable) -> tuple[Probe, ...]:
+        return with_back_off(
+            partial(self.prober.probe, point, requests),
+            signals,
+            self.request.back_off,
+            partial(self.events.retrying, point),
+        )
+
+    def _land(self, pool: Pool[tuple[Probe, ...]]) -> None:
+        """Wait for a probe to end, tell its verdicts, cancel what they made useless."""
+        for landed in pool.next_finished():
+            try:
+                probes = landed.result()
+            except CancelledError:
+                if not landed.stopped:
+                    raise
+                self.events.dropped(landed.point)
+                continue
+            for probe in probes:
+                self._tell(probe)
+        for point in pool.points:
+            if not any(search.wants(point) for search in self._serving[point]):
+                pool.stop(point)
+
+    def _tell(self, probe: Probe) -> None:
+        for search in self.searches:
+            if search.request == probe.request and probe.point not in search.probes:
+                read = search.tell(probe)
+                self.prober.tools.history.record_probe(self.run, read)
+                self.events.probed(read)

@@ -1,0 +1,89 @@
+"""Where untrusted compilers and builds run."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from mmio_bisect.workflow.ports.progress import Signals
+
+
+class LimitHit(StrEnum):
+    """Which limit ended a command."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One program to run in the sandbox.
+
+    `argv[0]` and the `{toolchain}` in other words refer to the toolchain's root, an absolute path to the image's or
+    the machine's files, `{cache}` to the folder that outlasts the session, where there is one; `inputs` are files laid
+    into the empty work folder, `product` the file wanted back from it.
+    """
+
+    argv: tuple[str, ...]
+    inputs: tuple[tuple[str, bytes], ...] = ()
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a command ended: `status` negative for the signal; `product` None if the file is not there."""
+
+    argv: tuple[str, ...]
+    status: int
+    limit: LimitHit | None
+    output: str
+    product: bytes | None
+    seconds: float
+
+
+class SandboxSession(Protocol):
+    """One start of a sandbox around one toolchain; commands run in it one after another."""
+
+    def run(self, command: Command, signals: Signals) -> Finished:
+        """Raises `SandboxError` when the sandbox itself fails, `CancelledError` when told to stop."""
+
+
+class Sandbox(Protocol):
+    """Where untrusted compilers run on untrusted text."""
+
+    @property
+    def name(self) -> str: ...
+
+    def session(self, toolchain_root: Path, image: str | None = None) -> AbstractContextManager[SandboxSession]:
+        """`image` as in `Fetched`. Raises `SandboxError` for one where there are no images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequirements:
+    """What a build may use, and what it is done in.
+
+    `packages` of the Debian suite stand beside its base; `memory` and `disk` (all that it writes) in bytes; `seconds`
+    by the clock. `cache` are the bytes of compiled files that one build may keep for the next; None: it keeps none.
+    """
+
+    suite: str
+    packages: tuple[str, ...]
+    memory: int
+    disk: int
+    seconds: float
+    cache: int | None = None
+
+
+class BuildSandbox(Protocol):
+    """Where source is built: a sandbox with room for it and without network."""
+
+    def session(
+        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
+    ) -> AbstractContextManager[SandboxSession]:
+        """The source stands where a toolchain would, read-only. Raises `SandboxError`, `DownloadError`.
+
+        `cache` names the folder that commands know as `{cache}`: what one build left there the next of that name finds.
+        """

@@ -1,0 +1,107 @@
+"""Where compilers come from: the series, their points, and what fetching one gives."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.merge import Merge
+from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.workflow.ports.progress import Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells.
+
+    `image` names the docker image that the toolchain runs in, and that is the store's from now on; None: any will do.
+    `version_words` make the compiler say what it is; `commit` and `released` are what it does not say itself.
+    """
+
+    digest: str
+    tool: tuple[str, ...]
+    arguments: tuple[str, ...]
+    image: str | None = None
+    version_words: tuple[str, ...] = ("--version",)
+    commit: str | None = None
+    released: date | None = None
+
+
+class RunsIn(StrEnum):
+    """Where the compilers of a series can run: anywhere; in images of their own; where they are installed."""
+
+    ANY = "any"
+    DOCKER = "docker"
+    HOST = "host"
+
+
+class SeriesSource(Protocol):
+    """A series: where its points come from and how one is fetched."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def family(self) -> CompilerFamily: ...
+
+    @property
+    def summary(self) -> str:
+        """One sentence: which compilers, from where."""
+
+    def listing(self, *, refresh: bool = False) -> Listing:
+        """All points, oldest first; from the cache unless it is stale or `refresh`. Raises `DownloadError`."""
+
+    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
+        """The points that a word of a range means beyond versions and prefixes of them, oldest first; or none.
+
+        Raises `UnknownVersionError` for a word that it can tell is wrong, and `DownloadError`.
+        """
+
+    def origin(self, point: Point) -> str:
+        """One line: where a listed point comes from, and what will be fetched for it."""
+
+    def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
+        """Put the verified, unpacked toolchain into the empty `folder`.
+
+        Raises `MissingToolchainError` when there is none, which is an answer; `DownloadError`, `CorruptArtefactError`,
+        `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
+        """
+
+    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
+        """Read what the compiler says of itself. Raises `BrokenToolchainError`."""
+
+
+class MergedSeries(SeriesSource, Protocol):
+    """A series whose points are merges of a repository: a culprit among them is a merge that can be looked into."""
+
+    def built_from(self, point: Point) -> Merge:
+        """Raises `UnknownVersionError`."""
+
+
+@runtime_checkable
+class Committed(Protocol):
+    """A series whose points are commits."""
+
+    def describe(self, point: Point) -> Commit: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A toolchain outside the store: where it is, and what `fetch` would have given."""
+
+    root: Path
+    fetched: Fetched
+
+
+@runtime_checkable
+class Rebuildable(Protocol):
+    """A series that builds its toolchains, and can do so from nothing that an earlier build has left."""
+
+    def seconds(self, point: Point) -> float:
+        """What that takes, about."""
+
+    def afresh(self, point: Point, signals: Signals) -> AbstractContextManager[Made]:
+        """It goes at the end. Raises as `fetch` does."""

@@ -1,0 +1,77 @@
+"""One compiler or one object, judged at once: nothing is fetched, looked up or kept.
+
+A compiler given by its path is never looked up in history: its file may stay the same while what it does changes, as in
+a `git bisect run` whose compiler is a script or was just built.
+"""
+
+from pathlib import Path
+
+from mmio_bisect.classify.verdict.judge import judge_image
+from mmio_bisect.classify.verdict.profiles import Profile, suited
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
+from mmio_bisect.domain.toolchain import Toolchain
+from mmio_bisect.errors import BrokenToolchainError
+from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.acquire import ask_version
+from mmio_bisect.workflow.probing.compile import cell_of, compile_cell
+from mmio_bisect.workflow.probing.identity import family_of, identified, version_words
+from mmio_bisect.workflow.probing.judge import judge_outcome
+
+
+class _Uninterrupted:
+    """Signals of a step that nobody watches."""
+
+    def cancelled(self) -> bool:
+        return False
+
+    def progress(self, done: int, total: int | None) -> None:
+        pass
+
+
+def check_object(
+    data: bytes,
+    *,
+    case_functions: tuple[FunctionExpectation, ...],
+    window: ConstantWindow | None,
+    profile: Profile,
+    objects: ObjectReader,
+) -> Judgement:
+    """Raises `MalformedObjectError`."""
+    image = objects.read(data)
+    return judge_image(image, case_functions, window, suited(profile, image.architecture.value))
+
+
+def check_compiler(
+    request: CellRequest, compiler: Path, *, sandbox: Sandbox, objects: ObjectReader, profile: Profile
+) -> tuple[Toolchain, Outcome, Judgement]:
+    """Compile the request's case with that compiler, and judge.
+
+    Raises `BrokenToolchainError` if it is none that is known, `SandboxError`.
+    """
+    toolchain = identify_compiler(compiler, sandbox)
+    cell = cell_of(request, toolchain)
+    with sandbox.session(compiler.parent) as session:
+        outcome = compile_cell(cell, session, sandbox.name, _Uninterrupted())
+    return toolchain, outcome, judge_outcome(cell, outcome, profile, objects)
+
+
+def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
+    """Ask a compiler what it is."""
+    if not compiler.is_file():
+        raise BrokenToolchainError(f"There is no compiler at {compiler}: give the path of an executable file.")
+    tool = (str(compiler.resolve()),)
+    text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted())
+    family = family_of(text)
+    if family is None:
+        first = (text.strip().splitlines() or ["nothing"])[0][:200]
+        raise BrokenToolchainError(
+            f"{compiler} is no clang, gcc, llc or rustc that is known: its --version says “{first}”."
+        )
+    words = version_words(family)
+    if words != ("--version",):
+        text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words)
+    fetched = Fetched(digest=digest_of(compiler.read_bytes()), tool=tool, arguments=())
+    return identified(family, fetched, text)

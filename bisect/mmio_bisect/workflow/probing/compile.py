@@ -1,0 +1,131 @@
+"""From a cell to an outcome: the command line of each compiler family, and what its ending means."""
+
+import re
+from dataclasses import replace
+
+from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
+from mmio_bisect.domain.recipe import Language
+from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.errors import SandboxError
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, SandboxSession
+
+PRODUCT = "case.o"
+
+_SIGKILL = 9
+
+_LIMITS = {
+    LimitHit.TIME: OutcomeKind.TIMED_OUT,
+    LimitHit.MEMORY: OutcomeKind.OUT_OF_MEMORY,
+    LimitHit.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
+    LimitHit.DISK: OutcomeKind.OUTPUT_LIMIT,
+}
+
+_CRASH = re.compile(
+    r"internal compiler error|PLEASE submit a bug report|LLVM ERROR|Stack dump:|panicked at|frontend command failed"
+)
+
+_TARGET_UNKNOWN = re.compile(
+    r"unknown target triple|unable to create target|No available targets are compatible|"
+    r"Could not find specification for target|[Ee]rror loading target specification|can't find crate for `core`"
+)
+
+
+def cell_of(request: CellRequest, toolchain: Toolchain) -> Cell:
+    """The request as this toolchain would be asked for it."""
+    triple = request.target.triple(toolchain.family)
+    flags = (*toolchain.arguments, *_flags(request, toolchain.family, triple), *request.case.compile_flags)
+    return Cell(request=request, toolchain=toolchain, triple=triple, flags=(*flags, *request.extra_flags))
+
+
+def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[str, ...]:
+    """No compiler's name goes into the object: equal code makes equal objects. No header of the host is seen."""
+    case, opt = request.case, request.opt
+    match family:
+        case CompilerFamily.CLANG:
+            language = ("-Wno-override-module",) if case.language is Language.LLVM_IR else ("-nostdlibinc",)
+            return (f"--target={triple}", *request.target.clang_flags, f"-O{opt}", "-fno-ident", *language, "-c")
+        case CompilerFamily.GCC:
+            return (*request.target.gcc_flags, f"-O{opt}", "-fno-ident", "-c")
+        case CompilerFamily.TCC:  # its target is built in, and all levels are alike to it
+            return ("-nostdinc", f"-O{opt}", "-c")
+        case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
+            flags = request.target.llc_flags
+            return (f"-mtriple={triple}", *flags, f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
+        case CompilerFamily.RUSTC:
+            edition = (f"--edition={case.edition}",) if case.edition else ()
+            return (
+                f"--target={triple}",
+                f"-Copt-level={opt}",
+                "-Ccodegen-units=1",
+                "--crate-type=lib",
+                "--emit=obj",
+                *edition,
+            )
+
+
+def command_of(cell: Cell) -> Command:
+    """The command line, to be run in the sandbox."""
+    name = cell.request.case.file_name
+    return Command(
+        argv=(*cell.toolchain.tool, *cell.flags, name, "-o", PRODUCT),
+        inputs=((name, cell.request.case.source),),
+        product=PRODUCT,
+    )
+
+
+def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Signals) -> Outcome:
+    """Raises `SandboxError` when it was not the compiler that failed, `CancelledError` when told to stop."""
+    return _for_the_target(cell, outcome_of(session.run(command_of(cell), signals), sandbox))
+
+
+def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:
+    """A compiler may take no notice of the target, or be built before it knew it: what it makes says nothing of it."""
+    target = cell.request.target
+    if outcome.object_code is None or target.made(outcome.object_code):
+        return outcome
+    said = f"error: the object is not for {target.name}, by its ELF header\n{outcome.output}"
+    return replace(outcome, kind=OutcomeKind.TARGET_UNKNOWN, object_code=None, output=said)
+
+
+def outcome_of(finished: Finished, sandbox: str) -> Outcome:
+    """What a compiler's ending means, whatever product was wanted of it. Raises `SandboxError` as `compile_cell`."""
+    kind = _kind(finished)
+    return Outcome(
+        kind=kind,
+        object_code=finished.product if kind is OutcomeKind.OBJECT else None,
+        argv=finished.argv,
+        sandbox=sandbox,
+        status=finished.status,
+        # PostgreSQL's text holds every character but this one.
+        output=finished.output.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        seconds=finished.seconds,
+    )
+
+
+def outcome_without(reason: str) -> Outcome:
+    """The outcome of every cell of a toolchain that is not to be had."""
+    return Outcome(
+        kind=OutcomeKind.NO_TOOLCHAIN,
+        object_code=None,
+        argv=(),
+        sandbox="none",
+        status=0,
+        output=reason,
+        seconds=0.0,
+    )
+
+
+def _kind(finished: Finished) -> OutcomeKind:
+    if finished.limit is not None:
+        return _LIMITS[finished.limit]
+    if finished.status == 0 and finished.product is not None:
+        return OutcomeKind.OBJECT
+    if finished.status == -_SIGKILL:
+        raise SandboxError(
+            f"Something outside the sandbox killed {finished.argv[0]} (SIGKILL, no limit of ours was hit): this says "
+            "nothing about the compiler; look at the system's log for its out-of-memory killer, then run again."
+        )
+    if finished.status < 0 or _CRASH.search(finished.output):
+        return OutcomeKind.CRASHED
+    return OutcomeKind.TARGET_UNKNOWN if _TARGET_UNKNOWN.search(finished.output) else OutcomeKind.REJECTED

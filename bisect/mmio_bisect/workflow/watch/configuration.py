@@ -1,0 +1,102 @@
+"""What the watch is told: a configuration as a value, whichever file and variables it came from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmio_bisect.workflow.probing.budget import Allowance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedSeries:
+    """One series: points from `first` (None: from the newest of the first tick on) to `last` (None: all to come).
+
+    `recipes` are globs over names and file names; an empty `targets` or `opts` means each recipe's own. `descend`: what
+    is found is followed into the finer series.
+    """
+
+    name: str
+    first: str | None
+    last: str | None
+    recipes: tuple[str, ...]
+    targets: tuple[str, ...]
+    opts: tuple[str, ...]
+    profile: str
+    descend: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileLimits:
+    """What one compile may use: bytes, seconds, processes; None: the sandbox's default."""
+
+    memory: int | None = None
+    seconds: float | None = None
+    output: int | None = None
+    object: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """For how many seconds what is used no more is kept; None: for ever. `count` is of toolchains."""
+
+    toolchains: float | None = None
+    count: int | None = None
+    runs: float | None = None
+    ticks: float | None = None
+    notices: float | None = None
+    reports: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """Where something secret is: in a variable of the environment or in a file. The secret itself is in no value."""
+
+    variable: str | None
+    file: Path | None
+
+    def __str__(self) -> str:
+        return f"${self.variable}" if self.variable else str(self.file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A place that notices go to; `address` holds its URL as Apprise writes them."""
+
+    name: str
+    address: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """`file` is where it stands, None: nowhere, all is default. Sizes in bytes; None: the tool's default, or no bound.
+
+    `patience`: for how many ticks trouble, and for how many toolchains a flapping verdict, must last to be news.
+    `points_per_tick`: so many new toolchains of a series are probed at most. `pauses`: seconds before further tries
+    within a tick. `source_pauses`: seconds for which a source is left alone after its first failure, its second, …; the
+    last counts for all that follow. `budget` is of a tick.
+    """
+
+    file: Path | None
+    database: str | None
+    store: Path | None
+    recipes: Path | None
+    series_files: tuple[Path, ...]
+    rust_repo: Path | None
+    repository: Path | None
+    sandbox: str
+    limits: CompileLimits
+    schedule: str
+    timezone: str
+    profile: str
+    jobs: int
+    patience: int
+    points_per_tick: int
+    pauses: tuple[float, ...]
+    source_pauses: tuple[float, ...]
+    budget: Allowance
+    retention: Retention
+    disk: int | None
+    reports: Path
+    page: Path | None
+    series: tuple[WatchedSeries, ...]
+    channels: tuple[Channel, ...]
