@@ -9,14 +9,21 @@ import pytest
 # Half a minute or more each, the longest first.
 SLOW = (
     "integration/test_git_series",
-    "integration/test_sweep_killed",
-    "integration/test_watch_nights",
-    "integration/test_watch_descends",
-    "integration/test_killed",
     "integration/test_bad_input",
-    "integration/test_rust_ci",
-    "integration/test_descend",
+    "integration/test_watch_nights",
     "integration/test_run_zig",
+    "integration/test_killed",
+    "integration/test_sweep_killed",
+    "integration/test_watch",
+    "integration/test_watch_descends",
+    "integration/test_rust_dist",
+    "integration/test_rust_ci",
+    "integration/test_concurrent",
+    "integration/test_cli_run",
+    "integration/test_descend",
+    "integration/test_rust",
+    "integration/test_emulated",
+    "integration/test_git_bisect",
 )
 
 

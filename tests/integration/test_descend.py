@@ -69,7 +69,6 @@ def tool(tmp_path: Path, server: DistServer, grown: Grown) -> Tool:
             "MMIO_BISECT_RUST_CI": server.url,
             "MMIO_BISECT_RUST_DIST": server.url,
             "MMIO_BISECT_RUST_REPO": str(grown.folder),
-            "MMIO_BISECT_SILENCE": "0.3",
         },
     )
 

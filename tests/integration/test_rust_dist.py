@@ -24,7 +24,7 @@ def server() -> Iterator[DistServer]:
 
 @pytest.fixture
 def tool(tmp_path: Path, server: DistServer) -> Tool:
-    return Tool(root=tmp_path, extra={"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "0.3"})
+    return Tool(root=tmp_path, extra={"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "2"})
 
 
 def publish_week(server: DistServer, *, missing: tuple[int, ...] = ()) -> None:

@@ -61,7 +61,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with serving_dist() as server, mailbox() as mail, webhook() as hook:
-        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "0.3", "MAIL": mail.url}
+        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "2", "MAIL": mail.url}
         yield World(tool=Tool(root=tmp_path, extra=extra), server=server, mail=mail, hook=hook)
 
 

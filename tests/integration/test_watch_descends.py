@@ -85,7 +85,6 @@ def world(tmp_path: Path, tcc: TccRepository) -> Iterator[World]:
             "MMIO_BISECT_RUST_DIST": server.url,
             "MMIO_BISECT_RUST_REPO": str(grown.folder),
             "MMIO_BISECT_REPOSITORY": str(tcc.folder),
-            "MMIO_BISECT_SILENCE": "0.3",
         }
         tool = Tool(root=tmp_path / "tool", extra=extra)
         (tool.folder / "own.toml").write_text(IN_LLVMS_PLACE)

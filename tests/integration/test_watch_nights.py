@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with serving_dist() as server, webhook() as hook:
-        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "2"}
+        extra = {"MMIO_BISECT_RUST_DIST": server.url, "MMIO_BISECT_SILENCE": "60"}
         tool = Tool(root=tmp_path, extra=extra)
         (tool.folder / "hook.url").write_text(hook.url)
         yield World(tool=tool, server=server, hook=hook)
@@ -158,8 +158,7 @@ def test_a_budget_with_which_nothing_gets_done_is_told_once(world: World) -> Non
 def test_a_budget_of_time_ends_what_is_under_way(world: World) -> None:
     world.publish(range(1, 3))
     world.server.befall(f"/dist/2024-02-01/rust-std-nightly-{TRIPLE}.tar.xz", Fault.STALLED)
-    patient = replace(world, tool=replace(world.tool, extra={**world.tool.extra, "MMIO_BISECT_SILENCE": "60"}))
-    cut = patient.night(2, 'time = "2s"\njobs = 1')
+    cut = world.night(2, 'time = "2s"\njobs = 1')
     world.server.let_go.set()
     assert cut.status == 0, cut.err
     assert cut.document["series"][0]["cut_off"]["points"] == 2
@@ -200,15 +199,14 @@ def test_sigterm_in_the_middle_of_a_bisection_ends_it_within_seconds_and_nothing
     world.publish(range(1, 9), bad_from=5)
     for day in (3, 4):
         world.server.befall(f"/dist/2024-02-{day:02}/rustc-nightly-{HOST}.tar.xz", Fault.STALLED)
-    patient = replace(world.tool, extra={**world.tool.extra, "MMIO_BISECT_SILENCE": "60"})
     (world.tool.folder / "mmio-bisect.toml").write_text(CONFIG.format(day=8, more="points_per_tick = 3"))
-    running = patient.start("watch", "--once")
+    running = world.tool.start("watch", "--once")
     assert world.server.stalled.wait(60)
     running.terminate()
     _, said = running.communicate(timeout=10)
     assert running.returncode == 130, said
     assert "rust-nightly@2024-02-08: done" in said  # it was the bisection that was cut off
-    assert patient.processes() == []
+    assert world.tool.processes() == []
     world.server.let_go.set()
     world.server.faults.clear()
     told = world.night(8, "points_per_tick = 3")
