@@ -27,7 +27,7 @@ HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 def locked(name: str) -> dict[str, tuple[Version, list[str]]]:
     """Each package of a lock: its version, and what stands behind it."""
     lines = re.sub(r"\\\n\s*", "", (ROOT / name).read_text()).splitlines()
-    found = {}
+    found: dict[str, tuple[Version, list[str]]] = {}
     for line in (line for line in lines if line.strip() and not line.strip().startswith("#")):
         pinned, *rest = re.split(r"(?= --hash)", line)
         requirement = Requirement(pinned)
