@@ -8,12 +8,13 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates git python3 python3-venv
 
 FROM packages AS build
+COPY requirements.lock /src/
 RUN python3 -m venv /opt/mmio-bisect \
-    && /opt/mmio-bisect/bin/pip install --no-cache-dir --upgrade 'pip>=25.1'
+    && /opt/mmio-bisect/bin/pip install --no-cache-dir --require-hashes --requirement /src/requirements.lock
 COPY pyproject.toml README.md LICENSE LICENSE-MIT LICENSE-APACHE /src/
 COPY bisect /src/bisect
 COPY recipes /src/recipes
-RUN /opt/mmio-bisect/bin/pip install --no-cache-dir '/src[postgresql]'
+RUN /opt/mmio-bisect/bin/pip install --no-cache-dir --no-deps --no-build-isolation /src
 
 # What runs, without what only a person would read and without package managers. Git's own programs need no Perl but for
 # mail and Subversion; /usr/bin/perl stays, in the little that is Debian's essential part of it.

@@ -3,18 +3,22 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-# pip takes dependency groups from 25.1 on; the stamp is made anew when the project's metadata changes.
+# What the locks name, then the package without asking an index; each is made anew when its lock or the metadata changes.
+RUNS   := $(VENV)/.runs
 STAMP  := $(VENV)/.installed
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint format benchmark benchmark-history results ladders fuzz pin clean
+.PHONY: demo test test-all lint format lock benchmark benchmark-history results ladders fuzz pin clean
 
-$(STAMP): pyproject.toml
+$(RUNS): requirements.lock
+$(STAMP): requirements-dev.lock
+$(RUNS) $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
-	touch $(STAMP)
+	$(INSTALL) --require-hashes --requirement $(filter %.lock,$^)
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
 
-demo: $(STAMP)  ## bisect two reproducers over real clangs: one that LLVM 18 broke, and the control that never broke
+demo: $(RUNS)  ## bisect two reproducers over real clangs: one that LLVM 18 broke, and the control that never broke
 	$(BIN)/mmio-bisect doctor
 	$(BIN)/mmio-bisect run store_then_step zig:0.8.0..0.17.1 --opt 2
 	$(BIN)/mmio-bisect run asm_accessor zig:0.8.0..0.17.1 --opt 2
@@ -40,6 +44,9 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+lock: $(STAMP)  ## the newest versions in pyproject.toml's ranges, with hashes: commit what it changes
+	.ci/lock.sh
 
 LONG := %/ladders.py %/million_outcomes.py %/history_queries.py
 
