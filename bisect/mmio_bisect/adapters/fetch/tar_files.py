@@ -3,6 +3,6 @@
 import tarfile
 
 if not hasattr(tarfile, "data_filter"):
-    from backports import tarfile  # type: ignore[import-not-found,no-redef]
+    from backports import tarfile  # type: ignore[no-redef]
 
 __all__ = ["tarfile"]
