@@ -1,16 +1,19 @@
 """Downloads from a server that misbehaves in every way that is known: what passes, what does not, and what is said."""
 
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from loopback_dist import DistServer, Fault, serving_dist
 from signalling import Noted
 
-from mmio_bisect.adapters.fetch.download import Downloads, NotThereError
-from mmio_bisect.adapters.fetch.http_transfer import _retry_after
+from mmio_bisect.adapters.fetch.answers import NotThereError, _retry_after
+from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
 
 FILE = "/dist/file.tar.xz"
@@ -127,7 +130,20 @@ def test_a_stalled_transfer_is_cancelled_at_once(server: DistServer) -> None:
     threading.Thread(target=stop_when_stalled).start()
     with pytest.raises(CancelledError):
         list(Downloads(silence_seconds=60).stream(server.url + FILE, signals))
-    assert not _downloading()
+    assert not _connected(server.port)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_never_says_a_word_is_given_up_at_once(scheme: str) -> None:
+    signals = Noted()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        threading.Timer(0.2, signals.stop.set).start()
+        begun = time.monotonic()
+        with pytest.raises(CancelledError):
+            list(Downloads(silence_seconds=60).stream(f"{scheme}://127.0.0.1:{port}/file", signals))
+        assert time.monotonic() - begun < 10
+        assert not _connected(port)
 
 
 def test_a_pause_between_tries_is_cancelled_at_once(server: DistServer) -> None:
@@ -143,8 +159,9 @@ def test_whoever_wants_no_more_leaves_no_transfer_behind(server: DistServer) -> 
     server.befall(FILE, Fault.STALLED)
     arriving = downloads().stream(server.url + FILE, Noted())
     next(arriving)
+    assert _connected(server.port)
     arriving.close()
-    assert not _downloading()
+    assert not _connected(server.port)
 
 
 def test_a_small_file_may_not_be_large(server: DistServer) -> None:
@@ -172,9 +189,7 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
     assert _retry_after(header, lambda: datetime(2026, 11, 1, tzinfo=UTC)) == seconds
 
 
-def _downloading() -> list[threading.Thread]:
-    """Reader threads that are still there a little later."""
-    threads = [thread for thread in threading.enumerate() if thread.name == "download"]
-    for thread in threads:
-        thread.join(10)
-    return [thread for thread in threads if thread.is_alive()]
+def _connected(port: int) -> list[str]:
+    """Connections to that port of the loopback device that are still open (proc_pid_net(5): state 01)."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return [local for _, local, remote, state, *_ in rows if state == "01" and int(remote.split(":")[1], 16) == port]

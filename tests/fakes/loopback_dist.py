@@ -160,9 +160,12 @@ def serving_dist(host: str = "127.0.0.1") -> Iterator[DistServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
+        def handle(self) -> None:
             with suppress(BrokenPipeError, ConnectionResetError):
-                files.answer(self)
+                super().handle()
+
+        def do_GET(self) -> None:
+            files.answer(self)
 
         do_HEAD = do_GET  # noqa: N815 - the base looks for this name
 

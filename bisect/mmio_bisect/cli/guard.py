@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.composition.wiring import store_volume
+from mmio_bisect.composition.sandboxes import store_volume
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
 

@@ -8,6 +8,7 @@ A compiler of the host's (`check --compiler`, the series `installed-…`) needs 
 has: it runs locally. One that comes in an image (Debian's) runs in docker or not at all.
 """
 
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +16,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
 from mmio_bisect.workflow.ports.series import RunsIn
+
+if TYPE_CHECKING:
+    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume
 
 _NEEDS_DOCKER = "compilers that come in images need docker, so start it, or choose a series that does without, as zig."
 
@@ -44,6 +48,16 @@ class Bounds:
     output: int | None = None
     object: int | None = None
     processes: int | None = None
+
+
+def store_volume() -> "StoreVolume | None":
+    """What MMIO_BISECT_STORE_VOLUME says, in a container. Raises `SandboxError`."""
+    text = os.environ.get("MMIO_BISECT_STORE_VOLUME")
+    if not text:
+        return None
+    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume  # noqa: PLC0415 - loads the docker SDK
+
+    return StoreVolume.from_text(text)
 
 
 class ContainerSandbox(Sandbox, Protocol):

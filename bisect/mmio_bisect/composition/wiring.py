@@ -3,7 +3,6 @@
 Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 """
 
-import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -16,7 +15,7 @@ import typer
 
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.composition.rust_endpoints import rust_places
-from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox
+from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox, store_volume
 from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
@@ -33,7 +32,6 @@ from mmio_bisect.workflow.ports.store import ToolchainStore
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder
-    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
     from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
@@ -153,16 +151,6 @@ def default_database() -> str:
 
 def without_password(url: str) -> str:
     return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
-
-
-def store_volume() -> "StoreVolume | None":
-    """What MMIO_BISECT_STORE_VOLUME says, in a container. Raises `SandboxError`."""
-    text = os.environ.get("MMIO_BISECT_STORE_VOLUME")
-    if not text:
-        return None
-    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume  # noqa: PLC0415 - loads the docker SDK
-
-    return StoreVolume.from_text(text)
 
 
 def cache_folder() -> Path:

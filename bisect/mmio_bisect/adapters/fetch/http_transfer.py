@@ -1,196 +1,139 @@
-"""One request over HTTP, read by a thread of its own: whoever wants the bytes takes them from a short queue.
+"""Requests over HTTP on the caller's thread, each of which can be given up at any moment.
 
-So unpacking overlaps with receiving, and a stalled connection cannot keep anybody from giving up.
-
-httpx rather than the standard library, because it has read timeouts, proxies with their exceptions, and connections
-that are kept, all of them configured as users expect (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
+httpx rather than the standard library, because it has read timeouts and proxies with their exceptions, configured as
+users expect (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`). Its asynchronous client, because the plain one cannot be
+interrupted while it looks up a name, connects, agrees on keys or waits for bytes, and a read that timed out ends the
+transfer.
 """
 
+import asyncio
 import contextlib
-import queue
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Final
+import functools
+import ssl
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import httpx
 
-from mmio_bisect.adapters.fetch.download import NotThereError, Watch
-from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
+from mmio_bisect.adapters.fetch.answers import Opened, PassingError
+from mmio_bisect.errors import CancelledError, DownloadError
 
-_QUEUED: Final = 64  # pieces, of 64 KiB at most
+if TYPE_CHECKING:
+    import httpcore
+
 _POLL_SECONDS: Final = 0.05
 _CONNECT_SECONDS: Final = 15.0
-_NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-_PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
-    """A fault that may pass; `wait` is how long the server asks to be left alone, in seconds."""
+class HttpFile:
+    """A file on a server, which may be asked for several times; close it by leaving the `with` block.
 
-    why: str
-    wait: float | None = None
+    `silence_seconds` bounds every wait for the server. All methods raise `CancelledError` soon after `cancelled` says
+    so, and `PassingError` when the connection fails or nothing comes for too long.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The head of an answer: where its body begins in the file, and how long the file is, where that is known."""
-
-    begin: int
-    total: int | None
-    tag: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    error: Exception | Passing | None
-
-
-Event = Chunk | Opened | Ended
-
-
-def new_client(silence_seconds: float) -> httpx.Client:
-    return httpx.Client(
-        follow_redirects=True,
-        timeout=httpx.Timeout(silence_seconds, connect=min(_CONNECT_SECONDS, silence_seconds)),
-        headers={"User-Agent": "mmio-bisect", "Accept-Encoding": "identity"},
-    )
-
-
-class Reader:
-    """One request, in a thread of its own."""
-
-    def __init__(self, client: httpx.Client, url: str, *, begin: int, tag: str | None, only_head: bool) -> None:
-        self._client = client
+    def __init__(self, url: str, cancelled: Callable[[], bool], silence_seconds: float) -> None:
         self._url = url
-        self._begin = begin
-        self._method = "HEAD" if only_head else "GET"
-        self._headers = {"Range": f"bytes={begin}-"} if begin else {}
+        self._cancelled = cancelled
+        self._loop = asyncio.new_event_loop()
+        self._sockets: list[httpcore.AsyncNetworkStream] = []
+        self._client = httpx.AsyncClient(
+            follow_redirects=True,
+            timeout=httpx.Timeout(silence_seconds, connect=min(_CONNECT_SECONDS, silence_seconds)),
+            headers={"User-Agent": "mmio-bisect", "Accept-Encoding": "identity"},
+            verify=_trusted(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.run_until_complete(self._client.aclose())
+        for connected in self._sockets:  # httpcore 1.0 forgets one whose keys were being agreed on when it was given up
+            self._loop.run_until_complete(connected.aclose())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    @contextlib.contextmanager
+    def open(self, *, begin: int, tag: str | None, only_head: bool) -> Iterator[tuple[Opened, Iterator[bytes]]]:
+        """The answer's head and the pieces of its body, from byte `begin` on. Raises as `Opened.from_head` also."""
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
         if begin and tag is not None:
-            self._headers["If-Range"] = tag
-        self._queue: queue.Queue[Event] = queue.Queue(_QUEUED)
-        self._unwanted = threading.Event()
-        self._socket: socket.socket | None = None
-        # A daemon: while a connection is being made there is nothing to shut down, and nobody shall wait for that.
-        self._thread = threading.Thread(target=self._run, name="download", daemon=True)
-        self._thread.start()
-
-    def events(self, watch: Watch, silence_seconds: float) -> Iterator[Event]:
-        heard = time.monotonic()
-        while True:
-            if watch.cancelled():
-                raise CancelledError(f"fetching {self._url} was cancelled")
+            headers["If-Range"] = tag
+        with self._translated():
+            method = "HEAD" if only_head else "GET"
+            request = self._client.build_request(method, self._url, headers=headers, extensions={"trace": self._trace})
+            response = self._run(self._client.send(request, stream=True))
             try:
-                event = self._queue.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                # The client's own timeout comes first; this one is for what it does not cover, such as a name's lookup.
-                if time.monotonic() - heard > silence_seconds + _CONNECT_SECONDS:
-                    yield Ended(Passing(f"nothing was heard for {silence_seconds + _CONNECT_SECONDS:.0f} s"))
-                    return
-                continue
-            heard = time.monotonic()
-            yield event
-            if isinstance(event, Ended):
-                return
+                status, reason = response.status_code, response.reason_phrase
+                yield (
+                    Opened.from_head(status, reason, response.headers, url=self._url, begin=begin),
+                    self._pieces(response),
+                )
+            finally:
+                self._loop.run_until_complete(response.aclose())
 
-    def close(self) -> None:
-        """Nobody wants more: wakes the thread, wherever it waits."""
-        self._unwanted.set()
-        found = self._socket
-        if found is not None:
-            with contextlib.suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
+    async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._sockets.append(info["return_value"])
 
-    def _run(self) -> None:
-        self._put(Ended(self._receive()))
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        body = response.aiter_raw()
 
-    def _receive(self) -> Exception | Passing | None:
+        async def following() -> bytes | None:
+            return await anext(body, None)
+
+        while (piece := self._run(following())) is not None:
+            yield piece
+
+    def _run(self, step: Coroutine[Any, Any, _T]) -> _T:
+        task = self._loop.create_task(step)
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer
+            if self._cancelled():
+                task.cancel()
+            else:
+                timer = self._loop.call_later(_POLL_SECONDS, look)
+
+        timer = self._loop.call_later(_POLL_SECONDS, look)
+        if self._cancelled():
+            task.cancel()
         try:
-            with self._client.stream(self._method, self._url, headers=self._headers) as response:
-                self._socket = _socket_of(response)
-                refused = _refusal(response, self._url, self._begin)
-                if refused is not None:
-                    return refused
-                self._put(_opened(response, self._begin))
-                for data in response.iter_raw():
-                    if self._unwanted.is_set():
-                        return None
-                    self._put(Chunk(data))
+            return self._loop.run_until_complete(task)
+        except asyncio.CancelledError as error:
+            raise CancelledError(f"fetching {self._url} was cancelled") from error
+        finally:
+            timer.cancel()
+            if not task.done():  # Ctrl-C
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    self._loop.run_until_complete(task)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.ConnectTimeout) as error:
-            return Passing(f"{_words(error)}: nothing was heard for too long")
+            raise PassingError(f"{_words(error)}: nothing was heard for too long") from error
         except httpx.TransportError as error:
-            return Passing(_words(error))
+            raise PassingError(_words(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return DownloadError(f"{self._url} cannot be asked for ({_words(error)}): check the address and the proxy")
-        else:
-            return None
-
-    def _put(self, event: Event) -> None:
-        while not self._unwanted.is_set():
-            try:
-                self._queue.put(event, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return
+            raise DownloadError(
+                f"{self._url} cannot be asked for ({_words(error)}): check the address and the proxy"
+            ) from error
 
 
-def _refusal(response: httpx.Response, url: str, begin: int) -> Exception | Passing | None:
-    status = response.status_code
-    if status in _NOT_THERE:
-        return NotThereError(url)
-    said = f"{status} {response.reason_phrase}"
-    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Passing(said, _retry_after(response.headers.get("Retry-After")))
-    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and begin:
-        return CorruptArtefactError(f"{url} became shorter while it was fetched: run the same command again")
-    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-        return DownloadError(f"{url} is refused ({said}): check the address, the proxy settings and your rights there")
-    if status == HTTPStatus.PARTIAL_CONTENT:
-        sent = response.headers.get("Content-Range", "")
-        if not sent.startswith(f"bytes {begin}-"):
-            return DownloadError(f"{url} was asked for from byte {begin} on, and “{sent}” came: try without a proxy")
-    return None
-
-
-def _opened(response: httpx.Response, begin: int) -> Opened:
-    length = response.headers.get("Content-Length")
-    known = int(length) if length is not None and length.isdigit() else None
-    partial = response.status_code == HTTPStatus.PARTIAL_CONTENT
-    start = begin if partial else 0
-    tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
-    strong = tag if tag is not None and not tag.startswith("W/") else None
-    return Opened(begin=start, total=None if known is None else start + known, tag=strong)
-
-
-def _socket_of(response: httpx.Response) -> socket.socket | None:
-    found = response.extensions["network_stream"].get_extra_info("socket")
-    return found if isinstance(found, socket.socket) else None
-
-
-def _retry_after(value: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """RFC 9110, 10.2.3: seconds, or a date."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - now()).total_seconds())
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that httpx trusts by default; reading them takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _words(error: Exception) -> str:

@@ -3,6 +3,10 @@
 Memory stays small however much a byte unpacks to, what is written has a limit, and no name or link leads out of the
 folder (Python's own `data` filter, PEP 706). The whole archive is read, to its last byte, even where nothing more is
 wanted: so the caller's hash is of all of it, and the compressed stream's own checks have been made.
+
+tarfile reads as a stream here (`r|`), so unpacking overlaps with the download; decompressing is not left to it. Its
+`r|xz` and `r|gz` expand whatever one block holds into memory at once, give lzma no limit of memory, take the first of
+several compressed streams for the whole, and do not compare a gzip file's checksum.
 """
 
 import io

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from mmio_bisect.adapters.fetch.download import NotThereError
+from mmio_bisect.adapters.fetch.answers import NotThereError
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,
     fetch_archives,

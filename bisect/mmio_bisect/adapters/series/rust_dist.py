@@ -23,7 +23,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from mmio_bisect.adapters.fetch.download import NotThereError
+from mmio_bisect.adapters.fetch.answers import NotThereError
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,

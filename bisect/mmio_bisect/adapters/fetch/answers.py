@@ -1,0 +1,79 @@
+"""What a server's answer to a request for a file means: here it comes, it may come later, or it never will."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, Self
+
+from mmio_bisect.errors import CorruptArtefactError, DownloadError
+
+_NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class NotThereError(Exception):
+    """The server answers, and has no such file (404 or 410). What that means is for the caller to say."""
+
+
+class PassingError(Exception):
+    """A fault that may pass; `wait` is how long the server asks to be left alone, in seconds."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The head of an answer: where its body begins in the file, and how long the file is, where that is known."""
+
+    begin: int
+    total: int | None
+    tag: str | None
+
+    @classmethod
+    def from_head(cls, status: int, reason: str, headers: Mapping[str, str], *, url: str, begin: int) -> Self:
+        """The answer to a request for the bytes from `begin` on.
+
+        Raises `NotThereError`, `PassingError`, `DownloadError` where it is refused for good, and
+        `CorruptArtefactError` where the file has changed.
+        """
+        _check(status, f"{status} {reason}", headers, url, begin)
+        length = headers.get("Content-Length")
+        known = int(length) if length is not None and length.isdigit() else None
+        start = begin if status == HTTPStatus.PARTIAL_CONTENT else 0
+        tag = headers.get("ETag") or headers.get("Last-Modified")
+        strong = tag if tag is not None and not tag.startswith("W/") else None
+        return cls(begin=start, total=None if known is None else start + known, tag=strong)
+
+
+def _check(status: int, said: str, headers: Mapping[str, str], url: str, begin: int) -> None:
+    if status in _NOT_THERE:
+        raise NotThereError(url)
+    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise PassingError(said, _retry_after(headers.get("Retry-After")))
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and begin:
+        raise CorruptArtefactError(f"{url} became shorter while it was fetched: run the same command again")
+    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+        raise DownloadError(f"{url} is refused ({said}): check the address, the proxy settings and your rights there")
+    sent = headers.get("Content-Range", "")
+    if status == HTTPStatus.PARTIAL_CONTENT and not sent.startswith(f"bytes {begin}-"):
+        raise DownloadError(f"{url} was asked for from byte {begin} on, and “{sent}” came: try without a proxy")
+
+
+def _retry_after(value: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """RFC 9110, 10.2.3: seconds, or a date."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - now()).total_seconds())
