@@ -63,7 +63,7 @@ class ScriptedWiring(RealWiring):
 
     def docker_sandbox(
         self,
-        bounds: Bounds | None = None,  # noqa: ARG002 - as above
+        bounds: Bounds | None = None,  # noqa: ARG002 - for the same reason
         *,
         say: Callable[[str], None] = lambda _: None,  # noqa: ARG002 - nothing takes long
     ) -> ContainerSandbox:
