@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.adapters.binary.object_file import read_object
-from mmio_bisect.classify.machine.instructions import Architecture, Relocation
+from mmio_bisect.classify.machine.instructions import Relocation
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.probing.objects import Objects, RawFunction
 

@@ -9,6 +9,7 @@ from emulated import WINDOW, Event, Ranges, Trace, joined, region_base
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of
 from mmio_bisect.classify.dataflow.flow import Flow, Node, WindowTouch, follow
+from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import ConstantWindow, Direction, FunctionExpectation
@@ -22,7 +23,8 @@ Touches = Mapping[Node, Sequence[WindowTouch]]
 def flow_of(image: CodeImage, function: FunctionExpectation, window: ConstantWindow | None) -> Flow:
     code = image.function(function.symbol)
     assert code is not None, function.symbol
-    return follow(image, code, entry_state(function.arguments, window, image))
+    isa = ISAS[image.architecture]
+    return follow(image, code, entry_state(function.arguments, window, image, isa), isa)
 
 
 def disagreement(flow: Flow, trace: Trace, window: ConstantWindow | None) -> str | None:

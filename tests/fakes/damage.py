@@ -8,7 +8,8 @@ import struct
 from collections.abc import Callable, Sequence
 
 from mmio_bisect.classify.isa.aarch64.decode import ROWS
-from mmio_bisect.classify.machine.instructions import Architecture, Relocation
+from mmio_bisect.classify.machine.instructions import Relocation
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
 
 _EDGES = (0, 1, 2, 3, 4, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63, 2**64 - 1)

@@ -15,8 +15,9 @@ from elftools.elf.sections import SymbolTableSection
 from unicorn import arm64_const, arm_const, riscv_const, x86_const
 
 from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
+from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.domain.recipe import Argument, ArgumentKind
+from mmio_bisect.domain.target import Architecture
 
 PAGE = 0x1000
 WINDOW, WINDOW_SIZE = 0x0900_0000, 0x10000

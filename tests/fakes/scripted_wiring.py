@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
-from mmio_bisect.classify.machine.instructions import Architecture, CodeImage, FunctionCode
+from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode
 from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals

@@ -8,11 +8,12 @@ import pytest
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
-from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
+from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import Objects
 
 OBJECT = Path(__file__).parents[1] / "fixtures" / "objects" / "flows.o"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from mmio_bisect.classify.machine.instructions import Architecture, Instruction, Relocation
+from mmio_bisect.classify.machine.instructions import Instruction, Relocation
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import Objects, RawFunction, RawObject
 
 Relocations = tuple[tuple[int, Relocation], ...]

@@ -5,8 +5,9 @@ import pytest
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.riscv.compressed import expand
-from mmio_bisect.classify.machine.instructions import Architecture, FunctionCode
+from mmio_bisect.classify.machine.instructions import FunctionCode
 from mmio_bisect.classify.machine.operations import Operation, Touch
+from mmio_bisect.domain.target import Architecture
 
 # machine code, assembly, operation, form, directions, width in bits, register class, emulatable
 X86_64 = """

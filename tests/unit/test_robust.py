@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from judged_whole import judge_file, judge_stream, read_recipe
 
 from mmio_bisect.classify.isa.aarch64.words import read_word
-from mmio_bisect.classify.machine.instructions import Architecture, Relocation
+from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -7,12 +7,13 @@ import pytest
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
-from mmio_bisect.classify.machine.instructions import Architecture, CodeImage
+from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
 from mmio_bisect.classify.verdict.profiles import ARM_ISV, PROFILES
 from mmio_bisect.domain.access import AddressingMode, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow, Direction
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import Objects
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "objects"

@@ -1,9 +1,21 @@
 """Targets: the short names that users write, and the triple that each compiler family wants."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from mmio_bisect.domain.toolchain import CompilerFamily
+
+
+class Architecture(StrEnum):
+    """The names of the architectures that are shipped; tests and extensions may register others."""
+
+    AARCH64 = "aarch64"
+    X86_64 = "x86_64"
+    I386 = "i386"
+    RISCV64 = "riscv64"
+    RISCV32 = "riscv32"
+    ARM = "arm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +27,7 @@ class Target:
     """
 
     name: str
+    architecture: Architecture
     elf: tuple[int, int]
     clang_triple: str
     rust_triple: str
@@ -22,11 +35,6 @@ class Target:
     clang_flags: tuple[str, ...] = ()
     gcc_flags: tuple[str, ...] = ()
     llc_flags: tuple[str, ...] = ()
-
-    @property
-    def architecture(self) -> str:
-        """As `machine.Architecture` names it."""
-        return "arm" if self.name == "thumb" else self.name
 
     def made(self, object_code: bytes) -> bool:
         """Whether an ELF object's header is this target's; what is no ELF object is for its reader to refuse."""
@@ -50,6 +58,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target(
             name="aarch64",
+            architecture=Architecture.AARCH64,
             elf=(2, 183),
             clang_triple="aarch64-unknown-linux-gnu",
             rust_triple="aarch64-unknown-linux-gnu",
@@ -57,6 +66,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="arm",
+            architecture=Architecture.ARM,
             elf=(1, 40),
             clang_triple="armv7a-unknown-linux-gnueabihf",
             rust_triple="armv7-unknown-linux-gnueabihf",
@@ -66,6 +76,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="thumb",
+            architecture=Architecture.ARM,
             elf=(1, 40),
             clang_triple="thumbv7a-unknown-linux-gnueabihf",
             rust_triple="thumbv7neon-unknown-linux-gnueabihf",
@@ -75,6 +86,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="x86_64",
+            architecture=Architecture.X86_64,
             elf=(2, 62),
             clang_triple="x86_64-unknown-linux-gnu",
             rust_triple="x86_64-unknown-linux-gnu",
@@ -82,6 +94,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="i386",
+            architecture=Architecture.I386,
             elf=(1, 3),
             clang_triple="i686-unknown-linux-gnu",
             rust_triple="i686-unknown-linux-gnu",
@@ -89,6 +102,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="riscv64",
+            architecture=Architecture.RISCV64,
             elf=(2, 243),
             clang_triple="riscv64-unknown-linux-gnu",
             rust_triple="riscv64gc-unknown-linux-gnu",
@@ -98,6 +112,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             name="riscv32",
+            architecture=Architecture.RISCV32,
             elf=(1, 243),
             clang_triple="riscv32-unknown-linux-gnu",
             rust_triple="riscv32gc-unknown-linux-gnu",

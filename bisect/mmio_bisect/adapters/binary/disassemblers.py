@@ -4,7 +4,7 @@ from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.adapters.binary.disassembler_arm import disassemble_a32, disassemble_t32
 from mmio_bisect.adapters.binary.disassembler_riscv import disassemble_riscv32, disassemble_riscv64
 from mmio_bisect.adapters.binary.disassembler_x86 import disassemble_i386, disassemble_x86_64
-from mmio_bisect.classify.machine.instructions import Architecture
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import Disassemblers
 
 DISASSEMBLERS: Disassemblers = {

@@ -19,8 +19,15 @@ from elftools.common.utils import struct_parse
 from elftools.construct import Construct
 from elftools.elf.descriptions import describe_e_machine
 from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import (
+    ENUM_RELOC_TYPE_AARCH64,
+    ENUM_RELOC_TYPE_ARM,
+    ENUM_RELOC_TYPE_i386,
+    ENUM_RELOC_TYPE_x64,
+)
 
-from mmio_bisect.adapters.binary.elf_machines import MACHINES, ElfMachine
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.errors import MalformedObjectError
 
@@ -31,6 +38,17 @@ _PARSER_ERRORS = (
     OSError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
 """What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
+
+_RELOCATIONS: Mapping[str, Mapping[int, str]] = {
+    prefix: {number: str(name) for name, number in table.items() if isinstance(number, int)}
+    for prefix, table in (
+        ("R_AARCH64_", ENUM_RELOC_TYPE_AARCH64),
+        ("R_ARM_", ENUM_RELOC_TYPE_ARM),
+        ("R_386_", ENUM_RELOC_TYPE_i386),
+        ("R_X86_64_", ENUM_RELOC_TYPE_x64),
+    )
+}
+"""What pyelftools has names for; an architecture brings the others."""
 
 _CREL = str(0x40000014)  # SHT_CREL, LLVM's compact relocations, has no name in pyelftools
 
@@ -87,7 +105,7 @@ _SIZES = {
 
 
 class ElfTables:
-    """One file of a kind that can be judged: little-endian, of a machine in `MACHINES`. Methods may raise `damaged`."""
+    """One file that can be judged: little-endian, of an architecture in `ISAS`. Methods may raise `damaged`."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -95,7 +113,8 @@ class ElfTables:
         # A few damaged bytes can claim names and functions that overlap a thousandfold; real objects hardly overlap.
         self._allowance = 6 * len(data) + 4096
         self._strings: dict[tuple[int, int], str] = {}
-        self._elf, self.machine = self._open()
+        self._elf, self.isa = self._open()
+        self._names = self.isa.elf.relocations or _RELOCATIONS.get(self.isa.elf.prefix, {})
         self.sizes = _SIZES[self._elf.elfclass]
         self.linked = self._elf["e_type"] != "ET_REL"
         self.sections: Sequence[Section] = self._read_sections()
@@ -115,7 +134,7 @@ class ElfTables:
     def relocations(self, section: Section) -> list[tuple[int, Relocation]]:
         """The relocations in a section, if it holds any, each with its offset in the section that it is for."""
         implicit = section.kind == "SHT_REL"
-        if section.kind == _CREL or (implicit and not self.machine.addend_in_place):
+        if section.kind == _CREL or (implicit and not self.isa.elf.addend_in_place):
             raise MalformedObjectError(
                 "The object has relocations without explicit addends (REL) or compact ones (CREL), which are not read: "
                 "compile it to have plain RELA ones.",
@@ -139,7 +158,7 @@ class ElfTables:
         if self._allowance < 0:
             raise damaged("its names, functions or tables overlap more than those of any real object")
 
-    def _open(self) -> tuple[ELFFile, ElfMachine]:
+    def _open(self) -> tuple[ELFFile, Isa]:
         if self._data[:4] != b"\x7fELF":
             raise MalformedObjectError("The file is not an ELF object; give one made with `-c` for an AArch64 target.")
         try:
@@ -147,14 +166,15 @@ class ElfTables:
             machine, kind = elf["e_machine"], elf["e_type"]
         except _PARSER_ERRORS as error:
             raise damaged("its ELF header cannot be read") from error
-        known = MACHINES.get(machine)
-        if known is None:
+        number = int.from_bytes(self._data[18:20], "little" if elf.little_endian else "big")
+        known = {isa.elf.bits: isa for isa in ISAS.values() if isa.elf.machine == number}
+        if not known:
             raise MalformedObjectError(
                 f"The object is for the machine {_machine_name(machine)}, but only AArch64, Arm, x86 and RISC-V code "
                 "can be judged: compile it for such a target.",
             )
         if elf.elfclass not in known or not elf.little_endian:
-            name, *_ = (one.name for one in known.values())
+            name, *_ = (one.elf.name for one in known.values())
             shape = "32-bit (ILP32)" if elf.elfclass not in known else "big-endian"
             widths = " or ".join(f"{width}-bit" for width in known)
             raise MalformedObjectError(
@@ -214,7 +234,7 @@ class ElfTables:
             value -= section.address if self.linked else 0
             if kind == "STT_SECTION" and not name:
                 name = self._string(self.section(self._name_table()), section.name)
-        thumb = self.machine.has_thumb and kind == "STT_FUNC" and bool(value & 1)
+        thumb = self.isa.elf.has_thumb and kind == "STT_FUNC" and bool(value & 1)
         value -= thumb
         return Symbol(name=name, kind=kind, section=number, value=value, size=int(entry["st_size"]), thumb=thumb)
 
@@ -229,7 +249,7 @@ class ElfTables:
         number, kind = int(entry["r_info_sym"]), int(entry["r_info_type"])
         if number >= len(self.symbols):
             raise damaged(f"a relocation refers to symbol {number}, which it does not have")
-        symbol, name = self.symbols[number], self.machine.relocation_name(kind)
+        symbol, name = self.symbols[number], self._names.get(kind, f"{self.isa.elf.prefix}{kind}")
         addend = int(entry["r_addend"]) if patched is None else self._addend(name, patched, int(entry["r_offset"]))
         return Relocation(
             kind=name,
@@ -244,7 +264,7 @@ class ElfTables:
         if section.kind == "SHT_NOBITS" or offset + 4 > section.size:
             raise damaged("a relocation lies outside the section that it is for")
         place = section.offset + offset
-        return self.machine.addend(kind, self._data[place : place + 4])
+        return self.isa.elf.addend(kind, self._data[place : place + 4])
 
     def _string(self, table: Section, offset: int) -> str:
         start, stop = table.offset + offset, table.offset + table.size

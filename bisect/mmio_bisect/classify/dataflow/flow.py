@@ -15,7 +15,6 @@ from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.memory import Place, place_of
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
-from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
@@ -86,9 +85,9 @@ class Flow:
     followed: tuple[FunctionCode, ...]
 
 
-def follow(image: CodeImage, function: FunctionCode, state: State) -> Flow:
+def follow(image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> Flow:
     """Follow from the function's entry, where `state` holds."""
-    return _Follower(image, function, state).run()
+    return _Follower(image, function, state, isa).run()
 
 
 Successors = list[tuple[Node, State]]
@@ -100,10 +99,10 @@ class _Follower:
     States are kept where straight code begins; in between there is one, which changes from instruction to instruction.
     """
 
-    def __init__(self, image: CodeImage, function: FunctionCode, state: State) -> None:
+    def __init__(self, image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> None:
         self._image = image
-        self._isa: Isa = ISAS[image.architecture]
-        self._data = ImageData(image, self._isa.pointer_bytes)
+        self._isa = isa
+        self._data = ImageData(image, isa)
         self._codes: dict[str, FunctionCode] = {}
         self._heads: dict[str, set[int]] = {}
         self._lifted: dict[tuple[str, int], tuple[Operation, ...]] = {}

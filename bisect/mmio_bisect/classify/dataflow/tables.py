@@ -1,12 +1,9 @@
-"""The object's own data as the data flow needs it: pointers in initialised memory, and where a jump table leads.
-
-Kinds of relocation: ELF for the Arm 64-bit Architecture §5.7.4, System V ABI AMD64 §4.4 and i386 §4.4, RISC-V ELF psABI
-"Relocations", ELF for the Arm Architecture §5.6.
-"""
+"""The object's own data as the data flow needs it: pointers in initialised memory, and where a jump table leads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Relocation
 from mmio_bisect.classify.machine.operations import Symbol
 from mmio_bisect.classify.machine.values import (
@@ -18,14 +15,6 @@ from mmio_bisect.classify.machine.values import (
     section_origin,
     wrapped,
 )
-
-_ABSOLUTE = frozenset({
-    "R_AARCH64_ABS64", "R_AARCH64_ABS32", "R_X86_64_64", "R_X86_64_32", "R_X86_64_32S", "R_386_32", "R_RISCV_32",
-    "R_RISCV_64", "R_ARM_ABS32", "R_ARM_TARGET1",
-})  # fmt: skip
-_RELATIVE = frozenset({"R_AARCH64_PREL32", "R_AARCH64_PREL64", "R_X86_64_PC32", "R_386_PC32", "R_ARM_REL32"})
-_DISTANCES = frozenset({"R_ARM_REL32", "R_ARM_GOT_PREL"})
-_ADDED = frozenset({"R_RISCV_ADD32", "R_RISCV_ADD64", "R_RISCV_ADD16"})
 
 _MOST_ENTRIES = 4096
 
@@ -47,22 +36,27 @@ def symbol_of(relocation: Relocation, *, slot: bool = False) -> Symbol:
 
 @dataclass(slots=True)
 class ImageData:
-    """The data of one image; `word` is a pointer's size in bytes."""
+    """The data of one image of the architecture."""
 
     image: CodeImage
-    pointer_bytes: int
+    isa: Isa
     _starts: dict[int, list[int]] | None = field(default=None)
+
+    @property
+    def pointer_bytes(self) -> int:
+        return self.isa.pointer_bytes
 
     def word(self, section: int, offset: int) -> Linear | None:
         """The pointer-sized word there as the linker leaves it; None if it is not known."""
         found = self.image.sections.get(section)
         if found is None or not 0 <= offset <= len(found.content) - self.pointer_bytes:
             return None
+        kinds = self.isa.relocations
         for relocation in found.relocations.get(offset, ()):
-            if relocation.kind in _ABSOLUTE:
+            if relocation.kind in kinds.absolute:
                 return _address(relocation)
-            if relocation.kind in _DISTANCES:
-                return _distance(relocation, section, offset)
+            if relocation.kind in kinds.distances:
+                return _distance(relocation, section, offset, slot=relocation.kind in kinds.slots)
             return None
         near = range(offset - self.pointer_bytes + 1, offset + self.pointer_bytes)
         if any(place in found.relocations for place in near):
@@ -107,7 +101,7 @@ class ImageData:
                 return
             relocations = table.relocations.get(place, ())
             if relocations:
-                yield _relocated(relocations, factor, base, place, code.section)
+                yield self._relocated(relocations, factor, base, place, code.section)
             elif base is not None and base[0] == code.section:
                 content = int.from_bytes(table.content[place : place + entry.width], "little")
                 distance = wrapped(content, 8 * entry.width) if entry.signs else content
@@ -119,6 +113,27 @@ class ImageData:
                 yield target
             else:
                 return
+
+    def _relocated(
+        self,
+        relocations: tuple[Relocation, ...],
+        factor: int,
+        base: tuple[int | None, int] | None,
+        place: int,
+        section: int,
+    ) -> int | None:
+        first, kinds = relocations[0], self.isa.relocations
+        if first.section != section or first.address is None or factor != 1:
+            return None
+        if base is None:
+            return first.address if first.kind in kinds.absolute else None
+        if base[0] is None:
+            return first.address if first.kind in kinds.from_table else None
+        if first.kind in kinds.relative:
+            return first.address - place + base[1]
+        if first.kind in kinds.added and len(relocations) == 2 and relocations[1].address == base[1]:
+            return first.address
+        return None
 
     def _known_starts(self, section: int) -> list[int]:
         """Places of a section that code refers to."""
@@ -139,10 +154,10 @@ def _address(relocation: Relocation) -> Linear:
     return pointer_to(section_origin(relocation.section), relocation.address)
 
 
-def _distance(relocation: Relocation, section: int, offset: int) -> Linear:
+def _distance(relocation: Relocation, section: int, offset: int, *, slot: bool) -> Linear:
     """What a word holds that counts from where it stands itself; code adds the program counter."""
     address = _address(relocation)
-    if relocation.kind == "R_ARM_GOT_PREL":
+    if slot:
         ((symbol, _),) = (*address.terms,)
         held = pointer_to(symbol, (address.constant or 0) - relocation.addend)
         address = pointer_to(Origin(f"slot of {relocation.symbol}", slot=held), relocation.addend)
@@ -151,20 +166,3 @@ def _distance(relocation: Relocation, section: int, offset: int) -> Linear:
     factors[here] = factors.get(here, 0) - 1
     terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
     return Linear(terms, (address.constant or 0) - offset)
-
-
-def _relocated(
-    relocations: tuple[Relocation, ...], factor: int, base: tuple[int | None, int] | None, place: int, section: int
-) -> int | None:
-    first = relocations[0]
-    if first.section != section or first.address is None or factor != 1:
-        return None
-    if base is None:
-        return first.address if first.kind in _ABSOLUTE else None
-    if base[0] is None:
-        return first.address if first.kind == "R_386_GOTOFF" else None
-    if first.kind in _RELATIVE:
-        return first.address - place + base[1]
-    if first.kind in _ADDED and len(relocations) == 2 and relocations[1].address == base[1]:
-        return first.address
-    return None

@@ -1,13 +1,13 @@
-"""What the data flow has to know of an architecture and its C calling convention: one value each.
+"""What an architecture tells about itself: one value each, which `classify.isa.registry` lists.
 
-The architecture's own file lifts instructions to operations; here is who reads it.
+Nothing else of the package names an architecture to decide what its code means.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from mmio_bisect.classify.machine.instructions import Architecture, FunctionCode, Instruction
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
 
 Lift = Callable[[Instruction, FunctionCode], tuple[Operation, ...]]
@@ -23,15 +23,57 @@ class PlaceArguments(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ElfFormat:
+    """How an ELF object of the architecture is recognised, and what its relocations are called.
+
+    `machine` is `e_machine`, `bits` the class of the file, `name` as people write it, `prefix` as in `R_AARCH64_`.
+    `relocations` names what the reader has no names for. `addend` reads the addend of a relocation of a kind from the
+    four bytes at its place, for relocations without one of their own (`addend_in_place`).
+    """
+
+    machine: int
+    bits: int
+    name: str
+    prefix: str
+    relocations: Mapping[int, str] = field(default_factory=dict)
+    addend_in_place: bool = False
+    has_thumb: bool = False
+    addend: Callable[[str, bytes], int] = lambda _kind, _content: 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relocations:
+    """What kinds of relocation mean.
+
+    In data: `absolute` is an address; `relative` counts from its own place, in an entry of a jump table; `distances`
+    do so in a word that code adds the program counter to, `slots` of them to a place in the global offset table;
+    `added` is the first half of a difference; `from_table` counts from the global offset table. In code: `branches`
+    name a branch's target; what `from_the_end` counts from the instruction's end; `ahead` says by how many bytes the
+    program counter is ahead of the instruction.
+    """
+
+    absolute: frozenset[str] = frozenset()
+    relative: frozenset[str] = frozenset()
+    distances: frozenset[str] = frozenset()
+    slots: frozenset[str] = frozenset()
+    added: frozenset[str] = frozenset()
+    from_table: frozenset[str] = frozenset()
+    branches: frozenset[str] = frozenset()
+    from_the_end: frozenset[str] = frozenset()
+    ahead: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Isa:
     """`pointer_bytes` is also a general register's size.
 
     `pushes` is what a call puts on the stack: how far the stack pointer at a function's entry is from where it was
     before the call. `handed_over` are the registers that a callee may read: those that pass arguments, and the one for
     a large result. `flags` are the registers that conditions of instructions are about; `opposite` negates a condition.
+    `branches` are the mnemonics of direct branches in a disassembler's text.
     """
 
-    architecture: Architecture
+    architecture: str
     pointer_bytes: int
     stack_pointer: str
     result: str
@@ -39,6 +81,9 @@ class Isa:
     call_clobbered: frozenset[str]
     place_arguments: PlaceArguments
     lift: Lift
+    elf: ElfFormat
+    relocations: Relocations
+    branches: frozenset[str]
     pushes: int = 0
     flags: frozenset[str] = frozenset()
     opposite: Callable[[str], str] = str

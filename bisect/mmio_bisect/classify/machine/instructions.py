@@ -7,18 +7,6 @@ equal exactly when they share bits.
 import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-
-
-class Architecture(StrEnum):
-    """Architectures whose code can be judged."""
-
-    AARCH64 = "aarch64"
-    X86_64 = "x86_64"
-    I386 = "i386"
-    RISCV64 = "riscv64"
-    RISCV32 = "riscv32"
-    ARM = "arm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +146,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeImage:
-    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index."""
+    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index.
 
-    architecture: Architecture
+    `architecture` is a name that `classify.isa.registry` knows.
+    """
+
+    architecture: str
     functions: tuple[FunctionCode, ...]
     sections: Mapping[int, Section] = field(default_factory=dict)
 

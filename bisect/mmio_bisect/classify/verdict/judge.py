@@ -7,6 +7,7 @@ from typing import assert_never
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
 from mmio_bisect.classify.dataflow.flow import Flow, WindowTouch, follow
+from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
 from mmio_bisect.classify.verdict.matching import (
     Finding,
@@ -56,6 +57,7 @@ def judge_image(
     image: CodeImage, functions: Sequence[FunctionExpectation], window: ConstantWindow | None, profile: Profile
 ) -> Judgement:
     """Judge every function under test. One that the object does not define is bad: it vanished."""
+    isa = ISAS[image.architecture]
     judged: list[FunctionJudgement] = []
     codes: dict[str, FunctionCode] = {}
     for expectation in functions:
@@ -63,7 +65,7 @@ def judge_image(
         if code is None:
             judged.append(_vanished(expectation))
             continue
-        flow = follow(image, code, entry_state(expectation.arguments, window, image))
+        flow = follow(image, code, entry_state(expectation.arguments, window, image, isa), isa)
         judged.append(_judge_function(expectation, flow, profile))
         codes.update((followed.name, followed) for followed in flow.followed)
     verdict = Verdict.BAD if any(function.defects for function in judged) else Verdict.GOOD

@@ -41,7 +41,7 @@ def check_object(
 ) -> Judgement:
     """Raises `MalformedObjectError`."""
     image = objects.read(data)
-    return judge_image(image, case_functions, window, suited(profile, image.architecture.value))
+    return judge_image(image, case_functions, window, suited(profile, image.architecture))
 
 
 def check_compiler(

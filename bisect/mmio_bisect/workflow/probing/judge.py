@@ -24,7 +24,7 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
         image = objects.read(object_code)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile)
-    return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture.value))
+    return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture))
 
 
 def restrict(

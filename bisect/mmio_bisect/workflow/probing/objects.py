@@ -9,14 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mmio_bisect.classify.machine.instructions import (
-    Architecture,
-    CodeImage,
-    FunctionCode,
-    Instruction,
-    Relocation,
-    Section,
-)
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.architecture import Isa
+from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction, Relocation, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +37,7 @@ class RawFunction:
 class RawObject:
     """The functions of one object file in file order, by section, then by address; and what else is loaded."""
 
-    architecture: Architecture
+    architecture: str
     functions: tuple[RawFunction, ...]
     sections: Mapping[int, Section] = field(default_factory=dict)
 
@@ -61,7 +56,7 @@ class Disassembler(Protocol):
         """Positions count from the first byte of `code`. What cannot be disassembled is in the result all the same."""
 
 
-Disassemblers = Mapping[tuple[Architecture, bool], Disassembler]
+Disassemblers = Mapping[tuple[str, bool], Disassembler]
 """By the architecture and whether the function is Thumb code."""
 
 
@@ -75,6 +70,7 @@ class Objects:
     def read(self, data: bytes) -> CodeImage:
         """Raises `MalformedObjectError`."""
         raw = self._read_elf(data)
+        isa = ISAS[raw.architecture]
         names = {(function.section, function.address): function.name for function in reversed(raw.functions)}
         # Aliases are two names for the same bytes; they are disassembled once.
         known: dict[tuple[int, int, int], tuple[Instruction, ...]] = {}
@@ -83,8 +79,8 @@ class Objects:
             place = (function.section, function.address, function.size)
             if place not in known:
                 disassemble = self._disassemblers[raw.architecture, function.thumb]
-                instructions = _relocated(disassemble(function.code, function.data_ranges), function.relocations)
-                known[place] = tuple(_with_callee(instruction, function, names) for instruction in instructions)
+                instructions = _relocated(disassemble(function.code, function.data_ranges), function.relocations, isa)
+                known[place] = tuple(_with_callee(instruction, function, names, isa) for instruction in instructions)
             functions.append(
                 FunctionCode(
                     name=function.name,
@@ -99,7 +95,7 @@ class Objects:
 
 
 def _relocated(
-    instructions: Sequence[Instruction], relocations: Sequence[tuple[int, Relocation]]
+    instructions: Sequence[Instruction], relocations: Sequence[tuple[int, Relocation]], isa: Isa
 ) -> Iterator[Instruction]:
     """The instructions with the relocations that fall on them; both are in order of their offset."""
     waiting = 0
@@ -110,49 +106,31 @@ def _relocated(
         if first == waiting:
             yield instruction
         else:
-            own = tuple(_on(instruction, offset, relocation) for offset, relocation in relocations[first:waiting])
-            yield replace(instruction, relocations=own, text=_named(instruction.text, own))
+            own = tuple(_on(instruction, offset, relocation, isa) for offset, relocation in relocations[first:waiting])
+            yield replace(instruction, relocations=own, text=_named(instruction.text, own, isa))
 
 
-_FROM_THE_END = frozenset(
-    f"R_X86_64_{kind}" for kind in ("PC64", "PC32", "PC16", "PC8", "PLT32", "GOTPCREL", "GOTPCRELX", "REX_GOTPCRELX")
-) | frozenset({"R_386_PC32", "R_386_PC16", "R_386_PC8", "R_386_PLT32"})
-"""What x86 counts from the end of the instruction and the linker from the field itself."""
-
-_AHEAD = {
-    **dict.fromkeys(("R_ARM_CALL", "R_ARM_JUMP24", "R_ARM_PC24", "R_ARM_PLT32"), 8),
-    **dict.fromkeys(("R_ARM_THM_CALL", "R_ARM_THM_JUMP24", "R_ARM_THM_JUMP19", "R_ARM_THM_JUMP11"), 4),
-}
-"""How far the program counter of Arm is ahead of the instruction (Arm ARM, "PC, the program counter")."""
-
-
-def _on(instruction: Instruction, offset: int, relocation: Relocation) -> Relocation:
+def _on(instruction: Instruction, offset: int, relocation: Relocation, isa: Isa) -> Relocation:
     """The relocation as the instruction's operand means it."""
     within = offset - instruction.position
-    if relocation.kind in _FROM_THE_END:
+    if relocation.kind in isa.relocations.from_the_end:
         relocation = relocation.moved(len(instruction.encoding) - within)
-    elif relocation.kind in _AHEAD:
-        relocation = relocation.moved(_AHEAD[relocation.kind])
+    else:
+        relocation = relocation.moved(isa.relocations.ahead.get(relocation.kind, 0))
     return replace(relocation, within=within) if within else relocation
 
 
-_DIRECT_BRANCHES = {"b", "bl", "b.w", "blx", "call", "jmp", "j", "jal"}
-_BRANCH_KINDS = {
-    "R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_CONDBR19", "R_AARCH64_TSTBR14", "R_X86_64_PLT32", "R_386_PLT32",
-    "R_RISCV_JAL", "R_RISCV_BRANCH", "R_RISCV_RVC_JUMP", "R_RISCV_RVC_BRANCH",
-    *_AHEAD,
-}  # fmt: skip
 _TARGET = re.compile(r"(?<![\w)])[#]?(0x[0-9a-f]+|\d+)$")
 """A branch's target as the disassembler gives it, at the end: an offset in the function, modulo 2**64 (or 2**32)."""
 
 
-def _named(text: str, relocations: Sequence[Relocation]) -> str:
+def _named(text: str, relocations: Sequence[Relocation], isa: Isa) -> str:
     """The text with what the linker would fill in: in place of a branch's target, else as a remark."""
     remarks = []
     for relocation in relocations:
         number = _TARGET.search(text)
-        known = relocation.kind in _BRANCH_KINDS and not text.startswith(".")
-        branches = known or text.split(" ", 1)[0] in _DIRECT_BRANCHES
+        known = relocation.kind in isa.relocations.branches and not text.startswith(".")
+        branches = known or text.split(" ", 1)[0] in isa.branches
         if branches and number:
             text = text[: number.start()] + _target(relocation)
         else:
@@ -167,10 +145,12 @@ def _target(relocation: Relocation) -> str:
     return f"{relocation.symbol}{sign}{abs(relocation.addend):#x}"
 
 
-def _with_callee(instruction: Instruction, caller: RawFunction, names: Mapping[tuple[int, int], str]) -> Instruction:
+def _with_callee(
+    instruction: Instruction, caller: RawFunction, names: Mapping[tuple[int, int], str], isa: Isa
+) -> Instruction:
     """A branch out of the function that needs no linker, naming the function it goes to."""
     number = _TARGET.search(instruction.text)
-    if instruction.relocations or not number or instruction.text.split()[0] not in _DIRECT_BRANCHES:
+    if instruction.relocations or not number or instruction.text.split()[0] not in isa.branches:
         return instruction
     position = int(number[1], 0)
     # Backwards beyond the function's first byte is a number near 2**64, or 2**32.

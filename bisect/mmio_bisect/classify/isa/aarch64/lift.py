@@ -13,9 +13,9 @@ from mmio_bisect.classify.dataflow.tables import symbol_of
 from mmio_bisect.classify.isa.aarch64.decode import memory_access
 from mmio_bisect.classify.isa.aarch64.effects import integer_effects
 from mmio_bisect.classify.isa.aarch64.forms import base, general
-from mmio_bisect.classify.machine.architecture import Isa, places_in
+from mmio_bisect.classify.machine.architecture import places_in
 from mmio_bisect.classify.machine.bits import Pattern, pattern, signed
-from mmio_bisect.classify.machine.instructions import Architecture, FunctionCode, Instruction
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
     Bitwise,
     Call,
@@ -279,14 +279,3 @@ _ROWS: Sequence[tuple[Pattern, Callable[[Fields, Instruction], Operation | None]
 
 argument_registers = places_in(ARGUMENT_REGISTERS, word=8)
 """AAPCS64 §6.8.2, stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack)."""
-
-AARCH64 = Isa(
-    architecture=Architecture.AARCH64,
-    pointer_bytes=8,
-    stack_pointer=STACK_POINTER,
-    result="x0",
-    handed_over=(*ARGUMENT_REGISTERS, "x8"),
-    call_clobbered=CALL_CLOBBERED,
-    place_arguments=argument_registers,
-    lift=lift,
-)

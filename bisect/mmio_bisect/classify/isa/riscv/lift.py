@@ -1,4 +1,4 @@
-"""RISC-V instructions lifted to the operations that the data flow follows, what they do to memory, and the psABI.
+"""RISC-V instructions lifted to the operations that the data flow follows, and what they do to memory.
 
 Everything is read from the bits. A guest's access traps to the hypervisor with the instruction itself in `htinst` or to
 be fetched; KVM decodes the integer loads and stores and their C forms, no more: that is what counts as emulatable where
@@ -12,9 +12,8 @@ from typing import Literal
 
 from mmio_bisect.classify.dataflow.tables import symbol_of
 from mmio_bisect.classify.isa.riscv.compressed import EBREAK, Expanded, expand
-from mmio_bisect.classify.machine.architecture import Isa, places_in
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.classify.machine.instructions import Architecture, FunctionCode, Instruction, Relocation
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation
 from mmio_bisect.classify.machine.operations import (
     UNKNOWN_AMOUNT,
     ZERO,
@@ -55,7 +54,7 @@ def _f(number: int) -> str:
     return f"f{number}"
 
 
-class _Lifter:
+class Lifter:
     """`xlen`: how many bits a register has."""
 
     def __init__(self, xlen: int) -> None:
@@ -319,29 +318,3 @@ def _other(word: int, instruction: Instruction) -> Operation:  # noqa: PLR0911  
             return Opaque(reads=frozenset({_x(one)}), writes=frozenset({x} - {ZERO}))
         case _:
             return Opaque(reads=instruction.reads, writes=instruction.writes) if instruction.recognised else Unknown()
-
-
-_ARGUMENTS = tuple(f"x{number}" for number in range(10, 18))
-_CLOBBERED = frozenset(
-    [f"x{number}" for number in (1, 5, 6, 7, *range(10, 18), *range(28, 32))]
-    + [f"f{number}" for number in (*range(8), *range(10, 18), *range(28, 32))]
-    + [f"v{number}" for number in range(32)]
-)
-
-
-def _isa(architecture: Architecture, xlen: int) -> Isa:
-    """Arguments of two words that find one register left are split; none that leads into the window is so large."""
-    return Isa(
-        architecture=architecture,
-        pointer_bytes=xlen // 8,
-        stack_pointer="x2",
-        result="x10",
-        handed_over=_ARGUMENTS,
-        call_clobbered=_CLOBBERED,
-        place_arguments=places_in(_ARGUMENTS, word=xlen // 8),
-        lift=_Lifter(xlen).lift,
-    )
-
-
-RISCV64 = _isa(Architecture.RISCV64, 64)
-RISCV32 = _isa(Architecture.RISCV32, 32)

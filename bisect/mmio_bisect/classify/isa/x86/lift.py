@@ -1,8 +1,8 @@
-"""x86-64 and i386 instructions lifted to the operations that the data flow follows, and where arguments are passed.
+"""x86-64 and i386 instructions lifted to the operations that the data flow follows.
 
 Registers have their 64-bit names on both.
 
-Sources: Intel SDM volume 2; System V ABI, AMD64 §3.2 and i386 §2.2.
+Source: Intel SDM volume 2.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,7 @@ from mmio_bisect.classify.isa.x86.forms import (
     string_of,
     transfer_of,
 )
-from mmio_bisect.classify.machine.architecture import Isa, places_in
 from mmio_bisect.classify.machine.instructions import (
-    Architecture,
     FunctionCode,
     ImmediateOperand,
     Instruction,
@@ -67,7 +65,7 @@ _SUMS = {"add": 1, "sub": -1}
 _LOGIC: dict[str, Literal["and", "or", "xor"]] = {"and": "and", "or": "or", "xor": "xor"}
 
 
-class _Lifter:
+class Lifter:
     """`word` is a pointer's size in bytes."""
 
     def __init__(self, word: int) -> None:
@@ -397,32 +395,3 @@ def _stack_load(register: str, word: int) -> Touch:
     above = Sum(terms=here.terms, constant=word)
     transfer = _stack_transfer(LOAD, word, register)
     return Touch(transfer=transfer, address=here, loads=(register,), whole=True, writeback=("rsp", above))
-
-
-_VECTORS = frozenset(f"xmm{number}" for number in range(32))
-
-X86_64 = Isa(
-    architecture=Architecture.X86_64,
-    pointer_bytes=8,
-    stack_pointer="rsp",
-    result="rax",
-    handed_over=("rdi", "rsi", "rdx", "rcx", "r8", "r9"),
-    call_clobbered=frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"}) | _VECTORS,
-    place_arguments=places_in(("rdi", "rsi", "rdx", "rcx", "r8", "r9"), word=8, first=8, pairs=False),
-    lift=_Lifter(8).lift,
-    pushes=8,
-)
-"""AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
-
-I386 = Isa(
-    architecture=Architecture.I386,
-    pointer_bytes=4,
-    stack_pointer="rsp",
-    result="rax",
-    handed_over=(),
-    call_clobbered=frozenset({"rax", "rcx", "rdx"}) | _VECTORS,
-    place_arguments=places_in((), word=4, first=4, pairs=False),
-    lift=_Lifter(4).lift,
-    pushes=4,
-)
-"""i386 §2.2.3: all arguments are on the stack."""

@@ -1,0 +1,66 @@
+"""x86-64 and i386, as the rest of the package knows them.
+
+Sources: System V ABI, AMD64 §3.2 and §4.4, i386 §2.2 and §4.4.
+"""
+
+from mmio_bisect.classify.isa.x86.lift import Lifter
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
+from mmio_bisect.classify.machine.bits import signed
+from mmio_bisect.domain.target import Architecture
+
+_VECTORS = frozenset(f"xmm{number}" for number in range(32))
+
+
+def _i386_addend(kind: str, content: bytes) -> int:
+    if kind in {"R_386_8", "R_386_PC8"}:
+        return signed(content[0], 8)
+    if kind in {"R_386_16", "R_386_PC16"}:
+        return signed(int.from_bytes(content[:2], "little"), 16)
+    return signed(int.from_bytes(content, "little"), 32)
+
+
+X86_64 = Isa(
+    architecture=Architecture.X86_64,
+    pointer_bytes=8,
+    stack_pointer="rsp",
+    result="rax",
+    handed_over=("rdi", "rsi", "rdx", "rcx", "r8", "r9"),
+    call_clobbered=frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"}) | _VECTORS,
+    place_arguments=places_in(("rdi", "rsi", "rdx", "rcx", "r8", "r9"), word=8, first=8, pairs=False),
+    lift=Lifter(8).lift,
+    elf=ElfFormat(machine=62, bits=64, name="x86-64", prefix="R_X86_64_"),
+    relocations=Relocations(
+        absolute=frozenset({"R_X86_64_64", "R_X86_64_32", "R_X86_64_32S"}),
+        relative=frozenset({"R_X86_64_PC32"}),
+        branches=frozenset({"R_X86_64_PLT32"}),
+        from_the_end=frozenset(
+            f"R_X86_64_{kind}"
+            for kind in ("PC64", "PC32", "PC16", "PC8", "PLT32", "GOTPCREL", "GOTPCRELX", "REX_GOTPCRELX")
+        ),
+    ),
+    branches=frozenset({"call", "jmp"}),
+    pushes=8,
+)
+"""AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
+
+I386 = Isa(
+    architecture=Architecture.I386,
+    pointer_bytes=4,
+    stack_pointer="rsp",
+    result="rax",
+    handed_over=(),
+    call_clobbered=frozenset({"rax", "rcx", "rdx"}) | _VECTORS,
+    place_arguments=places_in((), word=4, first=4, pairs=False),
+    lift=Lifter(4).lift,
+    elf=ElfFormat(machine=3, bits=32, name="i386", prefix="R_386_", addend_in_place=True, addend=_i386_addend),
+    relocations=Relocations(
+        absolute=frozenset({"R_386_32"}),
+        relative=frozenset({"R_386_PC32"}),
+        from_table=frozenset({"R_386_GOTOFF"}),
+        branches=frozenset({"R_386_PLT32"}),
+        from_the_end=frozenset({"R_386_PC32", "R_386_PC16", "R_386_PC8", "R_386_PLT32"}),
+    ),
+    branches=frozenset({"call", "jmp"}),
+    pushes=4,
+)
+"""i386 §2.2.3: all arguments are on the stack."""
