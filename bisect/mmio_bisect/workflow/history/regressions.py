@@ -16,8 +16,6 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.workflow.history.history_queries import CodeChangeRow, NoteRow, TransitionRow
 
 Changed = TransitionRow | CodeChangeRow
-Mark = tuple[str, str, str, str, str, str]
-"""Recipe, language, target, function, access, kind of defect."""
 
 
 class State(StrEnum):
@@ -84,15 +82,11 @@ def llvm_order(version: str | None) -> Version:
         return Version("0")
 
 
-def mark_of(row: TransitionRow) -> Mark:
-    return row.recipe, row.language, row.target, row.function, row.access, row.kind
-
-
 def lives(rows: Iterable[TransitionRow], notes: Sequence[NoteRow]) -> Mapping[TransitionRow, Life]:
     """Of every transition, that of the regression which it began or ended. `rows` are all of their marks."""
-    by_mark: defaultdict[Mark, list[TransitionRow]] = defaultdict(list)
+    by_mark: defaultdict[tuple[str, ...], list[TransitionRow]] = defaultdict(list)
     for row in rows:
-        by_mark[mark_of(row)].append(row)
+        by_mark[row.recipe, row.language, row.target, row.function, row.access, row.kind].append(row)
     found: dict[TransitionRow, Life] = {}
     for some in by_mark.values():
         begun = clusters(row for row in some if row.change == Change.INTRODUCED)

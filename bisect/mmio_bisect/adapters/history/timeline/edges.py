@@ -6,8 +6,8 @@ from typing import Any
 
 from mmio_bisect.domain.answer import Change
 
-Mark = tuple[str, str, str]
-"""Function, access (empty: none in particular) and kind of defect."""
+MarkRow = tuple[str, str, str]
+"""A `Mark` as the tables keep it: function, access (empty where it is None) and kind of defect."""
 
 Row = dict[str, Any]
 
@@ -18,7 +18,7 @@ class TimelineEntry:
 
     sort_key: str
     version: str
-    marks: frozenset[Mark] | None
+    marks: frozenset[MarkRow] | None
     fingerprint: str | None
     cell_key: str
     llvm: str | None
