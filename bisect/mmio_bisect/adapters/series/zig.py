@@ -48,25 +48,15 @@ class ZigSeries:
         silence_seconds: float = 300,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._cache = ListingCache(cache_folder, self.name)
+        subject = f"the list of {self.name} versions"
+        self._cache = ListingCache(cache_folder, self.name, max_age=max_age, warn=warn, subject=subject)
         self._work = cache_folder / "work"
-        self._max_age = max_age
         self._retries = retries
         self._silence_seconds = silence_seconds
-        self._warn = warn
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """An old list is better than none: it is used, with a warning, when the index does not answer."""
-        cached = self._cache.load()
-        if cached is None or refresh or not cached.is_fresh(self._max_age):
-            try:
-                cached = self._ask()
-            except DownloadError as error:
-                if cached is None:
-                    raise
-                self._warn(f"the list of {self.name} versions is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
-            else:
-                self._cache.save(cached)
+        cached = self._cache.current(self._ask, refresh=refresh)
         return Listing(series=self.name, points=_points(cached.versions), asked_at=cached.asked_at)
 
     def origin(self, point: Point) -> str:
