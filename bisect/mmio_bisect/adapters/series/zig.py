@@ -6,7 +6,6 @@ of them libc sources, only the program and clang's headers are unpacked.
 """
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -24,12 +23,12 @@ from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolcha
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
 _PROGRAM: Final = "ziglang/zig"
 _HEADERS: Final = "ziglang/lib/include"
-_CLANG: Final = re.compile(r"clang version (?P<version>\d+\.\d+\.\d+\S*)( .*)?")
 
 
 class ZigSeries:
@@ -90,22 +89,7 @@ class ZigSeries:
 
         The commit that some wheels print there is zig-bootstrap's, not LLVM's: it stays in `version_text` alone.
         """
-        for line in version_output.splitlines():
-            found = _CLANG.fullmatch(line.strip())
-            if found is not None:
-                return Toolchain(
-                    digest=fetched.digest,
-                    family=CompilerFamily.CLANG,
-                    tool=fetched.tool,
-                    arguments=fetched.arguments,
-                    version_text=line.strip(),
-                    compiler_version=found["version"],
-                    llvm_version=found["version"],
-                    commit=None,
-                    released=None,
-                )
-        said = version_output.strip().splitlines()[:1] or ["nothing"]
-        raise BrokenToolchainError(f"the compiler does not say which clang it is, but {said[0][:200]!r}")
+        return identified(self.family, fetched, version_output)
 
     def _ask(self) -> CachedVersions:
         try:
