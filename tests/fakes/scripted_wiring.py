@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
-from mmio_bisect.workflow.ports.series import Fetched, SeriesSource
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
 
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.classify.machine.instructions import Architecture, CodeImage, FunctionCode
@@ -83,6 +83,7 @@ class _Source:
     name: str = "zig"
     family: CompilerFamily = CompilerFamily.CLANG
     summary: str = "compilers that do as they are told"
+    capabilities: Capabilities = Capabilities()
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
         if self.script.silence is not None:

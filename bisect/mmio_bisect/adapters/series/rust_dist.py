@@ -42,7 +42,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
 )
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 
 FIRST_NIGHTLY: Final = date(2015, 5, 15)
 _TRAIN: Final = date(2015, 5, 14)
@@ -110,6 +110,7 @@ class RustNightlySeries:
     """The `SeriesSource`. `day_of_commit` gives the day of a commit of Rust's own repository, where one is at hand."""
 
     family = CompilerFamily.RUSTC
+    capabilities = Capabilities()
 
     def __init__(
         self,
@@ -235,6 +236,7 @@ class RustReleaseSeries:
     """The `SeriesSource`. `warn` is given sentences for the user."""
 
     family = CompilerFamily.RUSTC
+    capabilities = Capabilities()
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 from mmio_bisect.workflow.probing.identity import identified
 
 _PACKAGE: Final = "ziglang"
@@ -36,6 +36,7 @@ class ZigSeries:
 
     name = "zig"
     family = CompilerFamily.CLANG
+    capabilities = Capabilities()
     summary = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
 
     def __init__(
