@@ -15,7 +15,7 @@ def test_a_size_is_a_number_with_or_without_a_binary_unit(text: str, count: int)
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1.", ".5G", "2 GiBs", "2G 1M", "1e3", "2P"])
 def test_what_is_no_size_is_refused_by_its_words(text: str) -> None:
-    with pytest.raises(ValueError, match="is no size: write a number of bytes"):
+    with pytest.raises(ValueError, match="is not a size: write a number of bytes"):
         parse_size(text)
 
 

@@ -152,7 +152,7 @@ def attribute(
 
 def refuse_without_llvm(points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> None:
     """Before anything is fetched."""
-    from mmio_bisect.workflow.attribution.layer_commands import has_llvm  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.attribution.layer_commands import has_llvm  # noqa: PLC0415 - imported on demand
 
     for point, family in zip(points, families, strict=True):
         if not has_llvm(family):
@@ -183,7 +183,7 @@ def _stand_ins(
 ) -> "tuple[Point, ...]":
     """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
     from mmio_bisect.workflow.attribution.layer_commands import reads_ir  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.ranges import matching_points  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.probing.ranges import matching_points  # noqa: PLC0415 - imported on demand
 
     if words and all(reads_ir(family) for family in families):
         raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
@@ -191,9 +191,9 @@ def _stand_ins(
     for word in words:
         series, _, version = word.partition("@")
         if not series or not version:
-            raise UsageError(f"“{word}” is no compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
+            raise UsageError(f"“{word}” is not a compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
         if wiring.family(series) is not CompilerFamily.CLANG:
-            raise UsageError(f"“{word}” is no clang: name one, as in --stand-in zig@0.13.0.")
+            raise UsageError(f"“{word}” is not a clang: name one, as in --stand-in zig@0.13.0.")
         source = wiring.source(series)
         points.append(matching_points(version, source.listing(refresh=refresh), source.interpret)[-1])
     return tuple(points)
@@ -208,7 +208,7 @@ def _lender(wiring: Wiring, sandbox: str, series: str) -> str | None:
 
 def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
     """The two points, older first if they are of one series."""
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - imported on demand
 
     if "@" not in pair:
         text = parse_range(pair)

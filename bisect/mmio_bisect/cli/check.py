@@ -127,7 +127,7 @@ def _family(compiler: str) -> CompilerFamily:
 
 def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> "list[Checked]":
     from mmio_bisect.report.documents.keep import keep_cell  # noqa: PLC0415
-    from mmio_bisect.report.terminal.checks import Checked, Compiled  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.checks import Checked, Compiled  # noqa: PLC0415 - imported on demand
     from mmio_bisect.workflow.probing.check import check_compiler  # noqa: PLC0415
     from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
 
@@ -152,7 +152,7 @@ def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options)
 def _check_object(
     wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, words: _Options
 ) -> "list[Checked]":
-    from mmio_bisect.report.terminal.checks import Checked  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.checks import Checked  # noqa: PLC0415 - imported on demand
     from mmio_bisect.workflow.probing.check import check_object  # noqa: PLC0415
     from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
 
@@ -187,5 +187,5 @@ def _window(text: str) -> ConstantWindow:
     except ValueError:
         window = ConstantWindow(low=0, high=0)
     if not dots or window.low >= window.high:
-        raise UsageError(f"“{text}” is no window: write LOW..HIGH, as in 0x9000000..0x9001000.")
+        raise UsageError(f"“{text}” is not a window: write LOW..HIGH, as in 0x9000000..0x9001000.")
     return window

@@ -61,7 +61,7 @@ def settings_of(config: Configuration) -> Settings:
 
 def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
     """What the file cannot know by itself: series, recipes, the schedule. Sentences, one a problem."""
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - as above
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - imported on demand
 
     from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def show(file: File = None, as_json: options.AsJson = False) -> int:
     """Print what counts, variables and defaults included; secrets only by where they are."""
     config = configuration(file)
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
 
         output.show_document(document("config", **_members(config)))
         return 0
@@ -117,7 +117,7 @@ def check(context: typer.Context, file: File = None) -> int:
 @app.command(epilog=EXAMPLES)
 def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bisect.toml")) -> int:
     """Write a commented configuration to begin with."""
-    from mmio_bisect.adapters.config.configuration_file import TEMPLATE  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.config.configuration_file import TEMPLATE  # noqa: PLC0415 - imported on demand
 
     try:
         with file.open("x", encoding="utf-8") as made:

@@ -29,7 +29,7 @@ Examples:
   mmio-bisect explain --table
 
 An encoding is the instruction's word, as a disassembler prints it. With --words and --json each word gets one line of
-JSON: word, text, form and isv: true, false, or null where it is no memory access or no instruction.
+JSON: word, text, form and isv: true, false, or null where it is not a memory access or no instruction.
 """
 
 _CHUNK = 4096
@@ -87,10 +87,10 @@ def _texts(words: Iterable[int]) -> Iterator[str | None]:
 
 
 def _explain_words(path: Path, *, as_json: bool) -> int:
-    import json  # noqa: PLC0415 - as above
+    import json  # noqa: PLC0415 - imported on demand
 
-    from mmio_bisect.classify.isa.aarch64.words import read_word  # noqa: PLC0415 - as above
-    from mmio_bisect.report.explain.topics import word_line  # noqa: PLC0415 - as above
+    from mmio_bisect.classify.isa.aarch64.words import read_word  # noqa: PLC0415 - imported on demand
+    from mmio_bisect.report.explain.topics import word_line  # noqa: PLC0415 - imported on demand
 
     def line(written: str, found: "Word") -> str:
         if as_json:

@@ -171,7 +171,7 @@ def _state(document: str | None) -> str:
 
 
 def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: "Page", form: asked.Form) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.documents.history_rows import cell_row_member  # noqa: PLC0415
 
     with wiring.archive() as archive:
@@ -185,14 +185,14 @@ def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: 
     elif form.as_csv:
         asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
     else:
-        from mmio_bisect.report.terminal.history_text import cells_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import cells_text  # noqa: PLC0415 - imported on demand
 
         nothing_asked = filters == asked.filters_of(profile=filters.profile)
         output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))
 
 
 def _show_run(history: "History", number: int, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.runs import run_text  # noqa: PLC0415
 
     record = history.run(number)
@@ -204,7 +204,7 @@ def _show_run(history: "History", number: int, *, as_json: bool) -> None:
 
 
 def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
 
     record = history.outcome(key)
@@ -215,7 +215,7 @@ def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
 
 
 def _show_outcomes(history: "History", keys: "Sequence[str]", *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
 
     records = [history.outcome(key) for key in keys]

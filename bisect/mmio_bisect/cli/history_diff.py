@@ -95,14 +95,14 @@ def _major(version: str | None) -> str | None:
 
 
 def _pair(history: "History", left: CellRow, right: CellRow, *, profile: str) -> "Pair":
-    from mmio_bisect.report.terminal.history_diff import Pair  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.history_diff import Pair  # noqa: PLC0415 - imported on demand
 
     sides = (_side(history, left, profile), _side(history, right, profile))
     return Pair(target=left.target, opt=left.opt, left=sides[0], right=sides[1])
 
 
 def _side(history: "History", row: CellRow, profile: str) -> "Side":
-    from mmio_bisect.report.terminal.history_diff import Side  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.history_diff import Side  # noqa: PLC0415 - imported on demand
 
     record = history.outcome(row.cell_key)
     judged = [found for found in record.judgements if found.profile == profile]

@@ -113,7 +113,7 @@ def matrix(
             ),
         )
     else:
-        from mmio_bisect.report.terminal.history_text import matrix_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import matrix_text  # noqa: PLC0415 - imported on demand
 
         output.show(matrix_text(found, width=output.width()))
     return 0
@@ -139,7 +139,7 @@ def transitions(
     as_csv: asked.AsCsv = False,
 ) -> int:
     """Show everything introduced and fixed, by recipe, function, access and defect, with the LLVM versions shared."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.documents.history_rows import transition_member  # noqa: PLC0415
 
     form = asked.Form(as_json, as_csv)
@@ -163,7 +163,7 @@ def transitions(
     elif form.as_csv:
         asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import transitions_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import transitions_text  # noqa: PLC0415 - imported on demand
 
         output.show(transitions_text(found, known))
     return 0
@@ -171,7 +171,7 @@ def transitions(
 
 def _lives(archive: "HistoryQueries", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
     """Of all transitions of these recipes: a regression's life may have moved where nobody asked for it."""
-    from mmio_bisect.workflow.history.regressions import lives  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.history.regressions import lives  # noqa: PLC0415 - imported on demand
 
     if not recipes:
         return {}
@@ -200,7 +200,7 @@ def fingerprint(
     as_csv: asked.AsCsv = False,
 ) -> int:
     """Show where the code changed though the verdict did not."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.documents.history_rows import code_change_member  # noqa: PLC0415
 
     form = asked.Form(as_json, as_csv)
@@ -213,7 +213,7 @@ def fingerprint(
     elif form.as_csv:
         asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import code_changes_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import code_changes_text  # noqa: PLC0415 - imported on demand
 
         output.show(code_changes_text(found))
     return 0
@@ -231,16 +231,16 @@ def stats(
     judged_as = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judged_as)
-    from mmio_bisect.report.documents.history_rows import statistics_members  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.history_rows import statistics_members  # noqa: PLC0415 - imported on demand
 
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
 
         output.show_document(document("history stats", profile=judged_as, **statistics_members(found)))
     elif form.as_csv:
         asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
     else:
-        from mmio_bisect.report.terminal.history_text import statistics_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import statistics_text  # noqa: PLC0415 - imported on demand
 
         output.show(statistics_text(found))
     return 0
@@ -261,14 +261,14 @@ def sql(
     with wiring_of(context, Settings(database=database)).archive() as archive:
         head, rows = archive.sql(statement, limit)
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
 
         told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
         output.show_document(document("history sql", columns=list(head), rows=told))
     elif form.as_csv:
         asked.show_csv(head, rows)
     else:
-        from mmio_bisect.report.terminal.history_text import rows_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import rows_text  # noqa: PLC0415 - imported on demand
 
         output.show(rows_text(head, rows))
     return 0

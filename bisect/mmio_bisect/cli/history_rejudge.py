@@ -40,8 +40,8 @@ def rejudge(
 ) -> int:
     """Judge stored objects again with the current rules; say which verdicts flipped."""
     from mmio_bisect.composition.rejudge_processes import judge_here, judge_in_processes  # noqa: PLC0415 - not for --help
-    from mmio_bisect.report.terminal.rejudged import rejudged_document, rejudged_text  # noqa: PLC0415 - as above
-    from mmio_bisect.workflow.history.rejudge import rejudge as judge_again  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.rejudged import rejudged_document, rejudged_text  # noqa: PLC0415 - imported on demand
+    from mmio_bisect.workflow.history.rejudge import rejudge as judge_again  # noqa: PLC0415 - imported on demand
 
     chosen = options.profile(profile)
     processes = jobs or len(os.sched_getaffinity(0))

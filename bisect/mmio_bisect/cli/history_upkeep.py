@@ -68,7 +68,7 @@ def import_(
         try:
             taken = upkeep.take_in(lines)
         except UnicodeDecodeError as error:
-            raise InvalidExportError(f"{file} is no text in UTF-8 ({error.reason}): export anew.") from error
+            raise InvalidExportError(f"{file} is not a text in UTF-8 ({error.reason}): export anew.") from error
     if as_json:
         from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
 
@@ -108,7 +108,7 @@ def check(
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         well = upkeep.check(repair=repair, told=tell)
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
 
         looks = [{"what": looked.what, "trouble": looked.trouble} for looked in found]
         output.show_document(document("history check", well=well, looked=looks))
@@ -172,11 +172,11 @@ def note(
 
 def _show_notes(notes: Sequence[NoteRow], *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
 
         output.show_document(document("history note", notes=[one._asdict() for one in notes]))
     else:
-        from mmio_bisect.report.terminal.history_text import notes_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.history_text import notes_text  # noqa: PLC0415 - imported on demand
 
         output.show(notes_text(notes))
 

@@ -51,13 +51,13 @@ def show(
     as_json: options.AsJson = False,
 ) -> int:
     """Show a recipe: what each case asks for, and its source."""
-    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - imported on demand
 
     found = wiring_of(context, Settings(recipes=recipes)).recipes().find(recipe)
     if as_json:
         output.show_document(document("recipes show", **recipe_member(found)))
     else:
-        from mmio_bisect.report.terminal.recipes import recipe_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.recipes import recipe_text  # noqa: PLC0415 - imported on demand
 
         output.show(recipe_text(found))
     return 0
@@ -71,7 +71,7 @@ def check(
     as_json: options.AsJson = False,
 ) -> int:
     """Read the directives of files, or of all recipes, and print every problem; exits with 12 if there is one."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
 
     wiring = wiring_of(context, Settings(recipes=recipes))

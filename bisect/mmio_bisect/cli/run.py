@@ -157,7 +157,7 @@ def run(
 
 def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     from mmio_bisect.report.documents.documents import document  # noqa: PLC0415
-    from mmio_bisect.report.terminal.descents import plan_members, plan_text  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.descents import plan_members, plan_text  # noqa: PLC0415 - imported on demand
 
     levels = plan(bisection) if descend else plan(bisection)[:1]
     if not dry_run:
@@ -171,20 +171,20 @@ def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: 
 
 def _print(head: "RunHead", result: "HuntResult", levels: "list[DescentLevel]", *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.documents import run_document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.documents import run_document  # noqa: PLC0415 - imported on demand
 
         found = run_document(head, run=result.run, answers=result.answers, cost=result.cost)
         if levels:
-            from mmio_bisect.report.terminal.descents import descent_members  # noqa: PLC0415 - as above
+            from mmio_bisect.report.terminal.descents import descent_members  # noqa: PLC0415 - imported on demand
 
             found["descent"] = descent_members(levels)
         output.show_document(found)
         return
-    from mmio_bisect.report.terminal.answers import answer_text  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.answers import answer_text  # noqa: PLC0415 - imported on demand
 
     text = answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
     if levels:
-        from mmio_bisect.report.terminal.descents import descent_text  # noqa: PLC0415 - as above
+        from mmio_bisect.report.terminal.descents import descent_text  # noqa: PLC0415 - imported on demand
 
         text.append_text(descent_text(levels, argv=head.argv, width=output.width()))
     output.show(text)

@@ -49,7 +49,7 @@ def show(
     as_json: options.AsJson = False,
 ) -> int:
     """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
-    from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
 
     wiring = wiring_of(

@@ -162,7 +162,7 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
 
 
 def _say_plan(plan: _Plan, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.sweep_documents import plan_document  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.sweep_documents import plan_document  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.sweep_matrix import plan_text  # noqa: PLC0415
     from mmio_bisect.workflow.sweep.plan import plan_sweep  # noqa: PLC0415
 
@@ -183,7 +183,7 @@ def _free_space(folder: Path) -> int:
 
 
 def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
-    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.sweep_progress import watching_sweep  # noqa: PLC0415
     from mmio_bisect.workflow.probing.probe import Adapters  # noqa: PLC0415
     from mmio_bisect.workflow.sweep.cells import sweep  # noqa: PLC0415
@@ -211,11 +211,11 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
 
 def _print(plan: _Plan, result: "SweepResult", *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.sweep_documents import sweep_document  # noqa: PLC0415 - as above
+        from mmio_bisect.report.documents.sweep_documents import sweep_document  # noqa: PLC0415 - imported on demand
 
         output.show_document(sweep_document(plan.head, result))
         return
-    from mmio_bisect.report.terminal.sweep_matrix import sweep_text  # noqa: PLC0415 - as above
+    from mmio_bisect.report.terminal.sweep_matrix import sweep_text  # noqa: PLC0415 - imported on demand
 
     request = plan.request
     output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

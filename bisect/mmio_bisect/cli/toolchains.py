@@ -56,7 +56,7 @@ def fetch(
     as_json: options.AsJson = False,
 ) -> int:
     """Fetch toolchains into the store, so that later runs need no network."""
-    from mmio_bisect.report.documents.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
     from mmio_bisect.workflow.probing.acquire import acquire  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def prune(
 ) -> int:
     """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
     from mmio_bisect.domain.sizes import size_text  # noqa: PLC0415
-    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
 
     size = options.size(keep)
@@ -108,7 +108,7 @@ def prune(
 
 
 def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]":
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
+    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - imported on demand
 
     if "@" in words:
         series, _, version = words.partition("@")

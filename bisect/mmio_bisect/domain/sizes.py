@@ -11,7 +11,7 @@ def parse_size(text: str) -> int:
     """`2GiB`, `2 G`, `1.5m`, `512`: bytes. Raises ValueError with a sentence without its full stop."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"“{text}” is no size: write a number of bytes, or one with K, M, G or T, as in 2GiB")
+        raise ValueError(f"“{text}” is not a size: write a number of bytes, or one with K, M, G or T, as in 2GiB")
     return int(float(found["count"]) * 1024 ** " KMGT".index(found["unit"].upper() or " "))
 
 

@@ -32,7 +32,7 @@ def _floats(value: object) -> object:
 def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in allowed:
-            raise ValueError(f"“{value}” is none of {', '.join(allowed)}")
+            raise ValueError(f"“{value}” is not one of {', '.join(allowed)}")
         return value
 
     return AfterValidator(check)
@@ -50,7 +50,7 @@ def _text(parse: Callable[[str], float]) -> BeforeValidator:
 def _seconds(value: str) -> float:
     found = _DURATION.fullmatch(value.strip())
     if found is None:
-        raise ValueError(f"“{value}” is no time: write one with d, h, m and s, as in 1h 30m")
+        raise ValueError(f"“{value}” is not a time: write one with d, h, m and s, as in 1h 30m")
     seconds = sum(float(count or 0) * unit for count, unit in zip(found.groups(), _UNITS, strict=True))
     if seconds > _MOST_SECONDS:
         raise ValueError(f"“{value}” is more than a century (36500d): leave the key out where it is for ever")
