@@ -71,8 +71,9 @@ def test_the_points_are_what_the_queue_merged_in_order_with_the_llvm_of_each(ci:
     points = ci.listing().points
     assert [point.version for point in points] == [grown.merges[place] for place in QUEUED]
     assert [point.sort_key for point in points] == sorted({point.sort_key for point in points})
-    found: MergedSeries = ci
-    merges = [found.built_from(point) for point in points]
+    built_from = ci.capabilities.built_from
+    assert built_from is not None
+    merges = [built_from(point) for point in points]
     assert [merge.llvm for merge in merges] == [LLVM[0], LLVM[0], LLVM[1], LLVM[1], LLVM[2]]
     assert merges[1].subject == "Auto merge of #2 - someone:change, r=other"
     assert merges[1].merged == datetime(2024, 2, 1, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolcha
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
-from mmio_bisect.workflow.ports.series import Fetched, SeriesSource
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
 _BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
@@ -83,6 +83,7 @@ class _Source:
     name: str = "zig"
     family: CompilerFamily = CompilerFamily.CLANG
     summary: str = "compilers that do as they are told"
+    capabilities: Capabilities = Capabilities()
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
         if self.script.silence is not None:

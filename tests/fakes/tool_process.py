@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,13 @@ class Tool:
 
     def lists(self, series: str, versions: Sequence[str]) -> None:
         """Have the tool think that it asked just now, and was told of these versions."""
-        cache = ListingCache(self.home / ".cache" / "mmio-bisect" / "listings", series)
+        cache = ListingCache(
+            self.home / ".cache" / "mmio-bisect" / "listings",
+            series,
+            max_age=timedelta(hours=24),
+            warn=print,
+            subject=series,
+        )
         cache.save(CachedVersions(versions=tuple(versions), asked_at=datetime.now(UTC)))
 
     def __call__(self, *words: str, before: Sequence[str] = (), timeout: float = 120) -> Said:

@@ -20,6 +20,7 @@ from mmio_bisect.workflow.bisect.descend import (
     plan_descent,
     range_below,
 )
+from mmio_bisect.workflow.ports.series import Capabilities
 from mmio_bisect.workflow.probing.ranges import RangeText
 
 CULPRIT = Culprit(change=Change.INTRODUCED, last=point("0.12.1"), first=point("0.13.0"))
@@ -36,8 +37,7 @@ class Source:
         self._points = tuple(
             Point(series=name, version=f"1.{place}", sort_key=f"{place:04}") for place in range(points)
         )
-        if seconds is not None:
-            self.seconds = lambda _point: seconds
+        self.capabilities = Capabilities(seconds=None if seconds is None else lambda _point: seconds)
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002
         return Listing(series=self.name, points=self._points, asked_at=datetime(2026, 11, 1, tzinfo=UTC))

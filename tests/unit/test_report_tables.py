@@ -6,7 +6,7 @@ from report_values import point, toolchain
 from mmio_bisect.classify.verdict.defects import PAGES
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.report.explain import topics
-from mmio_bisect.report.terminal.tables import age_text, columns, counted, moment_text, size_text
+from mmio_bisect.report.terminal.tables import age_text, columns, counted, moment_text
 from mmio_bisect.report.terminal.toolchains import stored_text
 from mmio_bisect.workflow.ports.store import StoredToolchain
 
@@ -19,13 +19,6 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
 
 def test_no_rows_are_no_text() -> None:
     assert columns([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (5 << 50, "5120.0 TiB")]
-)
-def test_sizes_are_in_binary_units(count: int, text: str) -> None:
-    assert size_text(count) == text
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import typer
 from mmio_bisect import __version__
 from mmio_bisect.cli import options
 from mmio_bisect.composition.wiring import Wiring, wiring_of
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.findings import Finding, State, findings_document, findings_text
-from mmio_bisect.report.terminal.tables import size_text
 
 EXAMPLES = """
 Exits with 0 unless a check failed; a warning is something that one can live with, such as no network while the

@@ -93,8 +93,9 @@ def prune(
     as_json: options.AsJson = False,
 ) -> int:
     """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
+    from mmio_bisect.domain.sizes import size_text  # noqa: PLC0415
     from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.tables import counted, size_text  # noqa: PLC0415
+    from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
 
     size = options.size(keep)
     removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)

@@ -8,9 +8,9 @@ from typing import Any
 from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.composition.wiring import Wiring, default_database
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import document
-from mmio_bisect.report.terminal.tables import size_text
 from mmio_bisect.workflow.probing.ranges import matching_points
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.watch.news import SeriesState

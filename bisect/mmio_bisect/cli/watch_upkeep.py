@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.cli.watch_author import Say
 from mmio_bisect.composition.wiring import Wiring
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
-from mmio_bisect.report.terminal.tables import size_text
 from mmio_bisect.workflow.watch.configuration import Configuration
 
 

@@ -1,10 +1,10 @@
 """Compilers as values: the series they stand in, the points of a series, and the toolchain that a point becomes."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from mmio_bisect.domain.llvm import LlvmVersion
 from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
 
 
@@ -88,8 +88,8 @@ class Toolchain:
 
     @property
     def llvm_major(self) -> int | None:
-        found = re.match(r"\d+", self.llvm_version or "")
-        return int(found[0]) if found else None
+        version = LlvmVersion.from_text(self.llvm_version)
+        return None if version is None else version.major
 
     @property
     def is_missing(self) -> bool:

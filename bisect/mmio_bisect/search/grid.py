@@ -16,11 +16,11 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.search.line import gaps, spread
 
-Mark = TypeVar("Mark", bound=Hashable)
+Value = TypeVar("Value", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step(Generic[Mark]):
+class Step(Generic[Value]):
     """Along line number `line` a mark came or went after `last`, at `first` at the latest.
 
     `between` are the points that lie between, oldest first: none of them could be read. Without any, `last` and
@@ -28,7 +28,7 @@ class Step(Generic[Mark]):
     """
 
     line: int
-    mark: Mark
+    mark: Value
     change: Change
     last: Point
     first: Point
@@ -40,7 +40,7 @@ def coarse_stride(points: int) -> int:
     return max(1, isqrt(points - 1) + 1) if points > 1 else 1
 
 
-class Grid(Generic[Mark]):
+class Grid(Generic[Value]):
     """Several lines of marks over one range of points; a point is probed for all lines at once.
 
     What is seen of a point is a vector: one set of marks a line, or None where the line cannot be read there
@@ -58,14 +58,14 @@ class Grid(Generic[Mark]):
             raise ValueError("a grid needs points, all of them distinct")
         self._lines = lines
         self._coarse = sorted({*range(0, len(self._points), stride), len(self._points) - 1})
-        self._seen: dict[int, tuple[frozenset[Mark] | None, ...]] = {}
+        self._seen: dict[int, tuple[frozenset[Value] | None, ...]] = {}
 
     @property
     def coarse(self) -> tuple[Point, ...]:
         """The points that are probed whatever is seen."""
         return tuple(self._points[position] for position in self._coarse)
 
-    def record(self, point: Point, vector: tuple[frozenset[Mark] | None, ...]) -> None:
+    def record(self, point: Point, vector: tuple[frozenset[Value] | None, ...]) -> None:
         """Take what was seen; the same again is harmless.
 
         Raises `ValueError` for a point outside the range, a vector of another length, or one that contradicts.
@@ -96,7 +96,7 @@ class Grid(Generic[Mark]):
         """What nothing is known of, oldest first."""
         return tuple(point for position, point in enumerate(self._points) if position not in self._seen)
 
-    def steps(self) -> tuple[Step[Mark], ...]:
+    def steps(self) -> tuple[Step[Value], ...]:
         """Every change between neighbours that can be read, line by line, oldest first; exact once it is `done`."""
         return tuple(
             Step(
@@ -113,7 +113,7 @@ class Grid(Generic[Mark]):
             for mark in marks
         )
 
-    def _changes(self, line: int, low: int, high: int) -> tuple[tuple[Change, list[Mark]], ...]:
+    def _changes(self, line: int, low: int, high: int) -> tuple[tuple[Change, list[Value]], ...]:
         before, after = self._seen[low][line] or frozenset(), self._seen[high][line] or frozenset()
         return (
             (Change.INTRODUCED, sorted(after - before, key=repr)),

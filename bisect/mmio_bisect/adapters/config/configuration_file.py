@@ -8,9 +8,9 @@ nothing here reads them.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -18,9 +18,7 @@ from mmio_bisect.adapters.config.configuration_schema import (
     File,
     Limits,
     RetentionTable,
-    duration_of,
     keys_at,
-    size_of,
 )
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.probing.budget import Allowance
@@ -32,8 +30,6 @@ from mmio_bisect.workflow.watch.configuration import (
     Secret,
     WatchedSeries,
 )
-
-_Number = TypeVar("_Number", int, float)
 
 NAME: Final = "mmio-bisect.toml"
 
@@ -194,12 +190,10 @@ def _configuration(read: File, file: Path | None) -> Configuration:
         patience=watch.patience,
         points_per_tick=watch.points_per_tick,
         pauses=watch.pauses,
-        source_pauses=tuple(map(duration_of, watch.source_pauses)),
-        budget=Allowance(
-            seconds=_maybe(duration_of, watch.time), downloads=_maybe(size_of, watch.downloads), builds=watch.builds
-        ),
+        source_pauses=watch.source_pauses,
+        budget=Allowance(seconds=watch.time, downloads=watch.downloads, builds=watch.builds),
         retention=_retention(read.retention),
-        disk=_maybe(size_of, watch.disk),
+        disk=watch.disk,
         reports=base / watch.reports,
         page=base / watch.page if watch.page else None,
         series=tuple(
@@ -227,27 +221,23 @@ def _configuration(read: File, file: Path | None) -> Configuration:
 
 def _limits(read: Limits) -> CompileLimits:
     return CompileLimits(
-        memory=_maybe(size_of, read.memory),
-        seconds=_maybe(duration_of, read.time),
-        output=_maybe(size_of, read.output),
-        object=_maybe(size_of, read.object),
+        memory=read.memory,
+        seconds=read.time,
+        output=read.output,
+        object=read.object,
         processes=read.processes,
     )
 
 
 def _retention(read: RetentionTable) -> Retention:
     return Retention(
-        toolchains=_maybe(duration_of, read.toolchains),
+        toolchains=read.toolchains,
         count=read.toolchain_count,
-        runs=_maybe(duration_of, read.runs),
-        ticks=_maybe(duration_of, read.ticks),
-        notices=_maybe(duration_of, read.notices),
-        reports=_maybe(duration_of, read.reports),
+        runs=read.runs,
+        ticks=read.ticks,
+        notices=read.notices,
+        reports=read.reports,
     )
-
-
-def _maybe(read: Callable[[str], _Number], text: str | None) -> _Number | None:
-    return None if text is None else read(text)
 
 
 def _database(url: str | None, base: Path) -> str | None:

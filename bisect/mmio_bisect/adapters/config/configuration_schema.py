@@ -1,19 +1,21 @@
 """What `mmio-bisect.toml` may say: its tables and keys, and how sizes and times are written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.target import TARGETS
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s?)?")
 _UNITS: Final = (86400, 3600, 60, 1)
 _LEAST_MEMORY: Final = 64 << 20
+_SOURCE_PAUSES: Final = (0.0, 0.0, *(86400.0 * days for days in (1, 2, 4, 7)))
 _MOST_SECONDS: Final = 36500 * 86400
 """A century: more is beyond what a calendar can add to, or take from, today."""
 
@@ -36,22 +38,27 @@ def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _bytes(value: str) -> str:
-    if _SIZE.fullmatch(value.strip()) is None:
-        raise ValueError(f"“{value}” is not a size: write one with K, M, G or T, as in 20GiB")
-    return value
+def _text(parse: Callable[[str], float]) -> BeforeValidator:
+    def read(value: object) -> float:
+        if not isinstance(value, str):
+            raise PydanticKnownError("string_type")
+        return parse(value)
+
+    return BeforeValidator(read)
 
 
-def _seconds(value: str) -> str:
-    if _DURATION.fullmatch(value.strip()) is None:
+def _seconds(value: str) -> float:
+    found = _DURATION.fullmatch(value.strip())
+    if found is None:
         raise ValueError(f"“{value}” is not a time: write one with d, h, m and s, as in 1h 30m")
-    if duration_of(value) > _MOST_SECONDS:
+    seconds = sum(float(count or 0) * unit for count, unit in zip(found.groups(), _UNITS, strict=True))
+    if seconds > _MOST_SECONDS:
         raise ValueError(f"“{value}” is more than a century (36500d): leave the key out where it is for ever")
-    return value
+    return seconds
 
 
-Size = Annotated[str, AfterValidator(_bytes)]
-Duration = Annotated[str, AfterValidator(_seconds)]
+Size = Annotated[int, _text(parse_size)]
+Duration = Annotated[float, _text(_seconds)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_list)]
 Targets = Annotated[tuple[Annotated[str, _one_of(tuple(TARGETS))], ...], BeforeValidator(_list)]
 Opts = Annotated[tuple[Annotated[str, _one_of(tuple(OptLevel))], ...], BeforeValidator(_list)]
@@ -84,7 +91,7 @@ class Watch(_Strict):
     patience: Annotated[int, Field(ge=1)] = 3
     points_per_tick: Annotated[int, Field(ge=1)] = 14
     pauses: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_floats)] = (1.0, 4.0)
-    source_pauses: Annotated[tuple[Duration, ...], BeforeValidator(_list)] = ("0s", "0s", "1d", "2d", "4d", "7d")
+    source_pauses: Annotated[tuple[Duration, ...], BeforeValidator(_list)] = _SOURCE_PAUSES
     descend: bool = False
     time: Duration | None = None
     downloads: Size | None = None
@@ -104,9 +111,9 @@ class Limits(_Strict):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if self.memory is not None and size_of(self.memory) < _LEAST_MEMORY:
+        if self.memory is not None and self.memory < _LEAST_MEMORY:
             raise ValueError("no compiler runs in less than 64MiB of memory")
-        if self.time is not None and not duration_of(self.time):
+        if self.time == 0:
             raise ValueError("no compiler runs in no time")
         return self
 
@@ -143,18 +150,6 @@ class File(_Strict):
     retention: RetentionTable = RetentionTable()
     watch: Watch = Watch()
     notify: dict[str, Notify] = {}
-
-
-def size_of(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    assert found is not None  # noqa: S101 - `_bytes` has looked
-    return int(float(found[1]) * 1024 ** "_KMGT".index(found[2].upper() or "_"))
-
-
-def duration_of(text: str) -> float:
-    found = _DURATION.fullmatch(text.strip())
-    assert found is not None  # noqa: S101 - `_seconds` has looked
-    return sum(float(count or 0) * unit for count, unit in zip(found.groups(), _UNITS, strict=True))
 
 
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {"watch": Watch, "limits": Limits, "retention": RetentionTable}

@@ -5,12 +5,14 @@ A cache is never trouble: one that cannot be read is as good as none, and one th
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from mmio_bisect.adapters.held_folder import held_work_folder
+from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError
 
 _SCHEMA: Final = 1
 
@@ -28,10 +30,33 @@ class CachedVersions:
 
 
 class ListingCache:
-    """One file `<series>.json` in `folder`, which is made when first needed."""
+    """One file `<series>.json` in `folder`, which is made when first needed. `warn` is given sentences for the user."""
 
-    def __init__(self, folder: Path, series: str) -> None:
+    def __init__(
+        self, folder: Path, series: str, *, max_age: timedelta, warn: Callable[[str], None], subject: str
+    ) -> None:
         self._path = folder / f"{series}.json"
+        self._max_age = max_age
+        self._warn = warn
+        self._subject = subject
+
+    def current(self, ask: Callable[[], CachedVersions], *, refresh: bool) -> CachedVersions:
+        """What is kept, unless it is stale or `refresh`; an old answer, with a warning, where asking fails.
+
+        Raises what `ask` raises where nothing is kept.
+        """
+        cached = self.load()
+        if cached is not None and not refresh and cached.is_fresh(self._max_age):
+            return cached
+        try:
+            asked = ask()
+        except (DownloadError, SandboxError, MissingToolchainError) as error:
+            if cached is None:
+                raise
+            self._warn(f"{self._subject} is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
+            return cached
+        self.save(asked)
+        return asked
 
     def load(self) -> CachedVersions | None:
         """None if there is none or it is damaged."""

@@ -24,7 +24,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolcha
 from mmio_bisect.errors import DownloadError, MissingToolchainError, MmioBisectError, SandboxError, UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _INSTALL: Final = f"{APT} --yes --no-install-recommends"
@@ -72,6 +72,8 @@ class _Offer:
 
 class DebianSeries:
     """The `SeriesSource`. `warn` is given sentences for the user."""
+
+    capabilities = Capabilities()
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from typing import Final
 
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError
+from mmio_bisect.errors import DownloadError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 
 # Release files of suites that get no updates any more, or are seldom made anew, are past their date.
@@ -121,17 +121,14 @@ class SuiteIndex:
         """
         if suite in self._asked:  # in this run: that is fresh enough
             return self._asked[suite]
-        cache = ListingCache(self._cache_folder, f"debian-{suite.name}-{self._key(suite)}")
-        cached = cache.load()
-        if cached is None or refresh or not cached.is_fresh(self._max_age):
-            try:
-                cached = self._ask(suite)
-            except (DownloadError, SandboxError, MissingToolchainError) as error:
-                if cached is None:
-                    raise
-                self._warn(f"what is known of {suite.name} is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
-            else:
-                cache.save(cached)
+        cache = ListingCache(
+            self._cache_folder,
+            f"debian-{suite.name}-{self._key(suite)}",
+            max_age=self._max_age,
+            warn=self._warn,
+            subject=f"what is known of {suite.name}",
+        )
+        cached = cache.current(lambda: self._ask(suite), refresh=refresh)
         self._asked[suite] = cached.asked_at, tuple(Package(**json.loads(text)) for text in cached.versions)
         return self._asked[suite]
 

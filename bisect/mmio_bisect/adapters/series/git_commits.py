@@ -31,7 +31,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolcha
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildSandbox, Command, Finished, LimitHit
-from mmio_bisect.workflow.ports.series import Fetched, Made
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched, Made
 from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _PRODUCTS: Final = "products.tar"
@@ -60,7 +60,7 @@ ELSEWHERE: Final = 0.02
 
 
 class GitSeries:
-    """The `SeriesSource`; also `Priced`, `Likely` and `Rebuildable`, and it knows its commits.
+    """The `SeriesSource`; it builds, rebuilds, weighs and describes its commits.
 
     `folder` has the logs of builds, and products while they are looked at; `cache` is the name of this series' and
     repository's cache in the yard.
@@ -88,6 +88,12 @@ class GitSeries:
     @property
     def summary(self) -> str:
         return self._config.summary
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            seconds=self.seconds, likelihood=self.likelihood, describe=self.describe, afresh=self.afresh
+        )
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """Read from the clone each time: its commits are its own cache."""

@@ -18,7 +18,7 @@ from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolcha
 from mmio_bisect.errors import UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _NUMBERS: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -40,6 +40,8 @@ class ImageConfig:
 
 class ImageSeries:
     """The `SeriesSource`. Points are named by their tags, in the order of Debian's versions."""
+
+    capabilities = Capabilities()
 
     def __init__(self, config: ImageConfig, workshop: ImageBuilder) -> None:
         self._config = config

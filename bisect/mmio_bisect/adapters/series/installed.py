@@ -22,7 +22,7 @@ from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import CancelledError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 from mmio_bisect.workflow.probing.identity import identified, version_in, version_words
 
 _SECONDS: Final = 20
@@ -49,6 +49,8 @@ class _Found:
 
 class InstalledSeries:
     """The `SeriesSource`. It looks anew each time: that takes no longer than reading a list of last time's."""
+
+    capabilities = Capabilities()
 
     def __init__(self, config: InstalledConfig, *, path: str | None = None) -> None:
         self._config = config

@@ -29,7 +29,7 @@ from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 
 KEPT: Final = timedelta(days=168)
 """rust-lang/simpleinfra, the expiration rule of the bucket."""
@@ -44,7 +44,7 @@ def _now() -> datetime:
 
 
 class RustCiSeries:
-    """The `SeriesSource`, a `MergedSeries`, and it knows its commits: what a rollup holds is told one by one.
+    """The `SeriesSource`, whose points are merges and commits: what a rollup holds is told one by one.
 
     `log` is called for when the repository is needed, and no sooner; `web` is where people read it.
     """
@@ -67,6 +67,10 @@ class RustCiSeries:
         self._log = log
         self._web = web
         self._now = now
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(built_from=self.built_from, describe=self.describe)
 
     def listing(self, *, refresh: bool = False) -> Listing:
         merges = self._log().merges(refresh=refresh)

@@ -42,7 +42,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
 )
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
 
 FIRST_NIGHTLY: Final = date(2015, 5, 15)
 _TRAIN: Final = date(2015, 5, 14)
@@ -110,6 +110,7 @@ class RustNightlySeries:
     """The `SeriesSource`. `day_of_commit` gives the day of a commit of Rust's own repository, where one is at hand."""
 
     family = CompilerFamily.RUSTC
+    capabilities = Capabilities()
 
     def __init__(
         self,
@@ -235,6 +236,7 @@ class RustReleaseSeries:
     """The `SeriesSource`. `warn` is given sentences for the user."""
 
     family = CompilerFamily.RUSTC
+    capabilities = Capabilities()
 
     def __init__(
         self,
@@ -250,9 +252,8 @@ class RustReleaseSeries:
         self.summary = summary
         self._server = server
         mirror = "" if server.url == OFFICIAL else f"-{hashlib.sha256(server.url.encode()).hexdigest()[:16]}"
-        self._cache = ListingCache(cache_folder, f"{self.name}{mirror}")
-        self._max_age = max_age
-        self._warn = warn
+        subject = f"the list of {self.name} versions"
+        self._cache = ListingCache(cache_folder, f"{self.name}{mirror}", max_age=max_age, warn=warn, subject=subject)
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """An old list is better than none: it is used, with a warning, when the server does not answer."""
@@ -294,17 +295,7 @@ class RustReleaseSeries:
         return days[point.version]
 
     def _listed(self, *, refresh: bool) -> CachedVersions:
-        cached = self._cache.load()
-        if cached is None or refresh or not cached.is_fresh(self._max_age):
-            try:
-                cached = self._ask()
-            except DownloadError as error:
-                if cached is None:
-                    raise
-                self._warn(f"the list of {self.name} versions is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
-            else:
-                self._cache.save(cached)
-        return cached
+        return self._cache.current(self._ask, refresh=refresh)
 
     def _ask(self) -> CachedVersions:
         url = f"{self._server.url}/manifests.txt"

@@ -13,6 +13,7 @@ from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
 from mmio_bisect.adapters.series.rust_endpoints import RustBuilds, RustPlaces, RustServer
+from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.workflow.bisect.descend import Handle
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements
@@ -215,15 +216,13 @@ class ImageSchema(SeriesSchema):
         )
 
 
-_SIZE: Final = re.compile(r"(?P<count>\d+(?:\.\d+)?) ?(?P<unit>[KMGT]i?B)")
 _PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
 
 
 def _bytes(value: object) -> object:
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError(f"“{value}” is not a size: write one with its unit, as in 2GiB")
-    return int(float(found["count"]) * 1024 ** ("KMGT".index(found["unit"][0]) + 1))
+    if isinstance(value, str):
+        return parse_size(value)
+    raise ValueError(f"“{value}” is not a size: write one with its unit, as in 2GiB")
 
 
 def _inside(value: str) -> str:

@@ -6,7 +6,6 @@ of them libc sources, only the program and clang's headers are unpacked.
 """
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -23,13 +22,13 @@ from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched
+from mmio_bisect.workflow.probing.identity import identified
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
 _PROGRAM: Final = "ziglang/zig"
 _HEADERS: Final = "ziglang/lib/include"
-_CLANG: Final = re.compile(r"clang version (?P<version>\d+\.\d+\.\d+\S*)( .*)?")
 
 
 class ZigSeries:
@@ -37,6 +36,7 @@ class ZigSeries:
 
     name = "zig"
     family = CompilerFamily.CLANG
+    capabilities = Capabilities()
     summary = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
 
     def __init__(
@@ -48,25 +48,15 @@ class ZigSeries:
         silence_seconds: float = 300,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._cache = ListingCache(cache_folder, self.name)
+        subject = f"the list of {self.name} versions"
+        self._cache = ListingCache(cache_folder, self.name, max_age=max_age, warn=warn, subject=subject)
         self._work = cache_folder / "work"
-        self._max_age = max_age
         self._retries = retries
         self._silence_seconds = silence_seconds
-        self._warn = warn
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """An old list is better than none: it is used, with a warning, when the index does not answer."""
-        cached = self._cache.load()
-        if cached is None or refresh or not cached.is_fresh(self._max_age):
-            try:
-                cached = self._ask()
-            except DownloadError as error:
-                if cached is None:
-                    raise
-                self._warn(f"the list of {self.name} versions is of {cached.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
-            else:
-                self._cache.save(cached)
+        cached = self._cache.current(self._ask, refresh=refresh)
         return Listing(series=self.name, points=_points(cached.versions), asked_at=cached.asked_at)
 
     def origin(self, point: Point) -> str:
@@ -100,22 +90,7 @@ class ZigSeries:
 
         The commit that some wheels print there is zig-bootstrap's, not LLVM's: it stays in `version_text` alone.
         """
-        for line in version_output.splitlines():
-            found = _CLANG.fullmatch(line.strip())
-            if found is not None:
-                return Toolchain(
-                    digest=fetched.digest,
-                    family=CompilerFamily.CLANG,
-                    tool=fetched.tool,
-                    arguments=fetched.arguments,
-                    version_text=line.strip(),
-                    compiler_version=found["version"],
-                    llvm_version=found["version"],
-                    commit=None,
-                    released=None,
-                )
-        said = version_output.strip().splitlines()[:1] or ["nothing"]
-        raise BrokenToolchainError(f"the compiler does not say which clang it is, but {said[0][:200]!r}")
+        return identified(self.family, fetched, version_output)
 
     def _ask(self) -> CachedVersions:
         try:

@@ -8,9 +8,10 @@ from rich.text import Text
 
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import Verdict
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.report.terminal.answers import VERDICT_STYLES
 from mmio_bisect.report.terminal.sweep_matrix import GLYPHS
-from mmio_bisect.report.terminal.tables import columns, counted, moment_text, size_text
+from mmio_bisect.report.terminal.tables import columns, counted, moment_text
 from mmio_bisect.workflow.history.history_queries import (
     CellRow,
     CodeChangeRow,

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.terminal.judgements import probe_line
-from mmio_bisect.report.terminal.tables import size_text
 from mmio_bisect.workflow.ports.progress import Signals
 
 ProbeSink = Callable[[Probe], object]

@@ -14,9 +14,10 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import Cost
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.terminal.answers import VERDICT_STYLES
-from mmio_bisect.report.terminal.tables import counted, size_text
+from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.sweep.cells import SweepResult, Transition
 from mmio_bisect.workflow.sweep.plan import SweepPlan
 

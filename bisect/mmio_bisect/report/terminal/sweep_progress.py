@@ -17,13 +17,14 @@ from rich.text import Text
 
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import compiler_name
 from mmio_bisect.report.terminal.answers import VERDICT_STYLES
 from mmio_bisect.report.terminal.progress import ProbeSink, Watcher, retry_line
 from mmio_bisect.report.terminal.sweep_matrix import GLYPHS
-from mmio_bisect.report.terminal.tables import counted, size_text
+from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.sweep.cells import FailedPoint
 
 # The live table leaves room for its frame, the line of totals and the prompt.

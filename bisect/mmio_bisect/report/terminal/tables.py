@@ -1,8 +1,6 @@
-"""Plain columns, sizes and ages: what lists look like in a terminal and in a pipe alike."""
+"""Plain columns and ages: what lists look like in a terminal and in a pipe alike."""
 
 from collections.abc import Sequence
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: frozenset[int] = frozenset()) -> str:
@@ -19,15 +17,6 @@ def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: f
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def size_text(count: float) -> str:
-    """Bytes for people: `81.2 MiB`."""
-    for unit in _UNITS:
-        if count < 1024 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable: the last unit takes every size")
 
 
 def age_text(seconds: float) -> str:

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.report.documents.documents import compiler_text
-from mmio_bisect.report.terminal.tables import age_text, columns, counted, size_text
+from mmio_bisect.report.terminal.tables import age_text, columns, counted
 from mmio_bisect.workflow.ports.store import StoredToolchain
 
 

@@ -5,10 +5,10 @@ That is not a proof: so the stand-in is first given this very program as the rus
 end, left it, and what it makes is held against what the rustc makes in one go.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 from mmio_bisect.domain.attribution import Layer, Likeness
+from mmio_bisect.domain.llvm import LlvmVersion
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.workflow.attribution import layer_commands
@@ -16,23 +16,20 @@ from mmio_bisect.workflow.attribution.mixing import OpenToolchain, Refused
 
 Judge = Callable[[Outcome], Judgement]
 
-_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
-
 
 def candidates(wanted: Point, toolchain: Toolchain, points: Sequence[Point]) -> tuple[Point, ...]:
     """Clangs of the same major version of LLVM by their names, the likest first.
 
     Likest is the same version, then of the same suite, whose packages share the library; then what is nearest.
     """
-    version = toolchain.llvm_version or ""
-    suite = _suite(wanted)
+    wanted_llvm, suite = _release(toolchain.llvm_version), _suite(wanted)
 
     def unlikeness(point: Point) -> tuple[bool, bool, list[int]]:
-        numbers = _numbers(point.version)
-        distance = [abs(one - other) for one, other in zip(numbers, _numbers(version), strict=False)]
-        return numbers != _numbers(version), _suite(point) != suite, distance
+        release = _release(point.version)
+        distance = [abs(one - other) for one, other in zip(release, wanted_llvm, strict=False)]
+        return release != wanted_llvm, _suite(point) != suite, distance
 
-    of_that_llvm = [point for point in points if _numbers(point.version)[:1] == [toolchain.llvm_major]]
+    of_that_llvm = [point for point in points if _release(point.version)[:1] == (toolchain.llvm_major,)]
     return tuple(sorted(of_that_llvm, key=unlikeness))
 
 
@@ -66,9 +63,9 @@ def _marks(judgement: Judgement) -> frozenset[tuple[str, str | None, str]]:
     return frozenset((defect.function, defect.access, defect.kind.value) for defect in judgement.defects)
 
 
-def _numbers(version: str) -> list[int]:
-    found = _NUMBERS.match(version)
-    return [int(number) for number in found[0].split(".")] if found else []
+def _release(version: str | None) -> tuple[int, ...]:
+    found = LlvmVersion.from_text(version)
+    return () if found is None else found.release
 
 
 def _suite(point: Point) -> str:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer, Probe
@@ -23,7 +23,6 @@ from mmio_bisect.errors import (
     UnknownVersionError,
 )
 from mmio_bisect.workflow.ports.series import SeriesSource
-from mmio_bisect.workflow.probing.costs import Priced
 from mmio_bisect.workflow.probing.ranges import RangeText, resolve_range
 
 
@@ -43,18 +42,6 @@ class Finer:
     series: str
     by: Handle
     usually: int
-
-
-class _Merged(Protocol):
-    @property
-    def llvm(self) -> str | None: ...
-
-
-@runtime_checkable
-class FromMerges(Protocol):
-    """A series whose points are merges that name the commit of LLVM that they are built with."""
-
-    def built_from(self, point: Point) -> _Merged: ...
 
 
 ENDS: Final = (
@@ -100,7 +87,8 @@ def _word(probe: Probe, by: Handle, source: SeriesSource) -> str | None:
             version = probe.toolchain.llvm_version
             return probe.toolchain.commit or (version and f"llvmorg-{version}")
         case Handle.GITLINK:
-            return source.built_from(probe.point).llvm if isinstance(source, FromMerges) else None
+            built_from = source.capabilities.built_from
+            return None if built_from is None else built_from(probe.point).llvm
 
 
 def other_transition(coarse: CellAnswer, fine: CellAnswer) -> str | None:
@@ -172,14 +160,12 @@ def _counted(source: SeriesSource, ends: tuple[str, str]) -> int | None:
 
 
 def _planned(source: SeriesSource, points: int, *, exact: bool) -> PlannedLevel:
-    priced = isinstance(source, Priced)
+    seconds = source.capabilities.seconds
     return PlannedLevel(
         series=source.name,
         points=points,
         exact=exact,
         probes=min(points, (points - 1).bit_length() + 2),
-        builds=priced,
-        seconds=source.seconds(Point(series=source.name, version="", sort_key=""))
-        if isinstance(source, Priced)
-        else None,
+        builds=seconds is not None,
+        seconds=None if seconds is None else seconds(Point(series=source.name, version="", sort_key="")),
     )

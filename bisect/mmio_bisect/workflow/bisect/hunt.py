@@ -21,8 +21,8 @@ from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableE
 from mmio_bisect.search import Session
 from mmio_bisect.workflow.bisect.verify import Again, Rebuilds, compile_again, verified
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Committed, SeriesSource
-from mmio_bisect.workflow.probing.costs import costs_of, likelihood_of
+from mmio_bisect.workflow.ports.series import SeriesSource
+from mmio_bisect.workflow.probing.costs import costs_of
 from mmio_bisect.workflow.probing.judge import compared, restrict
 from mmio_bisect.workflow.probing.pool import Pool, Stoppable
 from mmio_bisect.workflow.probing.prefetch import Ahead, Prefetcher
@@ -115,7 +115,8 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
 
 def _told_of(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
     """With what a series of commits knows of those that the answer names."""
-    if not isinstance(source, Committed):
+    describe = source.capabilities.describe
+    if describe is None:
         return answer
     match answer.answer:
         case Culprit(first=first):
@@ -124,7 +125,7 @@ def _told_of(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
             named = suspects
         case _:
             named = ()
-    return replace(answer, commits=tuple((point, source.describe(point)) for point in named))
+    return replace(answer, commits=tuple((point, describe(point)) for point in named))
 
 
 def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> str:
@@ -230,7 +231,7 @@ class _Probing:
         self._ahead = Prefetcher(self.request.ahead, tools.store, self.prober.fetch, self.events.fetching)
         self._weights = _Weights(
             costs=costs_of(tools.source, tools.store, lambda: self._ahead.arrived),
-            likelihood=likelihood_of(tools.source),
+            likelihood=tools.source.capabilities.likelihood,
         )
 
     def seed(self) -> None:

@@ -20,7 +20,7 @@ from mmio_bisect.domain.run import CellAnswer, Probe, Verification
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MissingToolchainError, OverBudgetError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Made, Rebuildable
+from mmio_bisect.workflow.ports.series import Made
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Work
 from mmio_bisect.workflow.probing.compile import cell_of, compile_cell, outcome_without
@@ -63,15 +63,15 @@ class Rebuilds:
 
     def of(self, point: Point, signals: Signals) -> Made | None:
         """None where it is not to be built. Raises as `fetch` of the source does, and `OverBudgetError`."""
-        source = self._tools.source
-        if self._wanted is False or not isinstance(source, Rebuildable):
+        able = self._tools.source.capabilities
+        if self._wanted is False or able.afresh is None:
             return None
-        if self._wanted is None and source.seconds(point) > CHEAP_SECONDS:
+        if self._wanted is None and able.seconds is not None and able.seconds(point) > CHEAP_SECONDS:
             return None
         if point not in self._made:
             try:
                 with self._tools.budget.spending(Work.BUILD, signals) as metered:
-                    self._made[point] = self._stack.enter_context(source.afresh(point, metered))
+                    self._made[point] = self._stack.enter_context(able.afresh(point, metered))
             except MissingToolchainError as error:
                 self._made[point] = error
         found = self._made[point]

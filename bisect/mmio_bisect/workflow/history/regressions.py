@@ -10,14 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from packaging.version import InvalidVersion, Version
-
 from mmio_bisect.domain.answer import Change
+from mmio_bisect.domain.llvm import LlvmVersion
 from mmio_bisect.workflow.history.history_queries import CodeChangeRow, NoteRow, TransitionRow
 
 Changed = TransitionRow | CodeChangeRow
-Mark = tuple[str, str, str, str, str, str]
-"""Recipe, language, target, function, access, kind of defect."""
 
 
 class State(StrEnum):
@@ -65,10 +62,10 @@ class Life:
 def clusters(rows: Iterable[Changed]) -> list[Cluster]:
     """Rows of one mark, put together where one change of LLVM explains them; those without LLVM by themselves."""
     found: list[Cluster] = []
-    for row in sorted(rows, key=lambda row: (llvm_order(row.first_llvm), row.series)):
+    for row in sorted(rows, key=lambda row: (_llvm(row.first_llvm), row.series)):
         before = found[-1] if found else None
-        if before and before.first and row.first_llvm and llvm_order(row.last_llvm) < llvm_order(before.first):
-            last = max((before.last, row.last_llvm), key=llvm_order)
+        if before and before.first and row.first_llvm and _llvm(row.last_llvm) < _llvm(before.first):
+            last = max((before.last, row.last_llvm), key=_llvm)
             found[-1] = Cluster(rows=(*before.rows, row), last=last, first=before.first)
         elif before and before.first is None and row.first_llvm is None:
             found[-1] = Cluster(rows=(*before.rows, row), last=None, first=None)
@@ -77,22 +74,15 @@ def clusters(rows: Iterable[Changed]) -> list[Cluster]:
     return found
 
 
-def llvm_order(version: str | None) -> Version:
-    try:
-        return Version((version or "0").split("+")[0].split("~")[0].split("-")[0])
-    except InvalidVersion:
-        return Version("0")
-
-
-def mark_of(row: TransitionRow) -> Mark:
-    return row.recipe, row.language, row.target, row.function, row.access, row.kind
+def _llvm(version: str | None) -> LlvmVersion:
+    return LlvmVersion.from_text(version) or LlvmVersion(release=(0,))
 
 
 def lives(rows: Iterable[TransitionRow], notes: Sequence[NoteRow]) -> Mapping[TransitionRow, Life]:
     """Of every transition, that of the regression which it began or ended. `rows` are all of their marks."""
-    by_mark: defaultdict[Mark, list[TransitionRow]] = defaultdict(list)
+    by_mark: defaultdict[tuple[str, ...], list[TransitionRow]] = defaultdict(list)
     for row in rows:
-        by_mark[mark_of(row)].append(row)
+        by_mark[row.recipe, row.language, row.target, row.function, row.access, row.kind].append(row)
     found: dict[TransitionRow, Life] = {}
     for some in by_mark.values():
         begun = clusters(row for row in some if row.change == Change.INTRODUCED)
@@ -114,9 +104,9 @@ def _ends(fix: TransitionRow, began: Sequence[TransitionRow], begun: Sequence[Cl
         return False
     if cluster.first is None or fix.first_llvm is None:
         return True
-    later = [other for other in begun if llvm_order(other.first) > llvm_order(cluster.first)]
-    fixed = llvm_order(fix.first_llvm)
-    return fixed > llvm_order(cluster.first) and all(fixed <= llvm_order(other.first) for other in later)
+    later = [other for other in begun if _llvm(other.first) > _llvm(cluster.first)]
+    fixed = _llvm(fix.first_llvm)
+    return fixed > _llvm(cluster.first) and all(fixed <= _llvm(other.first) for other in later)
 
 
 def _life(began: Sequence[TransitionRow], fixes: Sequence[TransitionRow], notes: Sequence[NoteRow]) -> Life:

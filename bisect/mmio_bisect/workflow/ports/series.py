@@ -1,11 +1,12 @@
 """Where compilers come from: the series, their points, and what fetching one gives."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
@@ -30,6 +31,31 @@ class Fetched:
     released: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A toolchain outside the store: where it is, and what `fetch` would have given."""
+
+    root: Path
+    fetched: Fetched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What only some series can do; None: this one cannot.
+
+    `seconds`: what building a point's toolchain takes, about. `likelihood`: how likely a point is to be the answer,
+    beside others. `describe`: the commit that a point is. `built_from`: the merge that a point is; raises
+    `UnknownVersionError`. `afresh`: a toolchain built from nothing that an earlier build has left, which goes at the
+    end; raises as `fetch` does.
+    """
+
+    seconds: Callable[[Point], float] | None = None
+    likelihood: Callable[[Point], float] | None = None
+    describe: Callable[[Point], Commit] | None = None
+    built_from: Callable[[Point], Merge] | None = None
+    afresh: Callable[[Point, Signals], AbstractContextManager[Made]] | None = None
+
+
 class RunsIn(StrEnum):
     """Where the compilers of a series can run: anywhere; in images of their own; where they are installed."""
 
@@ -50,6 +76,9 @@ class SeriesSource(Protocol):
     @property
     def summary(self) -> str:
         """One sentence: which compilers, from where."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """All points, oldest first; from the cache unless it is stale or `refresh`. Raises `DownloadError`."""
@@ -72,36 +101,3 @@ class SeriesSource(Protocol):
 
     def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
         """Read what the compiler says of itself. Raises `BrokenToolchainError`."""
-
-
-class MergedSeries(SeriesSource, Protocol):
-    """A series whose points are merges of a repository: a culprit among them is a merge that can be looked into."""
-
-    def built_from(self, point: Point) -> Merge:
-        """Raises `UnknownVersionError`."""
-
-
-@runtime_checkable
-class Committed(Protocol):
-    """A series whose points are commits."""
-
-    def describe(self, point: Point) -> Commit: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A toolchain outside the store: where it is, and what `fetch` would have given."""
-
-    root: Path
-    fetched: Fetched
-
-
-@runtime_checkable
-class Rebuildable(Protocol):
-    """A series that builds its toolchains, and can do so from nothing that an earlier build has left."""
-
-    def seconds(self, point: Point) -> float:
-        """What that takes, about."""
-
-    def afresh(self, point: Point, signals: Signals) -> AbstractContextManager[Made]:
-        """It goes at the end. Raises as `fetch` does."""

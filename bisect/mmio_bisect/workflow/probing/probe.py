@@ -21,7 +21,6 @@ from mmio_bisect.workflow.ports.store import ToolchainStore
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Budget, Work
 from mmio_bisect.workflow.probing.compile import cell_of, compile_cell, outcome_without
-from mmio_bisect.workflow.probing.costs import Priced
 from mmio_bisect.workflow.probing.judge import judge_outcome
 
 # Outcomes are kept together, since a database waits for its disk each time: as many as a killed run can well lose.
@@ -43,7 +42,7 @@ class Adapters:
         """What it takes to have the point's toolchain."""
         if self.store.known(point) is not None:
             return Work.NOTHING
-        return Work.BUILD if isinstance(self.source, Priced) else Work.DOWNLOAD
+        return Work.DOWNLOAD if self.source.capabilities.seconds is None else Work.BUILD
 
 
 def unanswered(

@@ -1,13 +1,13 @@
 """What lies between two neighbouring testable standings of a line: a transition a mark that differs, and other code."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from mmio_bisect.domain.answer import Change
+from mmio_bisect.domain.llvm import LlvmVersion
 
-Mark = tuple[str, str, str]
-"""Function, access (empty: none in particular) and kind of defect."""
+MarkRow = tuple[str, str, str]
+"""A `Mark` as the tables keep it: function, access (empty where it is None) and kind of defect."""
 
 Row = dict[str, Any]
 
@@ -18,7 +18,7 @@ class TimelineEntry:
 
     sort_key: str
     version: str
-    marks: frozenset[Mark] | None
+    marks: frozenset[MarkRow] | None
     fingerprint: str | None
     cell_key: str
     llvm: str | None
@@ -53,19 +53,15 @@ def edge(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: in
     return Edge(transitions=rows, code_changes=code_changes)
 
 
-def llvm_key(version: str | None) -> str:
-    """A text whose plain order is that of versions; empty for no version."""
-    return ".".join(f"{int(number):05}" for number in re.findall(r"\d+", version or "")[:3])
-
-
 def _common(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: int) -> Row:
+    llvm = LlvmVersion.from_text(first.llvm)
     return {
         "line_id": line_id,
         "first_sort_key": first.sort_key,
         "first_version": first.version,
         "first_cell": first.cell_key,
         "first_llvm": first.llvm,
-        "llvm_key": llvm_key(first.llvm),
+        "llvm_key": "" if llvm is None else llvm.key,
         "last_sort_key": last.sort_key,
         "last_version": last.version,
         "last_cell": last.cell_key,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.timeline import derived, vectors
-from mmio_bisect.adapters.history.timeline.edges import Edge, Mark, TimelineEntry, edge
+from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.domain.outcome import Verdict
 
@@ -98,7 +98,7 @@ class _Text:
     connection: Connection
     source: str
     points: Mapping[str, list[_Point]]
-    _vectors: dict[int | None, tuple[int, frozenset[Mark] | None]] = field(default_factory=dict)
+    _vectors: dict[int | None, tuple[int, frozenset[MarkRow] | None]] = field(default_factory=dict)
 
     def make(self) -> None:
         places = self._places()
@@ -176,7 +176,7 @@ class _Text:
             best[point.version] = (standing, vector, None if found is None else found.id)
         return sorted(best.values(), key=lambda entry: entry[0].place)
 
-    def _vector(self, judged: _Judged | None) -> tuple[int, frozenset[Mark] | None]:
+    def _vector(self, judged: _Judged | None) -> tuple[int, frozenset[MarkRow] | None]:
         key = None if judged is None else judged.id
         if key not in self._vectors:
             verdict = Verdict.UNTESTABLE.value if judged is None else judged.verdict

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import select_in
 from mmio_bisect.adapters.history.timeline import derived, vectors
-from mmio_bisect.adapters.history.timeline.edges import Edge, Mark, TimelineEntry, edge
+from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
 from mmio_bisect.domain.outcome import Verdict
 
 _outcomes, _points, _cases, _judgements = schema.outcomes, schema.points, schema.cases, schema.judgements
@@ -325,7 +325,7 @@ def _seen(connection: Connection, places: Collection[tuple[int, str, str]]) -> l
     return [(row.line_id, _standing(row, marks.get(row.vector_id, frozenset()))) for row in rows]
 
 
-def _standing(row: Row[Any], marks: frozenset[Mark]) -> TimelineEntry:
+def _standing(row: Row[Any], marks: frozenset[MarkRow]) -> TimelineEntry:
     return TimelineEntry(
         sort_key=row.sort_key,
         version=row.version,

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, bindparam, insert, select
 from mmio_bisect.adapters.history.rows import select_in
 from mmio_bisect.adapters.history.schema import defects
 from mmio_bisect.adapters.history.timeline.derived import marks, vectors
-from mmio_bisect.adapters.history.timeline.edges import Mark
+from mmio_bisect.adapters.history.timeline.edges import MarkRow
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import digest_of
 
-Vector = tuple[str, frozenset[Mark]]
+Vector = tuple[str, frozenset[MarkRow]]
 """The verdict, and the marks behind it."""
 
 _BAD = Verdict.BAD.value
@@ -70,7 +70,7 @@ def _insert(connection: Connection, digest: str, vector: Vector) -> int:
     return number
 
 
-def load(connection: Connection, numbers: Collection[int]) -> dict[int, frozenset[Mark]]:
+def load(connection: Connection, numbers: Collection[int]) -> dict[int, frozenset[MarkRow]]:
     """By number; none for a vector without marks."""
     found = defaultdict(set)
     for row in select_in(connection, _MARKS, "vectors", numbers):
