@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.composition.sandboxes import SandboxChoice, choose, common_place
-from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.report.documents.attribution_documents import attribution_document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.attributions import attribution_text
+from mmio_bisect.report.terminal.progress import watching
+from mmio_bisect.workflow.attribution.attribute import attribute_all
+from mmio_bisect.workflow.attribution.layer_commands import has_llvm, reads_ir
+from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 from mmio_bisect.workflow.ports.series import RunsIn
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.domain.toolchain import Point
 
 EXAMPLES = """
 Examples:
@@ -89,13 +94,6 @@ def attribute(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Name the layer (front, middle or back end) and the pass, shown before and after."""
-    from mmio_bisect.report.documents.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
-    from mmio_bisect.report.terminal.attributions import attribution_text  # noqa: PLC0415
-    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.attribution.attribute import attribute_all  # noqa: PLC0415
-    from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools  # noqa: PLC0415
-
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
     judged_as = options.profile(profile)
     wiring = wiring_of(
@@ -150,10 +148,8 @@ def attribute(
     return exits.of_findings(findings)
 
 
-def refuse_without_llvm(points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> None:
+def refuse_without_llvm(points: Sequence[Point], families: Sequence[CompilerFamily]) -> None:
     """Before anything is fetched."""
-    from mmio_bisect.workflow.attribution.layer_commands import has_llvm  # noqa: PLC0415 - as above
-
     for point, family in zip(points, families, strict=True):
         if not has_llvm(family):
             raise UsageError(
@@ -166,7 +162,7 @@ def _one_level(case: Case) -> tuple[OptLevel, ...]:
     return (OptLevel.O2,) if OptLevel.O2 in case.opt_levels else case.opt_levels[:1]
 
 
-def _cases(book: RecipeBook, name: str, points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> list[Case]:
+def _cases(book: RecipeBook, name: str, points: Sequence[Point], families: Sequence[CompilerFamily]) -> list[Case]:
     """One for each; where they compile different languages, a file name decides for those that compile it."""
     ending = name.rpartition(".")[2] if "." in name else ""
     compiled = {language.value for family in families for language in family.languages}
@@ -180,11 +176,8 @@ def _cases(book: RecipeBook, name: str, points: "Sequence[Point]", families: Seq
 
 def _stand_ins(
     wiring: Wiring, words: Sequence[str], families: Sequence[CompilerFamily], *, refresh: bool
-) -> "tuple[Point, ...]":
+) -> tuple[Point, ...]:
     """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
-    from mmio_bisect.workflow.attribution.layer_commands import reads_ir  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.ranges import matching_points  # noqa: PLC0415 - as above
-
     if words and all(reads_ir(family) for family in families):
         raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
     points = []
@@ -206,10 +199,8 @@ def _lender(wiring: Wiring, sandbox: str, series: str) -> str | None:
     return None if needs_docker and sandbox == SandboxChoice.LOCAL else found
 
 
-def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
+def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> tuple[Point, Point]:
     """The two points, older first if they are of one series."""
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
-
     if "@" not in pair:
         text = parse_range(pair)
         source = wiring.source(text.series)

@@ -3,21 +3,23 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options
+from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.sandboxes import Bounds, choose_for_host_compiler
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.composition.wiring import Settings, Wiring
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import MalformedObjectError, UsageError
+from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
+from mmio_bisect.workflow.probing.check import check_compiler, check_object
+from mmio_bisect.workflow.probing.judge import restrict
 from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.terminal.checks import Checked
 
 EXAMPLES = """
 Examples:
@@ -79,9 +81,6 @@ def check(
     recipes: options.Recipes = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Judge one compiler or one object: 0 good, 1 bad, 125 untestable."""
-    from mmio_bisect.report.terminal.checks import checked_document, checked_text, worst  # noqa: PLC0415 - not for `--help`
-
     wiring = wiring_of(context, Settings(recipes=recipes))
     words = _Options(
         targets=target,
@@ -125,12 +124,7 @@ def _family(compiler: str) -> CompilerFamily:
     return next((family for family in families if family.value in compiler), CompilerFamily.CLANG)
 
 
-def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> "list[Checked]":
-    from mmio_bisect.report.documents.keep import keep_cell  # noqa: PLC0415
-    from mmio_bisect.report.terminal.checks import Checked, Compiled  # noqa: PLC0415 - as above
-    from mmio_bisect.workflow.probing.check import check_compiler  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
-
+def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> list[Checked]:
     sandbox = choose_for_host_compiler(wiring, words.sandbox, words.bounds, cases=[case])
     family = _family(compiler.name)
     requests = requests_of(case, family, options.targets(words.targets), options.opt_levels(words.opts))
@@ -151,11 +145,7 @@ def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options)
 
 def _check_object(
     wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, words: _Options
-) -> "list[Checked]":
-    from mmio_bisect.report.terminal.checks import Checked  # noqa: PLC0415 - as above
-    from mmio_bisect.workflow.probing.check import check_object  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
-
+) -> list[Checked]:
     if words.targets or words.opts or words.keep:
         raise UsageError("--target, --opt and --keep go with --compiler: an object is judged as it is.")
     expected = tuple(wiring.read_function(text) for text in functions) or (case.functions if case else ())

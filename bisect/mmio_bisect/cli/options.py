@@ -4,20 +4,18 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from mmio_bisect.composition.sandboxes import Bounds
+from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
-
-if TYPE_CHECKING:
-    from mmio_bisect.composition.wiring import Settings
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -29,14 +27,10 @@ def _kinds(incomplete: str) -> list[str]:
 
 
 def series_names(incomplete: str) -> list[str]:
-    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
-
     return [name for name in RealWiring(Settings()).series() if name.startswith(incomplete)]
 
 
 def recipe_names(incomplete: str) -> list[str]:
-    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
-
     return [name for name in RealWiring(Settings()).recipes().names() if name.startswith(incomplete)]
 
 
@@ -247,10 +241,8 @@ def settings(
     rust_repo: Path | None = None,
     repository: Path | None = None,
     sandbox: str = "auto",
-) -> "Settings":
+) -> Settings:
     """Where things are, as these options say."""
-    from mmio_bisect.composition.wiring import Settings  # noqa: PLC0415 - which needs our names
-
     return Settings(
         database=database,
         store=store,

@@ -1,20 +1,21 @@
 """`mmio-bisect run`: bisect a range of compilers."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options
+from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.cli.descending import descended, plan
-from mmio_bisect.composition.wiring import typed, wiring_of
 from mmio_bisect.errors import UsageError
+from mmio_bisect.report.documents.documents import RunHead, document, run_document
 from mmio_bisect.report.terminal import output
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.documents.documents import RunHead
-    from mmio_bisect.report.terminal.descents import DescentLevel
-    from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.report.terminal.answers import answer_text
+from mmio_bisect.report.terminal.descents import DescentLevel, descent_members, descent_text, plan_members, plan_text
+from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.workflow.probing.prefetch import Ahead
+from mmio_bisect.workflow.probing.ranges import parse_range
 
 EXAMPLES = """
 Examples:
@@ -96,10 +97,6 @@ def run(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Bisect: find the first compiler whose verdict differs, and show the proof."""
-    from mmio_bisect.workflow.probing.prefetch import Ahead  # noqa: PLC0415 - `--help` needs none of these
-    from mmio_bisect.workflow.probing.ranges import parse_range  # noqa: PLC0415
-
     if verify is False and verify_build:
         raise UsageError("--verify-build is a part of what --no-verify leaves out: give one of them.")
     text = parse_range(extent)
@@ -144,7 +141,7 @@ def run(
     if dry_run or descend:
         _print_plan(bisection, descend=descend, dry_run=dry_run, as_json=as_json, quiet=quiet)
     if dry_run:
-        return exits.ANSWERED
+        return codes.ANSWERED
     result = carried_out(bisection)
     levels = descended(asked, head.series, result.answers, interruptible=True) if descend else []
     _print(head, result, levels, as_json=as_json)
@@ -156,9 +153,6 @@ def run(
 
 
 def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415
-    from mmio_bisect.report.terminal.descents import plan_members, plan_text  # noqa: PLC0415 - as above
-
     levels = plan(bisection) if descend else plan(bisection)[:1]
     if not dry_run:
         if not quiet:
@@ -169,22 +163,14 @@ def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: 
         output.show(plan_text(levels))
 
 
-def _print(head: "RunHead", result: "HuntResult", levels: "list[DescentLevel]", *, as_json: bool) -> None:
+def _print(head: RunHead, result: HuntResult, levels: list[DescentLevel], *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.documents import run_document  # noqa: PLC0415 - as above
-
         found = run_document(head, run=result.run, answers=result.answers, cost=result.cost)
         if levels:
-            from mmio_bisect.report.terminal.descents import descent_members  # noqa: PLC0415 - as above
-
             found["descent"] = descent_members(levels)
         output.show_document(found)
         return
-    from mmio_bisect.report.terminal.answers import answer_text  # noqa: PLC0415 - as above
-
     text = answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
     if levels:
-        from mmio_bisect.report.terminal.descents import descent_text  # noqa: PLC0415 - as above
-
         text.append_text(descent_text(levels, argv=head.argv, width=output.width()))
     output.show(text)

@@ -6,23 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options
+from mmio_bisect.cli import codes, options
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.report.documents.keep import keep_probe
+from mmio_bisect.report.documents.sweep_documents import SweepHead, plan_document, sweep_document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.sweep_matrix import plan_text, sweep_text
+from mmio_bisect.report.terminal.sweep_progress import watching_sweep
 from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.ranges import parse_range
 from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.documents.sweep_documents import SweepHead
-    from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult
+from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult, swept_range
+from mmio_bisect.workflow.sweep.cells import sweep as sweep_all
+from mmio_bisect.workflow.sweep.plan import plan_sweep
 
 EXAMPLES = """
 Examples:
@@ -43,8 +49,8 @@ Exits with 0 when every cell was answered, with an error's code when toolchains 
 class _Plan:
     """All that was asked for, every word checked, before anything is opened."""
 
-    head: "SweepHead"
-    request: "SweepRequest"
+    head: SweepHead
+    request: SweepRequest
     wiring: Wiring
     sandbox: Sandbox
 
@@ -82,11 +88,6 @@ def sweep(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Compile and judge every recipe with every compiler of a series, and show where verdicts change."""
-    from mmio_bisect.report.documents.sweep_documents import SweepHead  # noqa: PLC0415 - `--help` needs none of these
-    from mmio_bisect.workflow.probing.ranges import parse_range  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.cells import SweepRequest, swept_range  # noqa: PLC0415
-
     *names, extent = words
     text = parse_range(extent)
     targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
@@ -135,14 +136,14 @@ def sweep(
     plan = _Plan(head=head, request=request, wiring=wiring, sandbox=chosen)
     if dry_run:
         _say_plan(plan, as_json=as_json)
-        return exits.ANSWERED
+        return codes.ANSWERED
     result = _carry_out(plan, keep=keep, quiet=quiet)
     _print(plan, result, as_json=as_json)
     for failed in result.failed:
         output.note(f"error: {failed.point}: {output.sentence(str(failed.error))}")
     if result.failed:
         output.note(f"To try these again (nothing is compiled twice): {shlex.join(head.argv)}")
-    return max((failed.error.exit_code for failed in result.failed), default=exits.ANSWERED)
+    return max((failed.error.exit_code for failed in result.failed), default=codes.ANSWERED)
 
 
 def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, series: str) -> tuple[Case, ...]:
@@ -162,10 +163,6 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
 
 
 def _say_plan(plan: _Plan, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.sweep_documents import plan_document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.terminal.sweep_matrix import plan_text  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.plan import plan_sweep  # noqa: PLC0415
-
     wiring = plan.wiring
     with wiring.history() as history:
         found = plan_sweep(plan.request, history, wiring.store())
@@ -182,12 +179,7 @@ def _free_space(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
-    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - as above
-    from mmio_bisect.report.terminal.sweep_progress import watching_sweep  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.probe import Adapters  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.cells import sweep  # noqa: PLC0415
-
+def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> SweepResult:
     request, wiring = plan.request, plan.wiring
     expected = -(-len(request.points) // request.stride) * len(request.requests)
     sink = partial(keep_probe, keep) if keep else None
@@ -203,19 +195,15 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
             history=history,
         )
         try:
-            return sweep(request, tools, events)
+            return sweep_all(request, tools, events)
         except KeyboardInterrupt:
             resume = shlex.join(plan.head.argv)
             raise CancelledError(f"Interrupted: {events.count} cells are kept; resume with: {resume}") from None
 
 
-def _print(plan: _Plan, result: "SweepResult", *, as_json: bool) -> None:
+def _print(plan: _Plan, result: SweepResult, *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.sweep_documents import sweep_document  # noqa: PLC0415 - as above
-
         output.show_document(sweep_document(plan.head, result))
         return
-    from mmio_bisect.report.terminal.sweep_matrix import sweep_text  # noqa: PLC0415 - as above
-
     request = plan.request
     output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

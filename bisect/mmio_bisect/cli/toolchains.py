@@ -1,16 +1,21 @@
 """`mmio-bisect toolchains`: the compilers on this disk."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import options
+from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.report.documents.documents import compiler_name, document, stored_member, toolchain_member
 from mmio_bisect.report.terminal import output
-
-if TYPE_CHECKING:
-    from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.report.terminal.progress import watching
+from mmio_bisect.report.terminal.tables import counted, size_text
+from mmio_bisect.report.terminal.toolchains import stored_text
+from mmio_bisect.workflow.probing.acquire import acquire
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 EXAMPLES = """
 Examples:
@@ -22,15 +27,8 @@ Examples:
   mmio-bisect toolchains prune --keep 2GiB
 """
 
-app = typer.Typer(help="List, fetch and remove compilers on this disk.", no_args_is_help=True, epilog=EXAMPLES)
 
-
-@app.command("list")
 def list_toolchains(context: typer.Context, store: options.Store = None, as_json: options.AsJson = False) -> int:
-    """List the toolchains in the store, most recently used first."""
-    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.terminal.toolchains import stored_text  # noqa: PLC0415
-
     entries = sorted(
         wiring_of(context, Settings(store=store)).store().entries(), key=lambda entry: entry.last_used, reverse=True
     )
@@ -41,7 +39,6 @@ def list_toolchains(context: typer.Context, store: options.Store = None, as_json
     return 0
 
 
-@app.command()
 def fetch(
     context: typer.Context,
     which: Annotated[
@@ -55,11 +52,6 @@ def fetch(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Fetch toolchains into the store, so that later runs need no network."""
-    from mmio_bisect.report.documents.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.acquire import acquire  # noqa: PLC0415
-
     wiring = wiring_of(
         context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
     )
@@ -85,17 +77,12 @@ def fetch(
     return 0
 
 
-@app.command()
 def prune(
     context: typer.Context,
     keep: Annotated[str, typer.Option("--keep", metavar="SIZE", help="What may stay, as in 2GiB.")],
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
-    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - as above
-    from mmio_bisect.report.terminal.tables import counted, size_text  # noqa: PLC0415
-
     size = options.size(keep)
     removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)
     if as_json:
@@ -106,9 +93,7 @@ def prune(
     return 0
 
 
-def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]":
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - as above
-
+def _points(wiring: Wiring, words: str, *, refresh: bool) -> tuple[Point, ...]:
     if "@" in words:
         series, _, version = words.partition("@")
         source = wiring.source(series)

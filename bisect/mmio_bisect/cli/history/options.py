@@ -1,5 +1,7 @@
 """What narrows, sorts and pages every question to the history, and in which form it is answered."""
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,9 +147,6 @@ class Form:
 
 def show_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """RFC 4180, but for line ends, which are the system's."""
-    import csv  # noqa: PLC0415 - `--help` needs none
-    import io  # noqa: PLC0415
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)

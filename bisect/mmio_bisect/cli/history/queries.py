@@ -1,20 +1,31 @@
 """`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history import options as asked
+from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.history_rows import (
+    code_change_member,
+    matrix_member,
+    statistics_members,
+    transition_member,
+)
 from mmio_bisect.report.terminal import output
-from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mmio_bisect.workflow.history.history_queries import HistoryQueries, TransitionRow
-    from mmio_bisect.workflow.history.regressions import Life
+from mmio_bisect.report.terminal.history_text import (
+    code_changes_text,
+    matrix_text,
+    rows_text,
+    statistics_text,
+    transitions_text,
+)
+from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, HistoryQueries, Page, TransitionRow
+from mmio_bisect.workflow.history.regressions import Life, lives
 
 MATRIX_EXAMPLES = """
 Examples:
@@ -69,10 +80,6 @@ def matrix(
     as_json: options.AsJson = False,
     as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show recipes down and versions across, a glyph a verdict."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.documents.history_rows import matrix_member  # noqa: PLC0415
-
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(
         recipe=recipe,
@@ -113,8 +120,6 @@ def matrix(
             ),
         )
     else:
-        from mmio_bisect.report.terminal.history_text import matrix_text  # noqa: PLC0415 - as above
-
         output.show(matrix_text(found, width=output.width()))
     return 0
 
@@ -138,10 +143,6 @@ def transitions(
     as_json: options.AsJson = False,
     as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show everything introduced and fixed, by recipe, function, access and defect, with the LLVM versions shared."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.documents.history_rows import transition_member  # noqa: PLC0415
-
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(
         recipe=recipe,
@@ -163,16 +164,12 @@ def transitions(
     elif form.as_csv:
         asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import transitions_text  # noqa: PLC0415 - as above
-
         output.show(transitions_text(found, known))
     return 0
 
 
-def _lives(archive: "HistoryQueries", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
+def _lives(archive: HistoryQueries, recipes: set[str], profile: str) -> Mapping[TransitionRow, Life]:
     """Of all transitions of these recipes: a regression's life may have moved where nobody asked for it."""
-    from mmio_bisect.workflow.history.regressions import lives  # noqa: PLC0415 - as above
-
     if not recipes:
         return {}
     every = Filters(recipes=tuple(sorted(recipes)), profile=profile)
@@ -199,10 +196,6 @@ def fingerprint(
     as_json: options.AsJson = False,
     as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show where the code changed though the verdict did not."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
-    from mmio_bisect.report.documents.history_rows import code_change_member  # noqa: PLC0415
-
     form = asked.Form(as_json, as_csv)
     filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
     with wiring_of(context, Settings(database=database)).archive() as archive:
@@ -213,8 +206,6 @@ def fingerprint(
     elif form.as_csv:
         asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import code_changes_text  # noqa: PLC0415 - as above
-
         output.show(code_changes_text(found))
     return 0
 
@@ -226,22 +217,15 @@ def stats(
     as_json: options.AsJson = False,
     as_csv: asked.AsCsv = False,
 ) -> int:
-    """Count what is in the history."""
     form = asked.Form(as_json, as_csv)
     judged_as = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judged_as)
-    from mmio_bisect.report.documents.history_rows import statistics_members  # noqa: PLC0415 - as above
-
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
-
         output.show_document(document("history stats", profile=judged_as, **statistics_members(found)))
     elif form.as_csv:
         asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
     else:
-        from mmio_bisect.report.terminal.history_text import statistics_text  # noqa: PLC0415 - as above
-
         output.show(statistics_text(found))
     return 0
 
@@ -256,27 +240,14 @@ def sql(
     as_json: options.AsJson = False,
     as_csv: asked.AsCsv = False,
 ) -> int:
-    """Ask in SQL what nothing else here answers."""
     form = asked.Form(as_json, as_csv)
     with wiring_of(context, Settings(database=database)).archive() as archive:
         head, rows = archive.sql(statement, limit)
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - as above
-
         told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
         output.show_document(document("history sql", columns=list(head), rows=told))
     elif form.as_csv:
         asked.show_csv(head, rows)
     else:
-        from mmio_bisect.report.terminal.history_text import rows_text  # noqa: PLC0415 - as above
-
         output.show(rows_text(head, rows))
     return 0
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command(epilog=MATRIX_EXAMPLES)(matrix)
-    app.command(epilog=TRANSITION_EXAMPLES)(transitions)
-    app.command()(fingerprint)
-    app.command()(stats)
-    app.command(epilog=SQL_EXAMPLES)(sql)
