@@ -1,6 +1,7 @@
 """`mmio-bisect attribute`: which layer and which pass make the difference between two compilers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -48,6 +49,19 @@ one of the two makes nothing that can be judged.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _What(options.What):
+    opt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--opt",
+            metavar="LEVEL",
+            envvar="MMIO_BISECT_OPT",
+            help="Optimisation levels. Default: 2, or the recipe's first where it has no 2.",
+        ),
+    ] = None
+
+
 def attribute(
     context: typer.Context,
     recipe: Annotated[
@@ -61,18 +75,10 @@ def attribute(
             autocompletion=options.series_names,
         ),
     ],
-    target: options.Targets = None,
-    opt: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--opt",
-            metavar="LEVEL",
-            envvar="MMIO_BISECT_OPT",
-            help="Optimisation levels. Default: 2, or the recipe's first where it has no 2.",
-        ),
-    ] = None,
-    defect: options.Defects = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    what: _What,
+    how: options.How,
+    where: options.Where,
+    shown: options.Output,
     stand_in: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,42 +87,22 @@ def attribute(
             help="A clang that is to read IR for a rustc of the same LLVM. Default: the likest of the series `clang`.",
         ),
     ] = None,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
     refresh: options.Refresh = False,
-    database: options.Database = None,
-    store: options.Store = None,
-    recipes: options.Recipes = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    judged_as = options.profile(profile)
-    wiring = wiring_of(
-        context,
-        options.settings(
-            database=database,
-            store=store,
-            recipes=recipes,
-            series_files=series_file,
-            repository=repository,
-            sandbox=sandbox,
-            rust_repo=rust_repo,
-        ),
+    targets, levels, kinds = (
+        options.targets(what.target),
+        options.opt_levels(what.opt),
+        options.defect_kinds(what.defect),
     )
+    judged_as = options.profile(what.profile)
+    wiring = wiring_of(context, where.settings_for(how.sandbox))
     older, newer = _ends(wiring, pair, refresh=refresh)
     families = [wiring.family(point.series) for point in (older, newer)]
     refuse_without_llvm((older, newer), families)
     lent = _stand_ins(wiring, stand_in or (), families, refresh=refresh)
     cases = _cases(wiring.recipes(), recipe, (older, newer), families)
     places = {wiring.runs_in(point.series) for point in (older, newer, *lent)}
-    chosen = choose(
-        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=common_place(places)
-    )
+    chosen = choose(wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=common_place(places))
     wanted = levels or _one_level(cases[0])
     request = AttributeRequest(
         older=older,
@@ -128,10 +114,10 @@ def attribute(
         defects=kinds,
         stand_ins=lent,
     )
-    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=quiet) as events:
+    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=shown.quiet) as events:
         tools = AttributeTools(
             sources=wiring.source,
-            lender=partial(_lender, wiring, sandbox),
+            lender=partial(_lender, wiring, how.sandbox),
             store=wiring.store(),
             sandbox=chosen,
             objects=wiring.objects(),
@@ -141,7 +127,7 @@ def attribute(
             findings = attribute_all(request, tools, events.fetching)
         except KeyboardInterrupt:
             raise CancelledError("Interrupted: nothing is lost but the mixes tried so far.") from None
-    if as_json:
+    if shown.as_json:
         output.show_document(attribution_document(findings, case=cases[0].file_name, argv=typed(context)))
     else:
         output.show(attribution_text(findings, argv=typed(context)))

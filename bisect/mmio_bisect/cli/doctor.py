@@ -12,7 +12,7 @@ import typer
 from mmio_bisect import __version__
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.wiring import Wiring
+from mmio_bisect.composition.wiring import Settings, Wiring
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.findings import Finding, State, findings_document, findings_text
@@ -38,7 +38,7 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> int:
     wiring = wiring_of(
-        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+        context, Settings(database=database, store=store, recipes=recipes, series_files=tuple(series_file or ()))
     )
     findings = list(_findings(wiring))
     if as_json:

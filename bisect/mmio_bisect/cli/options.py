@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -232,26 +233,76 @@ _LEAST_MEMORY = 64 << 20
 Member = TypeVar("Member", bound=StrEnum)
 
 
-def settings(
-    *,
-    database: str | None = None,
-    store: Path | None = None,
-    recipes: Path | None = None,
-    series_files: Iterable[Path] | None = None,
-    rust_repo: Path | None = None,
-    repository: Path | None = None,
-    sandbox: str = "auto",
-) -> Settings:
-    """Where things are, as these options say."""
-    return Settings(
-        database=database,
-        store=store,
-        recipes=recipes,
-        series_files=tuple(series_files or ()),
-        repository=repository,
-        sandbox=sandbox,
-        rust_repo=rust_repo,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPlaces:
+    """Where compilers come from, and where they are kept."""
+
+    store: Store = None
+    series_file: SeriesFiles = None
+    rust_repo: RustRepo = None
+    repository: Repository = None
+
+    def settings(self) -> Settings:
+        return Settings(
+            store=self.store,
+            series_files=tuple(self.series_file or ()),
+            rust_repo=self.rust_repo,
+            repository=self.repository,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where(SeriesPlaces):
+    """Where all things are."""
+
+    database: Database = None
+    recipes: Recipes = None
+
+    def settings_for(self, sandbox: str) -> Settings:
+        return replace(self.settings(), database=self.database, recipes=self.recipes, sandbox=sandbox)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class What:
+    """What is judged, and by what."""
+
+    target: Targets = None
+    opt: Opts = None
+    defect: Defects = None
+    profile: ProfileName = DEFAULT_PROFILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """Where a compiler runs, and what it may use."""
+
+    sandbox: SandboxName = DEFAULT_SANDBOX
+    memory: Memory = None
+    time: Time = None
+
+    def bounds(self) -> Bounds:
+        """Raises `UsageError`."""
+        count = None if self.memory is None else size(self.memory)
+        if count is not None and count < _LEAST_MEMORY:
+            raise UsageError("No compiler runs in less than 64 MiB: give --memory more.")
+        return Bounds(memory=count, seconds=self.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing(How):
+    """How many compilers run, after which listing, and what is kept of them."""
+
+    jobs: Jobs = 2
+    refresh: Refresh = False
+    keep: Keep = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What is printed while it works, and at the end."""
+
+    quiet: Quiet = False
+    as_json: AsJson = False
 
 
 def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
@@ -295,14 +346,6 @@ def profile(name: str) -> Profile:
     if name not in PROFILES:
         raise UsageError(f"“{name}” is no profile; there are {', '.join(PROFILES)}.")
     return PROFILES[name]
-
-
-def bounds(memory: str | None, seconds: float | None) -> Bounds:
-    """Raises `UsageError`."""
-    count = None if memory is None else size(memory)
-    if count is not None and count < _LEAST_MEMORY:
-        raise UsageError("No compiler runs in less than 64 MiB: give --memory more.")
-    return Bounds(memory=count, seconds=seconds)
 
 
 def size(text: str) -> int:

@@ -6,6 +6,7 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.tables import columns
@@ -22,7 +23,7 @@ Examples:
 def list_series(
     context: typer.Context, series_file: options.SeriesFiles = None, as_json: options.AsJson = False
 ) -> int:
-    wiring = wiring_of(context, options.settings(series_files=series_file))
+    wiring = wiring_of(context, Settings(series_files=tuple(series_file or ())))
     found = [(name, wiring.family(name), wiring.source(name).summary) for name in wiring.series()]
     if as_json:
         members = [{"series": name, "family": family.value, "summary": summary} for name, family, summary in found]
@@ -35,16 +36,11 @@ def list_series(
 def show(
     context: typer.Context,
     series: Annotated[str, typer.Argument(metavar="SERIES", autocompletion=options.series_names)],
+    places: options.SeriesPlaces,
     refresh: options.Refresh = False,
-    store: options.Store = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
     as_json: options.AsJson = False,
 ) -> int:
-    wiring = wiring_of(
-        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
-    )
+    wiring = wiring_of(context, places.settings())
     source = wiring.source(series)
     listing = source.listing(refresh=refresh)
     known = {point: entry.toolchain for entry in wiring.store().entries() for point in entry.points}

@@ -65,55 +65,34 @@ def sweep(
             autocompletion=lambda incomplete: [*options.recipe_names(incomplete), *options.series_names(incomplete)],
         ),
     ],
+    what: options.What,
+    how: options.Probing,
+    where: options.Where,
+    shown: options.Output,
     transitions: Annotated[
         bool, typer.Option("--transitions", help="Probe a grid of points, and between them only where they differ.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do none of it.")] = False,
-    target: options.Targets = None,
-    opt: options.Opts = None,
-    defect: options.Defects = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
-    jobs: options.Jobs = 2,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
-    refresh: options.Refresh = False,
-    keep: options.Keep = None,
-    database: options.Database = None,
-    store: options.Store = None,
-    recipes: options.Recipes = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
     *names, extent = words
     text = parse_range(extent)
-    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    wiring = wiring_of(
-        context,
-        options.settings(
-            database=database,
-            store=store,
-            recipes=recipes,
-            series_files=series_file,
-            repository=repository,
-            sandbox=sandbox,
-            rust_repo=rust_repo,
-        ),
+    targets, levels, kinds = (
+        options.targets(what.target),
+        options.opt_levels(what.opt),
+        options.defect_kinds(what.defect),
     )
+    wiring = wiring_of(context, where.settings_for(how.sandbox))
     family = wiring.family(text.series)
     cases = _cases(names, wiring, family, series=text.series)
     chosen = choose(
-        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=wiring.runs_in(text.series)
+        wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=wiring.runs_in(text.series)
     )
     source = wiring.source(text.series)
-    found = swept_range(text, source.listing(refresh=refresh), source.interpret)
-    if found.reversed and not quiet:
+    found = swept_range(text, source.listing(refresh=how.refresh), source.interpret)
+    if found.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
     requests = tuple(request for case in cases for request in requests_of(case, family, targets, levels))
-    judging = judged_as(options.profile(profile), requests)
+    judging = judged_as(options.profile(what.profile), requests)
     head = SweepHead(
         cases=cases,
         series=text.series,
@@ -130,15 +109,15 @@ def sweep(
         profile=judging,
         defects=kinds,
         transitions=transitions,
-        jobs=jobs,
-        ask_again=refresh,
+        jobs=how.jobs,
+        ask_again=how.refresh,
     )
     plan = _Plan(head=head, request=request, wiring=wiring, sandbox=chosen)
     if dry_run:
-        _say_plan(plan, as_json=as_json)
+        _say_plan(plan, as_json=shown.as_json)
         return codes.ANSWERED
-    result = _carry_out(plan, keep=keep, quiet=quiet)
-    _print(plan, result, as_json=as_json)
+    result = _carry_out(plan, keep=how.keep, quiet=shown.quiet)
+    _print(plan, result, as_json=shown.as_json)
     for failed in result.failed:
         output.note(f"error: {failed.point}: {output.sentence(str(failed.error))}")
     if result.failed:

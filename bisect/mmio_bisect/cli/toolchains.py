@@ -44,35 +44,29 @@ def fetch(
     which: Annotated[
         list[str], typer.Argument(metavar="SERIES@VERSION|SERIES:FROM..TO...", autocompletion=options.series_names)
     ],
+    places: options.SeriesPlaces,
+    shown: options.Output,
     refresh: options.Refresh = False,
-    store: options.Store = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    wiring = wiring_of(
-        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
-    )
+    wiring = wiring_of(context, places.settings())
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
     sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
     sandboxes = {
-        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=quiet, runs_in=wiring.runs_in(series))
+        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=shown.quiet, runs_in=wiring.runs_in(series))
         for series in sources
     }
     toolchains = wiring.store()
     members = []
-    with watching(output.console(stderr=True), expected=len(points), quiet=quiet) as events:
+    with watching(output.console(stderr=True), expected=len(points), quiet=shown.quiet) as events:
         for point in points:
             source, sandbox = sources[point.series], sandboxes[point.series]
             with acquire(point, source, toolchains, sandbox, events.fetching(point)) as lease:
                 events.dropped(point)
                 members.append({"point": str(point), "fetched": lease.fetched, **toolchain_member(lease.toolchain)})
-                if not as_json:
+                if not shown.as_json:
                     state = "fetched" if lease.fetched else "was there"
                     output.show(f"{point}  {compiler_name(lease.toolchain)}  {state}\n")
-    if as_json:
+    if shown.as_json:
         output.show_document(document("toolchains fetch", toolchains=members))
     return 0
 
