@@ -1,7 +1,7 @@
 """How much processor time the command line takes to start, beside what it cannot do without.
 
-Run it with `make benchmark`. It bisects once to fill a history of its own. Then, in every round, each command runs beside
-a Python that only imports the libraries that it needs. Prints the median of the rounds' ratios, and the bound of each.
+Run it with `make benchmark`. It bisects once to fill a history of its own. Then, in turn, each command runs beside
+a Python that only imports the libraries that it needs. Prints the median of all ratios, and the bound of each.
 """
 
 import os
