@@ -43,7 +43,7 @@ def diff(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    filters = asked.filters_of(recipe=[recipe], target=target, opt=opt, profile=profile)
+    filters = asked.Lines(recipe=[recipe], target=target, opt=opt, profile=profile).filters()
     wiring = wiring_of(context, Settings(database=database))
     with wiring.archive() as archive:
         rows = _chosen(_rows(archive, left, filters), _rows(archive, right, filters))

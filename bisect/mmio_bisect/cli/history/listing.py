@@ -25,18 +25,11 @@ _RUN_DIGITS = 7
 
 def list_history(
     context: typer.Context,
+    cells: asked.Cells,
+    form: asked.Form,
     outcomes: Annotated[
         bool, typer.Option("--outcomes", help="List outcomes, one a compiled cell and point of a series.")
     ] = False,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     sort: Annotated[
         CellOrder, typer.Option("--sort", help="What outcomes are sorted by.", rich_help_panel="In which form")
     ] = CellOrder.RECORDED,
@@ -44,21 +37,8 @@ def list_history(
     limit: asked.Limit = 50,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     paging = asked.page_of(limit, page, reverse=reverse)
     wiring = wiring_of(context, Settings(database=database))
     if outcomes or any((filters.targets, filters.opts, filters.verdicts, filters.defects, filters.functions)):
@@ -71,34 +51,16 @@ def list_history(
 
 def show(
     context: typer.Context,
+    cells: asked.Cells,
     what: Annotated[
         str | None, typer.Argument(metavar="[RUN|CELL]", help="A run's number, or the beginning of a cell's key.")
     ] = None,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     limit: asked.Limit = 1,
     page: asked.PageNumber = 1,
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     wiring = wiring_of(context, Settings(database=database))
     with wiring.history() as history:
         if what is None:
@@ -160,7 +122,7 @@ def _list_outcomes(wiring: Wiring, filters: Filters, sort: CellOrder, paging: Pa
     elif form.as_csv:
         asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
     else:
-        nothing_asked = filters == asked.filters_of(profile=filters.profile)
+        nothing_asked = filters == asked.Lines(profile=filters.profile).filters()
         output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))
 
 

@@ -33,16 +33,11 @@ _ALL = Page(limit=1_000_000)
 
 def report(
     context: typer.Context,
+    lines: asked.Lines,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")],
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
 ) -> int:
-    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    filters = lines.filters()
     cells = write_page(html, wiring_of(context, Settings(database=database)), filters)
     output.note(f"{html}: {cells} cells, {html.stat().st_size:,} bytes")
     return 0

@@ -58,15 +58,8 @@ Sort = Annotated[ChangeOrder, typer.Option("--sort", help="What comes first.", r
 
 def matrix(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    cells: asked.Cells,
+    form: asked.Form,
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     versions: Annotated[
@@ -77,21 +70,8 @@ def matrix(
     ] = 0,
     reverse: asked.Reverse = False,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.matrix(filters, asked.page_of(limit, page, reverse=reverse), columns=versions, skip=skip)
     if form.as_json:
@@ -126,35 +106,15 @@ def matrix(
 
 def transitions(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    cells: asked.Cells,
+    form: asked.Form,
     sort: Sort = ChangeOrder.PLACE,
     reverse: asked.Reverse = False,
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.transitions(filters, sort, asked.page_of(limit, page, reverse=reverse))
         known = _lives(archive, {row.recipe for row in found.rows}, filters.profile)
@@ -179,12 +139,8 @@ def _lives(archive: HistoryQueries, recipes: set[str], profile: str) -> Mapping[
 
 def fingerprint(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    lines: asked.Lines,
+    form: asked.Form,
     every: Annotated[
         bool, typer.Option("--all", help="Also where a verdict changed with the code.", rich_help_panel="Which")
     ] = False,
@@ -193,11 +149,8 @@ def fingerprint(
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    filters = lines.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.code_changes(filters, sort, asked.page_of(limit, page, reverse=reverse), same_verdict=not every)
     members = [] if form.as_text else [code_change_member(row) for row in found.rows]
@@ -212,12 +165,10 @@ def fingerprint(
 
 def stats(
     context: typer.Context,
+    form: asked.Form,
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
     judged_as = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judged_as)
@@ -232,15 +183,13 @@ def stats(
 
 def sql(
     context: typer.Context,
+    form: asked.Form,
     statement: Annotated[str, typer.Argument(metavar="SQL", help="One statement; it can only read.")],
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many rows at most. Default: all.")
     ] = None,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    form = asked.Form(as_json, as_csv)
     with wiring_of(context, Settings(database=database)).archive() as archive:
         head, rows = archive.sql(statement, limit)
     if form.as_json:
