@@ -76,7 +76,7 @@ class BrokenToolchainError(MmioBisectError):
 class MissingToolchainError(MmioBisectError):
     """A toolchain that is not to be had, though its source answers: a day without a nightly, a target left out.
 
-    In a search or a sweep this is no fault but an untestable point, which gives the message as its reason. With
+    In a search or a sweep this is not a fault but an untestable point, which gives the message as its reason. With
     `for_good` asking again is pointless: history remembers it.
     """
 
@@ -160,7 +160,7 @@ class ConflictError(MmioBisectError):
 
 
 class InvalidExportError(MmioBisectError):
-    """A file that is no export of a history, or a damaged one."""
+    """A file that is not an export of a history, or a damaged one."""
 
     exit_code = 41
 

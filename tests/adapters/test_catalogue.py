@@ -5,9 +5,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import BuildRequirements, SandboxSession
-from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
 from paper_workshop import PaperWorkshop
 from signalling import Uncancelled
 
@@ -15,6 +12,9 @@ from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalo
 from mmio_bisect.adapters.series.image import expanded
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements, SandboxSession
+from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
 
 VENDOR = """
 kind = "debian"
@@ -108,27 +108,27 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (VENDOR + 'tol = "/x"\n', "series.vendor.tol is no key of this kind of series: did you mean tool?"),
-        (VENDOR + "qqqq = 1\n", "series.vendor.qqqq is no key of this kind of series: there are kind, family,"),
+        (VENDOR + 'tol = "/x"\n', "series.vendor.tol is not a key of this kind of series: did you mean tool?"),
+        (VENDOR + "qqqq = 1\n", "series.vendor.qqqq is not a key of this kind of series: there are kind, family,"),
         (VENDOR.replace('tool = "/opt', '# "/opt'), "series.vendor lacks tool: add it."),
         (VENDOR.replace('"debian"', '"debain"'), "no kind that is known ('debain'): write kind = one of zig,"),
-        (VENDOR.replace('family = "clang"', 'family = "icc"'), "“icc” is no family of compilers; there are clang"),
+        (VENDOR.replace('family = "clang"', 'family = "icc"'), "“icc” is not a family of compilers; there are clang"),
         (VENDOR.replace('["trixie"]', '"trixie"'), "series.vendor.suites: Input should be a valid list."),
-        (VENDOR.replace('["trixie"]', '["trixie; rm"]'), "“trixie; rm” is no suite's name."),
-        (VENDOR.replace("(?P<major>", "(?P<major"), "is no regular expression"),
+        (VENDOR.replace('["trixie"]', '["trixie; rm"]'), "“trixie; rm” is not a suite's name."),
+        (VENDOR.replace("(?P<major>", "(?P<major"), "is not a regular expression"),
         (VENDOR.replace("vendor-clang-(", "vendor&clang-("), "has letters that no pattern of package names needs."),
         (VENDOR.replace('"vendor-clang-{major}"', '"vendor-clang-{minr}"'), "may name major, version, minor in braces"),
-        (VENDOR.replace('tool = "/opt', 'tool = "opt'), "is no path in the image: begin it with /."),
+        (VENDOR.replace('tool = "/opt', 'tool = "opt'), "is not a path in the image: begin it with /."),
         (VENDOR.replace("[series.vendor]", '[series."a:b"]'), "a name has no space, colon or @"),
-        (VENDOR.replace("[series", "[suite.x]\nwhat = 1\n[series", 1), "suite.x.what is no key of a suite"),
+        (VENDOR.replace("[series", "[suite.x]\nwhat = 1\n[series", 1), "suite.x.what is not a key of a suite"),
         ('[suite.own]\nsources = ["deb http://a b c"]\n' + "[series.clang]\n", "write base = a suite of Debian's."),
         ('kind = "zig"\n', "has no series: write `[series.NAME]`"),
         ("series = 1\n", "has no series"),
-        ("[series]\nx = 1\n", "series.x is no table"),
+        ("[series]\nx = 1\n", "series.x is not a table"),
         ("[series.x\n", "is no TOML"),
         (
             '[series.x]\nkind = "image"\nfamily = "gcc"\nsummary = ""\nimages = ["gcc"]\ntool = "/usr/bin/gcc"\n',
-            "“gcc” is no image: write repository:tag",
+            "“gcc” is not an image: write repository:tag",
         ),
     ],
 )  # fmt: skip

@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import pytest
 import yaml
-from mmio_bisect.workflow.ports.sandbox import Command
 from signalling import Uncancelled, eventually
 
 from mmio_bisect.adapters.sandbox.docker import images
@@ -35,6 +34,7 @@ from mmio_bisect.adapters.sandbox.execution import Limits
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.guard.rules import RefusedError, Request, check
 from mmio_bisect.guard.server import guarding
+from mmio_bisect.workflow.ports.sandbox import Command
 
 VOLUME = StoreVolume(name="compilers", folder=Path("/compilers"))
 IMAGE = "mmio-bisect-base:trixie"

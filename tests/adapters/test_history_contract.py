@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_rejection, a_toolchain, an_object
 from memory_history import MemoryHistory
-from mmio_bisect.workflow.ports.history import History
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.domain.answer import Change, Culprit
@@ -16,6 +15,7 @@ from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost
 from mmio_bisect.errors import UnknownRunError
+from mmio_bisect.workflow.ports.history import History
 
 
 @pytest.fixture(

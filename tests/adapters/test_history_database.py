@@ -248,7 +248,7 @@ class TestWhatCannotBeWritten:
 
 
 class TestTextThatIsNone:
-    """Names of files may be any bytes; Python gives those that are no text as lone surrogates."""
+    """Names of files may be any bytes; Python gives those that are not text as lone surrogates."""
 
     NAME = b"caf\xe9".decode(errors="surrogateescape")
 

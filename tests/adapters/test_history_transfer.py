@@ -144,7 +144,7 @@ def test_a_judgement_that_differs_is_a_contradiction(full: str, tmp_path: Path) 
         ([], "is empty"),
         (["nonsense"], "Line 1 of the export is no JSON"),
         (["[]"], "no JSON object"),
-        (['{"format":"else"}'], "no export of a history"),
+        (['{"format":"else"}'], "not an export of a history"),
         (['{"format":"mmio-bisect-history","version":99}'], "version 99"),
         (
             ['{"format":"mmio-bisect-history","version":1}', '{"row":"elephants"}'],

@@ -13,13 +13,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 from signalling import CancelledWhen, Uncancelled, eventually, processes_with
 
 from mmio_bisect.adapters.sandbox.docker.api import Engine
 from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox, DockerSession
 from mmio_bisect.adapters.sandbox.execution import Limits
 from mmio_bisect.errors import CancelledError, SandboxError
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from mmio_bisect.workflow.ports.series import SeriesSource
 from paper_workshop import PaperWorkshop
 from signalling import Uncancelled
 
@@ -19,6 +18,7 @@ from mmio_bisect.adapters.series.debian_index import Suite
 from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError, UnknownVersionError
+from mmio_bisect.workflow.ports.series import SeriesSource
 from mmio_bisect.workflow.probing.ranges import parse_range, resolve_range
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from loopback_dist import Content, DistServer, Fault, serving_dist
-from mmio_bisect.workflow.ports.series import Fetched
 from rust_artefacts import HOST, TRIPLE, Compiler, archive, publish, publish_nightly, scripted
 from signalling import Noted
 
@@ -26,6 +25,7 @@ from mmio_bisect.errors import (
     MissingToolchainError,
     UnknownVersionError,
 )
+from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "rust" / "channel-rust-nightly.toml.xz"
@@ -88,7 +88,7 @@ def test_a_mirror_stands_for_the_server_that_a_manifest_names() -> None:
         ("<html>", "cannot be read as a manifest"),
         ('manifest-version = "1"\ndate = "2015-05-15"\n[pkg]\n', "manifest-version"),
         ('manifest-version = "2"\ndate = "2024-02-01"\n[pkg]\n', "it has no rustc"),
-        ('manifest-version = "2"\ndate = "2024-02-01"\n[pkg.rustc]\nversion = "new"\n', "which is no version"),
+        ('manifest-version = "2"\ndate = "2024-02-01"\n[pkg.rustc]\nversion = "new"\n', "which is not a version"),
         (f"{HEAD}[pkg.rustc.target.it]\navailable = true\nxz_url = 'u'\nxz_hash = '../../etc'\n", "is no SHA-256"),
     ],
 )
@@ -222,7 +222,7 @@ def test_every_day_is_a_point_and_ranges_may_mix_dates_and_latest(server: DistSe
 @pytest.mark.parametrize(
     ("word", "why"),
     [
-        ("2024-02-30", "“2024-02-30” is no date: there is no such day"),
+        ("2024-02-30", "“2024-02-30” is not a date: there is no such day"),
         ("2014-12-31", "no nightly of 2014-12-31 to be had: the first is of 2015-05-15"),
         ("2024-02-21", "still to come: the newest can be of 2024-02-20"),
         ("2024-2-1", "“2024-2-1” is not written as a nightly's date is: write 2024-02-01"),
@@ -301,7 +301,7 @@ def test_a_date_means_the_newest_release_of_then(published: DistServer, tmp_path
     series = releases(published, tmp_path)
     found = resolve_range(parse_range("rust:2016-01-01..2024-05-01"), series.listing(), series.interpret)
     assert (found.first.version, found.last.version) == ("1.5.0", "1.77.0")
-    with pytest.raises(UnknownVersionError, match="“2024-02-30” is no date"):
+    with pytest.raises(UnknownVersionError, match="“2024-02-30” is not a date"):
         matching_points("2024-02-30", series.listing(), series.interpret)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from loopback_dist import DistServer, Fault, serving_dist
-from mmio_bisect.workflow.ports.series import MergedSeries
 from rust_artefacts import HOST, TRIPLE, publish_ci, scripted
 from rust_repository import LLVM, Grown, Pull, grow
 from signalling import Noted
@@ -25,6 +24,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
     UsageError,
 )
+from mmio_bisect.workflow.ports.series import MergedSeries
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 NOW = datetime(2024, 2, 10, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_words_that_mean_no_merge_are_refused_with_their_reason(ci: RustCiSeries
     for word, why in (
         (grown.pulled[3][:10], "is a commit, but no merge by bors into the main branch"),
         (grown.merges[4], "is a commit, but no merge by bors"),
-        ("2024-02-30", "is no date: there is no such day"),
+        ("2024-02-30", "is not a date: there is no such day"),
         ("2010-01-01", "No merge of 2010-01-01 or before"),
         ("2024-02-11", "still to come; `latest` means the newest"),
         ("1.99.0", "has no version “1.99.0”"),
@@ -168,7 +168,7 @@ def test_no_clone_to_be_had_is_a_download_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_clone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no git repository; give a clone of Rust's"):
+    with pytest.raises(UsageError, match="is not a git repository; give a clone of Rust's"):
         MergeLog(own=tmp_path / "own", given=tmp_path).merges()
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "empty")], check=True)
     with pytest.raises(UsageError, match="cannot be read as a clone of Rust's repository"):
@@ -183,5 +183,5 @@ def test_a_users_clone_is_read_by_its_upstream_not_by_what_is_checked_out(tmp_pa
 
 
 def test_a_point_of_another_repository_is_unknown(ci: RustCiSeries) -> None:
-    with pytest.raises(UnknownVersionError, match="is no merge into the main branch"):
+    with pytest.raises(UnknownVersionError, match="is not a merge into the main branch"):
         ci.built_from(Point(series="rust-ci", version="0" * 40, sort_key="0"))

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback_index import FILES, Index, answer, not_there, serving, wheel
-from mmio_bisect.workflow.ports.series import Fetched
 from packaging.version import Version
 
 from mmio_bisect.adapters.fetch.pip_process import PipResult, explain
@@ -29,6 +28,7 @@ from mmio_bisect.errors import (
     DiskFullError,
     DownloadError,
 )
+from mmio_bisect.workflow.ports.series import Fetched
 
 
 class Recorder:

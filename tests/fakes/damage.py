@@ -146,6 +146,6 @@ _WORDS = (
 
 
 def any_recipe(draw: random.Random) -> bytes:
-    """Pieces of directives in any order, and sometimes bytes that are no text."""
+    """Pieces of directives in any order, and sometimes bytes that are not text."""
     text = "".join(draw.choice(_WORDS) for _ in range(draw.randint(0, 40))).encode()
     return text + draw.randbytes(draw.randint(1, 9)) if draw.random() < 0.1 else text

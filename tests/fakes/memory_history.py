@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
-
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
+from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,12 +35,12 @@ class PaperWorkshop:
         plan: str,
         work: str,
         name: Callable[[str], str],
-        signals: Signals,  # noqa: ARG002 - as above
+        signals: Signals,  # noqa: ARG002 - for the same reason
     ) -> tuple[str, str]:
         self.built.append((suite, plan, work))
         return f"paper:{name(self.printed)}", self.printed
 
-    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:  # noqa: ARG002 - as above
+    def obtain(self, reference: str, name: Callable[[str], str], signals: Signals) -> tuple[str, str]:  # noqa: ARG002 - for the same reason
         self.asked.append(reference)
         content = f"sha256:{reference}"
         return f"paper:{name(content)}", content

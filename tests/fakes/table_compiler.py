@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished
 from report_values import request, toolchain
 
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.workflow.attribution.mixing import OpenToolchain
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished
 from mmio_bisect.workflow.probing.compile import cell_of
 
 Makes = Mapping[tuple[bytes, bool], bytes]

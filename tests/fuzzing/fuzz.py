@@ -66,7 +66,7 @@ def main() -> int:
             found += 1
         seed += 1
     signal.alarm(0)
-    print(f"seeds {options.first} to {seed - 1}: {found} found")  # noqa: T201 - as above
+    print(f"seeds {options.first} to {seed - 1}: {found} found")  # noqa: T201 - for the same reason
     return 1 if found else 0
 
 

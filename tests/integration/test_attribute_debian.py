@@ -172,7 +172,7 @@ def test_two_of_one_llvm_differ_in_what_their_front_ends_write(bench: Bench) -> 
     (function,) = found["functions"]
     assert function["diverging"]["bad"]["pass"]["title"] == "the front end"
     assert any("two files, fill_loop.rs and fill_loop.c" in note for note in found["notes"])
-    # A clang of another LLVM is no stand-in, and without one there is no telling.
+    # A clang of another LLVM is not a stand-in, and without one there is no telling.
     words = ("--opt", "1", "--stand-in", "clang@17.0.6+trixie")
     alone = attributed(bench, "fill_loop.c", "rustc@1.85.1..clang@19.1.7", *words)
     assert alone["stand_ins"] == []

@@ -100,7 +100,7 @@ def test_words_that_mean_nothing_are_refused_with_the_nearest_that_do(
 def test_a_series_file_with_an_unknown_key_is_refused_with_file_and_key(alone: Tool) -> None:
     (alone.folder / "mine.toml").write_text('[series.clang]\nsuits = ["trixie"]\n')
     said = alone("run", "store_then_step", "zig:..", "--series-file", "mine.toml")
-    assert_refused(said, InvalidSeriesFileError, "mine.toml: series.clang.suits is no key", "did you mean suites?")
+    assert_refused(said, InvalidSeriesFileError, "mine.toml: series.clang.suits is not a key", "did you mean suites?")
     said = replace(alone, extra={"MMIO_BISECT_SERIES_FILE": "mine.toml"})("series", "list")
     assert_refused(said, InvalidSeriesFileError, "series.clang.suits")
 

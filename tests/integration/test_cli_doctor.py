@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmio_bisect.workflow.ports.series import SeriesSource
 from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.cli.app import main
 from mmio_bisect.composition.wiring import Settings, Wiring, without_password
 from mmio_bisect.errors import DownloadError
+from mmio_bisect.workflow.ports.series import SeriesSource
 
 SCRIPT = Script({"1": "good", "2": "bad"})
 
@@ -66,7 +66,7 @@ def test_no_network_is_a_warning_and_the_rest_is_still_told(tmp_path: Path, caps
 
 def test_a_database_that_is_none_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damaged = tmp_path / "damaged.db"
-    damaged.write_bytes(b"this is no database at all" * 100)
+    damaged.write_bytes(b"this is not a database at all" * 100)
     code, found = examine(tmp_path, capsys, database=str(damaged))
     assert code == 10
     assert found["history"][0] == "fail"

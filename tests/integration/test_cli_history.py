@@ -159,9 +159,9 @@ def test_statistics_and_sql(terminal: Terminal) -> None:
     ("words", "said"),
     [
         (("matrix", "--json", "--csv"), "choose one"),
-        (("list", "--since", "yesterday"), "“yesterday” is no date"),
-        (("list", "--verdict", "ugly"), "“ugly” is no verdict"),
-        (("transitions", "--defect", "ugly"), "“ugly” is no defect kind"),
+        (("list", "--since", "yesterday"), "“yesterday” is not a date"),
+        (("list", "--verdict", "ugly"), "“ugly” is not a verdict"),
+        (("transitions", "--defect", "ugly"), "“ugly” is not a defect kind"),
         (("sql", "DELETE FROM runs"), "only reads"),
     ],
 )

@@ -164,7 +164,7 @@ def test_the_program_word_check_decides_and_not_an_argument_of_that_name(capsys:
         (("nothing_like_it", "--compiler", "/nowhere/cc"), 139, "No recipe is named 'nothing_like_it'"),
         (("--object", "/nowhere/f.o", "--fn", "f(mmio)"), 154, "/nowhere/f.o cannot be read"),
         (("--object", "/dev/null"), 130, "name a RECIPE, or a function with --fn"),
-        (("--object", "/dev/null", "--fn", "f(mmio"), 130, "is no function"),
+        (("--object", "/dev/null", "--fn", "f(mmio"), 130, "is not a function"),
         (("--object", "/dev/null", "--fn", "f(mmio)"), 154, "/dev/null: "),
         (("--object", "/dev/null", "--fn", "f(mmio)", "--window", "4"), 130, "write LOW..HIGH"),
         (("--object", "/dev/null", "--fn", "f(mmio)", "--opt", "2"), 130, "go with --compiler"),

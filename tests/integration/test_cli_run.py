@@ -194,10 +194,10 @@ REFUSALS: list[tuple[tuple[str, ...], int, str]] = [
     (("run", "store_then_step", "zig:0.12.2.."), 14, "the nearest are 0.12.1"),
     (("run", "store_then_step", "zig:0.12.1..0.12.1"), 15, "needs two different ends"),
     (("run", "store_then_step", "zig:0.12.1"), 2, "write SERIES:FROM..TO"),
-    (("run", "store_then_step", "zig:..", "--opt", "7"), 2, "“7” is no optimisation level; there are 0, 1, 2"),
-    (("run", "store_then_step", "zig:..", "--target", "vax"), 2, "“vax” is no target; there are aarch64"),
-    (("run", "store_then_step", "zig:..", "--profile", "vax"), 2, "“vax” is no profile; there are arm-isv"),
-    (("run", "store_then_step", "zig:..", "--defect", "ugly"), 2, "“ugly” is no defect kind"),
+    (("run", "store_then_step", "zig:..", "--opt", "7"), 2, "“7” is not an optimisation level; there are 0, 1, 2"),
+    (("run", "store_then_step", "zig:..", "--target", "vax"), 2, "“vax” is not a target; there are aarch64"),
+    (("run", "store_then_step", "zig:..", "--profile", "vax"), 2, "“vax” is not a profile; there are arm-isv"),
+    (("run", "store_then_step", "zig:..", "--defect", "ugly"), 2, "“ugly” is not a defect kind"),
     (("run", "store_then_step", "zig:..", "--sandbox", "docker"), 20, "Cannot reach the docker daemon"),
     (("run", "store_then_step", "zig:..", "--sandbox", "cloud"), 2, "there are auto, docker, local"),
     (("run", "store_then_step", "zig:..", "--jobs", "0"), 2, "--jobs"),
@@ -208,7 +208,7 @@ REFUSALS: list[tuple[tuple[str, ...], int, str]] = [
     (("explain", "writeback"), 28, "did you mean writeback-p"),
     (("explain", "0x12"), 28, "8 hexadecimal digits"),
     (("series", "show", "gig"), 13, "did you mean zig?"),
-    (("toolchains", "prune", "--keep", "much"), 2, "“much” is no size"),
+    (("toolchains", "prune", "--keep", "much"), 2, "“much” is not a size"),
     (("toolchains", "fetch", "zig@0.99"), 14, "no version “0.99”"),
 ]
 

@@ -37,7 +37,7 @@ NUMBERS = (
 
 JOINED = "an access through a pointer into the window on one path and something else on another"
 RULES = {JOINED: "two windows joined", "a jump to where": "a jump that no table explains"}
-"""Why sight may be lost, and the name of the rule: then what the run does beyond what was found is no disagreement."""
+"""Why sight may be lost, and the name of the rule: then what the run does beyond that is not a disagreement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

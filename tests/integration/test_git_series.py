@@ -287,7 +287,7 @@ def test_what_is_no_clone_is_refused_in_a_sentence(tmp_path: Path) -> None:
     tool = Tool(root=tmp_path)
     said = tool("run", "store_then_step", "tcc:..", "--repository", str(tmp_path), "--sandbox", "local")
     assert (said.status, said.out) == (2, "")
-    assert said.err == (f"error: {tmp_path} is no git repository: give a clone of the compiler's with --repository.\n")
+    assert said.err == f"error: {tmp_path} is not a git repository: give a clone of the compiler's with --repository.\n"
 
 
 def test_the_users_clone_is_never_written(bisected: tuple[Tool, Any], repository: TccRepository) -> None:

@@ -122,7 +122,7 @@ def test_releases_are_bisected_too(tool: Tool, server: DistServer) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        ("rust-nightly:2024-02-30..latest", 14, "“2024-02-30” is no date: there is no such day; write YYYY-MM-DD."),
+        ("rust-nightly:2024-02-30..latest", 14, "“2024-02-30” is not a date: there is no such day; write YYYY-MM-DD."),
         (
             "rust-nightly:2014-12-31..latest",
             14,
@@ -142,7 +142,11 @@ def test_days_that_cannot_be_are_refused(tool: Tool, words: str, status: int, se
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("MMIO_BISECT_RUST_DIST", "static.example", "MMIO_BISECT_RUST_DIST is 'static.example', which is no address"),
+        (
+            "MMIO_BISECT_RUST_DIST",
+            "static.example",
+            "MMIO_BISECT_RUST_DIST is 'static.example', which is not an address",
+        ),
         ("MMIO_BISECT_SILENCE", "soon", "MMIO_BISECT_SILENCE is 'soon': write a number of seconds"),
     ],
 )

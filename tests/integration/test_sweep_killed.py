@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 from loopback_index import Index
-from mmio_bisect.workflow.ports.history import OutcomeRecord
 from real_zigs import scripted_wheel
 from tool_process import Tool
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 pytestmark = pytest.mark.slow
 

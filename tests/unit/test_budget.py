@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmio_bisect.workflow.ports.progress import Signals
 
 from mmio_bisect.errors import CancelledError, MissingToolchainError, OverBudgetError
+from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.probing.budget import Allowance, Budget, Work
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
-from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
@@ -14,6 +12,8 @@ from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
 from mmio_bisect.errors import SandboxError, UsageError
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 from mmio_bisect.workflow.probing.compile import cell_of, command_of, compile_cell
 from mmio_bisect.workflow.probing.judge import compared, restrict
 from mmio_bisect.workflow.probing.requests import requests_of

@@ -3,10 +3,10 @@
 from datetime import date
 
 import pytest
-from mmio_bisect.workflow.ports.series import Fetched
 
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import BrokenToolchainError
+from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.identity import family_of, identified, version_in
 
 FETCHED = Fetched(digest="sha256:" + "0" * 64, tool=("/usr/bin/cc",), arguments=("-x",))

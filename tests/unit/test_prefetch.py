@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from memory_history import MemoryHistory
-from mmio_bisect.workflow.ports.progress import Signals
 from scripted_wiring import Script, scripted
 from signalling import eventually
 
@@ -18,6 +17,7 @@ from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import CancelledError, DownloadError
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.probing.prefetch import Ahead
 
 # Points 0 to 16; the change is at 11. One worker probes 0, 16, 8, 12, 10, 11 (and 4 is the other half of 12).

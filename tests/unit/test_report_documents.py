@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 from report_values import BROKEN, CASE, FIRST_BAD, LAST_GOOD, cell_answer, point
 
 from mmio_bisect.domain.access import DefectKind
@@ -15,6 +14,7 @@ from mmio_bisect.errors import CorruptDatabaseError
 from mmio_bisect.report.documents.documents import RunHead, answer_member, run_document, text_of
 from mmio_bisect.report.documents.replay import replay
 from mmio_bisect.report.terminal.answers import answer_text
+from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 
 ARGV = ("mmio-bisect", "run", "store_then_step", "zig:..")
 COST = Cost(toolchains_fetched=2, cells_compiled=3)

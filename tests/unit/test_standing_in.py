@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from mmio_bisect.workflow.ports.sandbox import Command
 from report_values import BAD, GOOD, UNTESTABLE, toolchain
 from table_compiler import Makes, place
 
@@ -12,6 +11,7 @@ from mmio_bisect.domain.outcome import Judgement, Outcome
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.workflow.attribution.mixing import Refused
 from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
+from mmio_bisect.workflow.ports.sandbox import Command
 
 RUSTC = Point(series="rustc", version="1.85.1+trixie", sort_key="1")
 SAME, UNLIKE, DEFECTS = Likeness.SAME_CODE, Likeness.UNLIKE, Likeness.SAME_DEFECTS

@@ -129,9 +129,9 @@ def test_a_source_that_answers_again_is_watched_again_though_it_has_nothing_new(
 
 def test_a_clone_that_is_none_any_more_is_the_trouble_of_its_series_alone(nights: Nights) -> None:
     nights.tick()
-    nights.script.silence = UsageError("that is no git repository")
+    nights.script.silence = UsageError("that is not a git repository")
     found = nights.tick()
-    assert (str(found.error), titles(found)) == ("that is no git repository", [])
+    assert (str(found.error), titles(found)) == ("that is not a git repository", [])
 
 
 def test_failures_with_good_nights_between_are_not_in_a_row(nights: Nights) -> None:

@@ -170,9 +170,9 @@ def _stand_ins(
     for word in words:
         series, _, version = word.partition("@")
         if not series or not version:
-            raise UsageError(f"“{word}” is no compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
+            raise UsageError(f"“{word}” is not a compiler: write --stand-in SERIES@VERSION, as in zig@0.13.0.")
         if wiring.family(series) is not CompilerFamily.CLANG:
-            raise UsageError(f"“{word}” is no clang: name one, as in --stand-in zig@0.13.0.")
+            raise UsageError(f"“{word}” is not a clang: name one, as in --stand-in zig@0.13.0.")
         source = wiring.source(series)
         points.append(matching_points(version, source.listing(refresh=refresh), source.interpret)[-1])
     return tuple(points)

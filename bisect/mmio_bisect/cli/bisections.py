@@ -144,7 +144,7 @@ def _counting(
 
 
 def carried_out(plan: Bisection) -> "HuntResult":
-    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - as above
+    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.progress import expected_probes, watching  # noqa: PLC0415
     from mmio_bisect.workflow.bisect.hunt import Adapters, hunt  # noqa: PLC0415
     from mmio_bisect.workflow.probing.budget import Budget  # noqa: PLC0415

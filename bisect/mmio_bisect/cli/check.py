@@ -151,5 +151,5 @@ def _window(text: str) -> ConstantWindow:
     except ValueError:
         window = ConstantWindow(low=0, high=0)
     if not dots or window.low >= window.high:
-        raise UsageError(f"“{text}” is no window: write LOW..HIGH, as in 0x9000000..0x9001000.")
+        raise UsageError(f"“{text}” is not a window: write LOW..HIGH, as in 0x9000000..0x9001000.")
     return window

@@ -32,7 +32,7 @@ Examples:
   mmio-bisect explain --table
 
 An encoding is the instruction's word, as a disassembler prints it. With --words and --json each word gets one line of
-JSON: word, text, form and isv: true, false, or null where it is no memory access or no instruction.
+JSON: word, text, form and isv: true, false, or null where it is not a memory access or no instruction.
 """
 
 _CHUNK = 4096

@@ -32,7 +32,7 @@ def list_all(group: TyperGroup, entries: Sequence[Command | Group]) -> TyperGrou
     return group
 
 
-def _made(entry: Command | Group) -> Any:  # noqa: ANN401 - as above
+def _made(entry: Command | Group) -> Any:  # noqa: ANN401 - for the same reason
     app = typer.Typer(cls=LazyGroup, add_completion=False, rich_markup_mode="rich")
     if isinstance(entry, Group):
         app.callback(help=entry.help, epilog=entry.epilog(), no_args_is_help=True)(lambda: None)

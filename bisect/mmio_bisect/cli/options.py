@@ -324,7 +324,7 @@ def _mark(word: str) -> Mark:
     read = _MARK.fullmatch(word)
     if read is None or read["kind"] not in set(DefectKind):
         raise UsageError(
-            f"“{word}” is no defect of a function: write KIND:FUNCTION or KIND:FUNCTION:ACCESS, as in "
+            f"“{word}” is not a defect of a function: write KIND:FUNCTION or KIND:FUNCTION:ACCESS, as in "
             "writeback-post:store_then_step:store32+0; `mmio-bisect explain` lists the kinds."
         )
     return Mark(function=read["function"], access=read["access"], kind=DefectKind(read["kind"]))
@@ -337,14 +337,14 @@ def targets(typed: Iterable[str] | None) -> TargetChoice:
         if word == ALL_TARGETS:
             return ALL_TARGETS
         if word not in TARGETS:
-            raise UsageError(f"“{word}” is no target; there are {', '.join(TARGETS)}, and all.")
+            raise UsageError(f"“{word}” is not a target; there are {', '.join(TARGETS)}, and all.")
         found.append(TARGETS[word])
     return tuple(dict.fromkeys(found))
 
 
 def profile(name: str) -> Profile:
     if name not in PROFILES:
-        raise UsageError(f"“{name}” is no profile; there are {', '.join(PROFILES)}.")
+        raise UsageError(f"“{name}” is not a profile; there are {', '.join(PROFILES)}.")
     return PROFILES[name]
 
 
@@ -352,7 +352,7 @@ def size(text: str) -> int:
     """Bytes. Raises `UsageError`."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise UsageError(f"“{text}” is no size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
+        raise UsageError(f"“{text}” is not a size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
     return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])
 
 

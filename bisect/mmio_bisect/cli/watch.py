@@ -95,7 +95,7 @@ def status(
     as_json: options.AsJson = False,
 ) -> int:
     """How the watch stands: last and next run, newest seen, lag, open regressions, notices not yet delivered."""
-    from mmio_bisect.cli.watch_status import status_document, status_text  # noqa: PLC0415 - as above
+    from mmio_bisect.cli.watch_status import status_document, status_text  # noqa: PLC0415 - imported on demand
 
     config, wiring = _configured(context, file, database, store)
     told = status_document(config, wiring)
@@ -141,7 +141,7 @@ class _Log:
 
 
 def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
-    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415 - imported on demand
     from mmio_bisect.cli.watch_schedule import on_schedule  # noqa: PLC0415
 
     schedule = Schedule(config.schedule, config.timezone)
@@ -149,7 +149,7 @@ def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
 
 
 def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
-    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - as above
+    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - imported on demand
 
     result = watch_tick.tick(config, wiring, say)
     say(f"done, code {result.code}")
@@ -158,7 +158,7 @@ def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
 
 def _last_whole(config: Configuration) -> datetime | None:
     """When the last tick began; None if there was none, or it did not come to its end."""
-    from mmio_bisect.adapters.history.outbox import SqlOutbox  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.history.outbox import SqlOutbox  # noqa: PLC0415 - imported on demand
 
     with SqlOutbox.open(config.database or default_database()) as outbox:
         ticks = outbox.ticks(limit=1)

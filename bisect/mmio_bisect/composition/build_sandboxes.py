@@ -72,7 +72,7 @@ class _LocalYard:
         *,
         cache: str | None,
     ) -> Iterator[SandboxSession]:
-        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand
 
         kept = None if cache is None else self.folder / "caches" / cache
         if kept is not None:
@@ -90,7 +90,7 @@ class _DockerYard:
     def session(
         self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
     ) -> Iterator[SandboxSession]:
-        from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - imported on demand
 
         try:
             DockerSandbox().reach()

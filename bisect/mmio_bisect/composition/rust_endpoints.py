@@ -43,7 +43,9 @@ def _merge_log(address: str, repositories: Path, given: Path | None, say: Callab
 def _url(variable: str) -> str | None:
     url = (os.environ.get(variable) or "").rstrip("/")
     if url and not url.startswith(("http://", "https://")):
-        raise UsageError(f"{variable} is {url!r}, which is no address: write it with https:// or http:// before it.")
+        raise UsageError(
+            f"{variable} is {url!r}, which is not an address: write it with https:// or http:// before it."
+        )
     return url or None
 
 

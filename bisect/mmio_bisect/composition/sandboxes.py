@@ -108,7 +108,7 @@ def choose(
                 found = docker.reach()
             except SandboxError as error:
                 raise SandboxError(
-                    f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is no wall against "
+                    f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is not a wall against "
                     "hostile source: start docker, or pass --sandbox local if you trust it. "
                     f"{output.sentence(str(error))}"
                 ) from error
@@ -162,7 +162,7 @@ def _for_installed(make: SandboxMaker, wanted: str, bounds: Bounds | None, cases
         case SandboxChoice.AUTO if foreign is not None:
             raise SandboxError(
                 f"{foreign.file_name} does not ship with mmio-bisect, a compiler of this machine can run in the local "
-                "sandbox only, and that is no wall against hostile source: pass --sandbox local if you trust it."
+                "sandbox only, and that is not a wall against hostile source: pass --sandbox local if you trust it."
             )
         case SandboxChoice.AUTO | SandboxChoice.LOCAL:
             return make.local_sandbox(bounds)
@@ -230,7 +230,7 @@ def _parsed(wanted: str) -> SandboxChoice:
         return SandboxChoice(wanted)
     except ValueError:
         names = ", ".join(SandboxChoice)
-        raise UsageError(f"“{wanted}” is no sandbox; there are {names}.") from None
+        raise UsageError(f"“{wanted}” is not a sandbox; there are {names}.") from None
 
 
 def _say_nothing(_sentence: str) -> None:

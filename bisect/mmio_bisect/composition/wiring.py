@@ -163,7 +163,7 @@ class RealWiring:
         return self._entry(series).family
 
     def finer(self, series: str) -> "Finer | None":
-        from mmio_bisect.workflow.bisect.descend import Finer  # noqa: PLC0415 - as above
+        from mmio_bisect.workflow.bisect.descend import Finer  # noqa: PLC0415 - imported on demand
 
         found = self._entry(series).schema.finer
         return None if found is None else Finer(series=found.series, by=found.by, usually=found.usually)
@@ -189,7 +189,7 @@ class RealWiring:
         )
 
     def _builds(self) -> "Builds":
-        from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - imported on demand
         from mmio_bisect.composition.build_sandboxes import yard_of  # noqa: PLC0415
 
         folder = self.store_folder().absolute().parent / "builds"
@@ -215,12 +215,12 @@ class RealWiring:
         return catalogue_of(self.settings.series_files)
 
     def _images(self) -> "DockerImages":
-        from mmio_bisect.adapters.sandbox.docker.images import DockerImages  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.docker.images import DockerImages  # noqa: PLC0415 - imported on demand
 
         return DockerImages(self.store_folder(), say=output.note)
 
     def store(self) -> ToolchainStore:
-        from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - imported on demand
 
         return FolderToolchainStore(self.store_folder(), _LateImages(self._images))
 
@@ -228,19 +228,19 @@ class RealWiring:
         return self.settings.store or cache_folder() / "toolchains"
 
     def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:
-        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand
 
         return LocalSandbox(limits_of(bounds))
 
     def docker_sandbox(
         self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None
     ) -> ContainerSandbox:
-        from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - imported on demand
 
         return DockerSandbox(limits_of(bounds), volume=store_volume(), say=say)
 
     def sweep_sandboxes(self) -> None:
-        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand
 
         with suppress(SandboxError):
             LocalSandbox().sweep()
@@ -250,29 +250,29 @@ class RealWiring:
 
     @contextmanager
     def history(self) -> Iterator[History]:
-        from mmio_bisect.adapters.history.sql_history import SqlHistory  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.sql_history import SqlHistory  # noqa: PLC0415 - imported on demand
 
         with SqlHistory.open(self.settings.database or default_database()) as history:
             yield history
 
     @contextmanager
     def stored_judgements(self) -> Iterator["StoredJudgements"]:
-        from mmio_bisect.adapters.history.database import open_database  # noqa: PLC0415 - as above
-        from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.database import open_database  # noqa: PLC0415 - imported on demand
+        from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - imported on demand
 
         with closing(open_database(self.settings.database or default_database())) as database:
             yield SqlStoredJudgements(database)
 
     @contextmanager
     def archive(self) -> Iterator[HistoryQueries]:
-        from mmio_bisect.adapters.history.archive import SqlHistoryQueries  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.archive import SqlHistoryQueries  # noqa: PLC0415 - imported on demand
 
         with SqlHistoryQueries.open(self.settings.database or default_database()) as archive:
             yield archive
 
     @contextmanager
     def upkeep(self) -> Iterator[Upkeep]:
-        from mmio_bisect.adapters.history.upkeep import SqlUpkeep  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.upkeep import SqlUpkeep  # noqa: PLC0415 - imported on demand
 
         with SqlUpkeep.open(self.settings.database or default_database()) as upkeep:
             yield upkeep
@@ -285,23 +285,23 @@ class RealWiring:
         return tuple((str(file.path), None if file.error is None else str(file.error)) for file in checked)
 
     def _recipe_folder(self) -> "RecipeFolder":
-        from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - imported on demand
 
         own = self.settings.recipes
         return RecipeFolder(path=own or shipped_folder(), shipped=own is None)
 
     def read_function(self, text: str) -> FunctionExpectation:
-        from mmio_bisect.adapters.recipes.recipe_directives import parse_function  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.recipes.recipe_directives import parse_function  # noqa: PLC0415 - imported on demand
 
         return parse_function(text)
 
     def isolation(self) -> frozenset[str]:
-        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand
 
         return frozenset(LocalSandbox().abilities())
 
     def database_state(self) -> str:
-        from mmio_bisect.adapters.history.schema import HEAD  # noqa: PLC0415 - as above
+        from mmio_bisect.adapters.history.schema import HEAD  # noqa: PLC0415 - imported on demand
 
         url = self.settings.database or default_database()
         with self.history() as history:
@@ -311,7 +311,7 @@ class RealWiring:
 
 def limits_of(bounds: Bounds | None) -> "Limits":
     """The defaults, but for what the options say."""
-    from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - imported on demand
 
     limits, bounds = Limits(), bounds or Bounds()
     if bounds.memory is not None:
@@ -358,9 +358,9 @@ class _LateObjects:
 
     def read(self, data: bytes) -> CodeImage:
         if self._objects is None:
-            from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - as above
-            from mmio_bisect.adapters.binary.object_file import read_object  # noqa: PLC0415 - as above
-            from mmio_bisect.workflow.probing.objects import Objects  # noqa: PLC0415 - as above
+            from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - imported on demand
+            from mmio_bisect.adapters.binary.object_file import read_object  # noqa: PLC0415 - imported on demand
+            from mmio_bisect.workflow.probing.objects import Objects  # noqa: PLC0415 - imported on demand
 
             self._objects = Objects(read_object, DISASSEMBLERS)
         return self._objects.read(data)

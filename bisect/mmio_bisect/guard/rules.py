@@ -72,7 +72,7 @@ def check(request: Request, volume: StoreVolume) -> Allowed:
             rule(query, request.body, volume)
             container = found.groupdict().get("container") or query.get("container")
             if container is not None and not _CONTAINER.fullmatch(container):
-                raise RefusedError(f"{container} is no container of mmio-bisect's.")
+                raise RefusedError(f"{container} is not a container of mmio-bisect's.")
             return Allowed(container=container)
     raise RefusedError(f"{request.method} {path} is nothing that mmio-bisect needs of docker.")
 

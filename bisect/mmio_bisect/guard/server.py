@@ -85,13 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
         if length > _MOST_BODY:
             raise rules.RefusedError("So large a body is none of mmio-bisect's.")
         if not self.path.startswith("/") or self.path.startswith("//") or ".." in self.path or "#" in self.path:
-            raise rules.RefusedError("That is no path of docker's.")
+            raise rules.RefusedError("That is not a path of docker's.")
         return rules.Request(method=self.command, target=self.path, body=self.rfile.read(length))
 
     def _check(self, request: rules.Request) -> None:
         allowed = rules.check(request, self.server.volume)
         if allowed.container is not None and not self._is_ours(allowed.container):
-            raise rules.RefusedError(f"{allowed.container} is no container of mmio-bisect's.")
+            raise rules.RefusedError(f"{allowed.container} is not a container of mmio-bisect's.")
 
     def _is_ours(self, container: str) -> bool:
         with contextlib.closing(_Daemon(self.server.daemon_path)) as daemon:

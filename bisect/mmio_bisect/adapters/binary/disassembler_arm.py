@@ -11,7 +11,7 @@ _FLAGS = {"apsr", "apsr_nzcv", "cpsr", "fpscr_nzcv"}
 
 
 def disassemble_a32(code: bytes, data_ranges: Sequence[range] = ()) -> list[Instruction]:
-    """All of `code`, in order, positions counted from its first byte; what is no instruction as `.word` or `.byte`."""
+    """All of `code`, in order, positions counted from its first byte; else as `.word` or `.byte`."""
     return _disassemble(code, data_ranges, capstone.CS_MODE_ARM, 4)
 
 

@@ -12,7 +12,7 @@ _DISTANCE = re.compile(r"(-?)(0x[0-9a-f]+|\d+)$")
 
 
 def disassemble_riscv64(code: bytes, data_ranges: Sequence[range] = ()) -> list[Instruction]:
-    """All of `code`, in order, positions counted from its first byte; what is no instruction as `.half` or `.word`."""
+    """All of `code`, in order, positions counted from its first byte; else as `.half` or `.word`."""
     return _disassemble(code, data_ranges, capstone.CS_MODE_RISCV64)
 
 

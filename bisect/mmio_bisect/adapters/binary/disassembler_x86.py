@@ -25,7 +25,7 @@ _VECTOR_BITS = {"xmm": 128, "ymm": 256, "zmm": 512}
 
 
 def disassemble_x86_64(code: bytes, data_ranges: Sequence[range] = ()) -> list[Instruction]:
-    """All of `code`, in order, positions counted from its first byte; what is no instruction byte by byte."""
+    """All of `code`, in order, positions counted from its first byte; what is not an instruction byte by byte."""
     return list(_disassemble(_Decoder(capstone.CS_MODE_64), code, data_ranges))
 
 

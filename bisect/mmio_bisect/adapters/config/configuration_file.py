@@ -266,7 +266,7 @@ def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[t
     line = line_of(text, path)
     where = variable or f"{file}{f', line {line}' if line else ''}: {key}"
     if problem["type"] == "extra_forbidden":
-        return f"{where} is no key that is known: there are {', '.join(keys_at(path[:-1]))}."
+        return f"{where} is not a known key: there are {', '.join(keys_at(path[:-1]))}."
     return f"{where}: {problem['msg'].removeprefix('Value error, ').replace('tuple', 'list')}."
 
 

@@ -30,7 +30,7 @@ def _floats(value: object) -> object:
 def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in allowed:
-            raise ValueError(f"“{value}” is none of {', '.join(allowed)}")
+            raise ValueError(f"“{value}” is not one of {', '.join(allowed)}")
         return value
 
     return AfterValidator(check)
@@ -38,13 +38,13 @@ def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
 
 def _bytes(value: str) -> str:
     if _SIZE.fullmatch(value.strip()) is None:
-        raise ValueError(f"“{value}” is no size: write one with K, M, G or T, as in 20GiB")
+        raise ValueError(f"“{value}” is not a size: write one with K, M, G or T, as in 20GiB")
     return value
 
 
 def _seconds(value: str) -> str:
     if _DURATION.fullmatch(value.strip()) is None:
-        raise ValueError(f"“{value}” is no time: write one with d, h, m and s, as in 1h 30m")
+        raise ValueError(f"“{value}” is not a time: write one with d, h, m and s, as in 1h 30m")
     if duration_of(value) > _MOST_SECONDS:
         raise ValueError(f"“{value}” is more than a century (36500d): leave the key out where it is for ever")
     return value

@@ -16,13 +16,14 @@ class Schedule:
             zone = ZoneInfo(timezone)
         except (KeyError, ValueError, OSError) as error:
             raise InvalidConfigurationError(
-                f"“{timezone}” is no time zone: write one as in Europe/Berlin, or UTC."
+                f"“{timezone}” is not a time zone: write one as in Europe/Berlin, or UTC."
             ) from error
         try:
             self._trigger = CronTrigger.from_crontab(crontab, timezone=zone)
         except ValueError as error:
             raise InvalidConfigurationError(
-                f"“{crontab}” is no schedule ({error}): write minute, hour, day, month and weekday, as in 30 6 * * *."
+                f"“{crontab}” is not a schedule ({error}): write minute, hour, day, month and weekday, as in "
+                "30 6 * * *."
             ) from error
 
     def after(self, moment: datetime) -> datetime | None:

@@ -121,7 +121,7 @@ def _opened(folder: Path, what: str) -> git.Repo:
     try:
         repository = git.Repo(folder)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        raise UsageError(f"{what}: {folder} is no git repository; give a clone of Rust's.") from error
+        raise UsageError(f"{what}: {folder} is not a git repository; give a clone of Rust's.") from error
     repository.git.update_environment(**_ENVIRONMENT)
     return repository
 

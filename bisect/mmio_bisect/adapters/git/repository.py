@@ -208,7 +208,9 @@ def _opened(folder: Path) -> git.Repo:
     try:
         repository = git.Repo(folder)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        raise UsageError(f"{folder} is no git repository: give a clone of the compiler's with --repository.") from error
+        raise UsageError(
+            f"{folder} is not a git repository: give a clone of the compiler's with --repository."
+        ) from error
     repository.git.update_environment(**_ENVIRONMENT)
     return repository
 

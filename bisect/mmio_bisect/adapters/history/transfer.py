@@ -93,7 +93,7 @@ def _read(lines: Iterable[str]) -> Iterator[Row]:
             continue
         head = told
         if head.get("format") != FORMAT or not isinstance(head.get("version"), int):
-            raise InvalidExportError("That is no export of a history: make one with `mmio-bisect history export`.")
+            raise InvalidExportError("That is not an export of a history: make one with `mmio-bisect history export`.")
         if head["version"] > VERSION:
             raise InvalidExportError(
                 f"The export has version {head['version']}, and this mmio-bisect knows up to {VERSION}: upgrade it."
@@ -242,7 +242,7 @@ def _stored(table: Table, told: Row) -> Row:
     return {name: _in(table.c[name], value) for name, value in told.items()}
 
 
-def _in(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - as above
+def _in(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - for the same reason
     if value is None:
         return None
     if isinstance(column.type, LargeBinary):

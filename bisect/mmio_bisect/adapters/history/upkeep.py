@@ -97,7 +97,7 @@ class SqlUpkeep:
     def backup(self, file: Path) -> None:
         if self._database.place.file is None:
             raise UsageError(
-                f"{self._database.place.name} is no file: `history export` takes everything out of any database."
+                f"{self._database.place.name} is not a file: `history export` takes everything out of any database."
             )
         if file.exists():
             raise UsageError(f"{file} is there already: name a file that is not.")

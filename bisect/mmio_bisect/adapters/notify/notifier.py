@@ -35,7 +35,7 @@ class AppriseMessenger:
             raise UndeliveredError(f"The channel {channel} is configured no more: add [notify.{channel}] again")
         service = apprise.Apprise()
         if not service.add(_address(known)):
-            raise UndeliveredError(f"What {known.address} holds for the channel {channel} is no address of Apprise's")
+            raise UndeliveredError(f"What {known.address} holds for the channel {channel} is not an Apprise address")
         # A service of plain text (short messages) gets the short form, all others the report.
         plain = all(str(server.notify_format) in _SHORT and server.body_maxlen < 2000 for server in service)
         body, form = (notice.plain, "text") if plain else (notice.markdown, "markdown")

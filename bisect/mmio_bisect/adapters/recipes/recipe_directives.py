@@ -105,7 +105,7 @@ def _pairs(text: str, keys: tuple[str, ...]) -> dict[str, str]:
     for word in text.split():
         key, equals, value = word.partition("=")
         if not equals:
-            raise NotUnderstoodError(f"{quoted(word)} is no pair", allowed)
+            raise NotUnderstoodError(f"{quoted(word)} is not a pair", allowed)
         if key not in keys:
             raise not_one_of("key", key, keys)
         if not value:

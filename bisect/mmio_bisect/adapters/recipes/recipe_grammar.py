@@ -66,7 +66,7 @@ def number(what: str, text: str) -> int:
         if value < _ADDRESS_SPACE:
             return value
     raise NotUnderstoodError(
-        f"{what} {quoted(text)} is no number", "a decimal or 0x-hexadecimal number below 2^64, without sign"
+        f"{what} {quoted(text)} is not a number", "a decimal or 0x-hexadecimal number below 2^64, without sign"
     )
 
 
@@ -74,7 +74,7 @@ def number_range(what: str, text: str) -> tuple[int, int]:
     """LOW..HIGH; HIGH is the first number that is not meant any more."""
     low_text, dots, high_text = text.partition("..")
     if not dots:
-        raise NotUnderstoodError(f"{what} {quoted(text)} is no range", "LOW..HIGH, HIGH not included")
+        raise NotUnderstoodError(f"{what} {quoted(text)} is not a range", "LOW..HIGH, HIGH not included")
     low, high = number(f"LOW of {what}", low_text), number(f"HIGH of {what}", high_text)
     if low >= high:
         raise NotUnderstoodError(f"{what} {quoted(text)} is empty", "a LOW below HIGH; HIGH is not included")
@@ -101,7 +101,7 @@ def function_expectation(values: dict[str, str]) -> FunctionExpectation:
     """From the values of `FUNCTION_KEYS` on one line, `fn` among them; an empty `each` allows any accesses."""
     match = _FUNCTION.fullmatch(values["fn"])
     if not match:
-        raise NotUnderstoodError(f"{quoted(values['fn'])} is no function", "SYMBOL(ARGUMENT,…), without spaces")
+        raise NotUnderstoodError(f"{quoted(values['fn'])} is not a function", "SYMBOL(ARGUMENT,…), without spaces")
     function = FunctionExpectation(
         symbol=match["symbol"],
         arguments=_arguments(match["arguments"]),
@@ -127,7 +127,7 @@ def _arguments(text: str) -> tuple[Argument, ...]:
 def _argument(text: str) -> Argument:
     label, colon, form = text.rpartition(":")
     if colon and not _IDENTIFIER.fullmatch(label):
-        raise NotUnderstoodError(f"label {quoted(label)} is no identifier", "letters, digits and _, no digit first")
+        raise NotUnderstoodError(f"label {quoted(label)} is not an identifier", "letters, digits and _, no digit first")
     if label == WINDOW_LABEL:
         raise NotUnderstoodError(
             f"label {quoted(label)} is reserved for the constant window", "any other identifier as a label"
@@ -166,7 +166,7 @@ def _expectation(symbol: str, values: dict[str, str]) -> Expectation:
 def _access(text: str) -> ExpectedAccess:
     label, dot, item = text.rpartition(".")
     if dot and not _IDENTIFIER.fullmatch(label):
-        raise NotUnderstoodError(f"label {quoted(label)} is no identifier", "letters, digits and _, no digit first")
+        raise NotUnderstoodError(f"label {quoted(label)} is not an identifier", "letters, digits and _, no digit first")
     shape, plus, offset = item.partition("+")
     if not plus:
         raise NotUnderstoodError(
@@ -179,7 +179,8 @@ def _shape(text: str) -> AccessShape:
     match = _SHAPE.fullmatch(text)
     if not match:
         raise NotUnderstoodError(
-            f"{quoted(text)} is no access", "load or store with a width of " + ", ".join(map(str, _WIDTHS)) + " bits"
+            f"{quoted(text)} is not an access",
+            "load or store with a width of " + ", ".join(map(str, _WIDTHS)) + " bits",
         )
     width = int(match["width"])
     if width not in _WIDTHS:

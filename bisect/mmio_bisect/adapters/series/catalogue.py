@@ -81,14 +81,14 @@ def _zig(_name: str, _schema: ZigSchema, bench: SourceContext) -> SeriesSource:
 
 
 def _debian(name: str, schema: DebianSchema, bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - imported on demand
 
     return DebianSeries(schema.config(name), bench.index(), bench.workshop, warn=bench.warn)
 
 
 def _git(name: str, schema: GitSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.git.repository import Repository  # noqa: PLC0415
-    from mmio_bisect.adapters.series.git_commits import GitSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.git_commits import GitSeries  # noqa: PLC0415 - imported on demand
 
     builds = bench.builds
     assert builds is not None  # noqa: S101 - whoever asks for a series that is built says where
@@ -105,25 +105,25 @@ def _git(name: str, schema: GitSchema, bench: SourceContext) -> SeriesSource:
 
 
 def _image(name: str, schema: ImageSchema, bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.image import ImageSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.image import ImageSeries  # noqa: PLC0415 - imported on demand
 
     return ImageSeries(schema.config(name), bench.workshop)
 
 
 def _installed(name: str, schema: InstalledSchema, _bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.installed import InstalledSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.installed import InstalledSeries  # noqa: PLC0415 - imported on demand
 
     return InstalledSeries(schema.config(name))
 
 
 def _rust_releases(name: str, schema: RustSchema, bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.rust_dist import RustReleaseSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.rust_dist import RustReleaseSeries  # noqa: PLC0415 - imported on demand
 
     return RustReleaseSeries(name, schema.summary, schema.dist(bench.rust), bench.folder, warn=bench.warn)
 
 
 def _rust_nightly(name: str, schema: RustNightlySchema, bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.rust_dist import RustNightlySeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.rust_dist import RustNightlySeries  # noqa: PLC0415 - imported on demand
 
     def day_of_commit(word: str) -> date | None:
         merges = bench.rust.log(schema.repository).merges()
@@ -133,7 +133,7 @@ def _rust_nightly(name: str, schema: RustNightlySchema, bench: SourceContext) ->
 
 
 def _rust_ci(name: str, schema: RustCiSchema, bench: SourceContext) -> SeriesSource:
-    from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - as above
+    from mmio_bisect.adapters.series.rust_ci import RustCiSeries  # noqa: PLC0415 - imported on demand
 
     web = schema.repository.removesuffix(".git") if schema.repository.startswith("http") else None
     return RustCiSeries(name, schema.summary, schema.ci(bench.rust), lambda: bench.rust.log(schema.repository), web=web)
@@ -230,7 +230,7 @@ def _read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise InvalidSeriesFileError(f"{path} has no series: write `[series.NAME]` and below it what the series is.")
     for name, values in series.items():
         if not isinstance(values, dict):
-            raise InvalidSeriesFileError(f"{path}: series.{name} is no table: write `[series.{name}]`.")
+            raise InvalidSeriesFileError(f"{path}: series.{name} is not a table: write `[series.{name}]`.")
         yield name, _merged(document, values)
 
 
@@ -265,10 +265,10 @@ def _first_problem(error: ValidationError, schema: type[SeriesSchema]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         if len(problem["loc"]) > 1:
-            return f".{key} is no key of a {problem['loc'][0]}: see the README for those that are."
+            return f".{key} is not a key of a {problem['loc'][0]}: see the README for those that are."
         near = nearest(str(problem["loc"][-1]), tuple(schema.model_fields))
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(('kind', *schema.model_fields))}."
-        return f".{key} is no key of this kind of series: {hint}"
+        return f".{key} is not a key of this kind of series: {hint}"
     if problem["type"] == "missing":
         return f" lacks {key}: add it."
     said = problem["msg"].removeprefix("Value error, ").replace("tuple", "list")

@@ -100,11 +100,11 @@ class ImageSeries:
 
 
 def expanded(images: Iterable[str]) -> tuple[str, ...]:
-    """`gcc:{9..11}` is gcc:9, gcc:10 and gcc:11. Raises ValueError for what is no reference, or the same tag twice."""
+    """`gcc:{9..11}` is gcc:9, gcc:10 and gcc:11. Raises ValueError for anything else, or the same tag twice."""
     found = [reference for image in images for reference in _of_one(image)]
     for reference in found:
         if not _REFERENCE.fullmatch(reference):
-            raise ValueError(f"“{reference}” is no image: write repository:tag, with {{a..b}} for numbers")
+            raise ValueError(f"“{reference}” is not an image: write repository:tag, with {{a..b}} for numbers")
     tags = [reference.rpartition(":")[2] for reference in found]
     for tag in tags:
         if tags.count(tag) > 1:

@@ -117,7 +117,7 @@ class InstalledSeries:
                         yield program
 
     def _look_at(self, program: Path) -> _Found | None:
-        """None for what is no compiler of the family."""
+        """None for what is not a compiler of the family."""
         version = version_in(self.family, _said(str(program), "--version"))
         if version is None:
             return None

@@ -88,7 +88,7 @@ class RustCiSeries:
         for merge in self._log().merges():
             if merge.commit == point.version:
                 return merge
-        raise UnknownVersionError(f"{point} is no merge into the main branch of the repository that is at hand.")
+        raise UnknownVersionError(f"{point} is not a merge into the main branch of the repository that is at hand.")
 
     def describe(self, point: Point) -> Commit:
         commit = self._log().describe(point.version)
@@ -137,7 +137,7 @@ class RustCiSeries:
         try:
             day = date.fromisoformat(word)
         except ValueError:
-            raise UnknownVersionError(f"“{word}” is no date: there is no such day; write YYYY-MM-DD.") from None
+            raise UnknownVersionError(f"“{word}” is not a date: there is no such day; write YYYY-MM-DD.") from None
         merges = self._log().merges()
         if not merges or day < merges[0].merged.date():
             raise UnknownVersionError(f"No merge of {word} or before is in the repository that is at hand.")

@@ -169,7 +169,7 @@ class RustNightlySeries:
         try:
             day = date(*map(int, word.split("-")))
         except ValueError:
-            return f"“{word}” is no date: there is no such day; write YYYY-MM-DD."
+            return f"“{word}” is not a date: there is no such day; write YYYY-MM-DD."
         if day < FIRST_NIGHTLY:
             return f"There is no nightly of {word} to be had: the first is of {FIRST_NIGHTLY}."
         if day > date.fromisoformat(newest):
@@ -270,7 +270,7 @@ class RustReleaseSeries:
         try:
             day = date(*map(int, word.split("-")))
         except ValueError:
-            raise UnknownVersionError(f"“{word}” is no date: there is no such day; write YYYY-MM-DD.") from None
+            raise UnknownVersionError(f"“{word}” is not a date: there is no such day; write YYYY-MM-DD.") from None
         days = _days(self._listed(refresh=False))
         return tuple(point for point in listing.points if days[point.version] <= day.isoformat())[-1:]
 

@@ -61,7 +61,9 @@ def read_manifest(text: bytes, *, url: str, base_url: str = OFFICIAL) -> Manifes
             if (archive := _archive(component, target, base_url)) is not None
         }
     except KeyError as error:
-        raise CorruptArtefactError(f"{url} is no manifest of a Rust channel (it has no rustc): look at it") from error
+        raise CorruptArtefactError(
+            f"{url} is not a manifest of a Rust channel (it has no rustc): look at it"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -72,7 +74,7 @@ def read_manifest(text: bytes, *, url: str, base_url: str = OFFICIAL) -> Manifes
         raise CorruptArtefactError(f"{url} cannot be read as a manifest ({error}): look at it") from error
     found = _VERSION.fullmatch(rustc.version)
     if found is None:
-        raise CorruptArtefactError(f"{url} calls its rustc {rustc.version!r}, which is no version: look at it")
+        raise CorruptArtefactError(f"{url} calls its rustc {rustc.version!r}, which is not a version: look at it")
     return Manifest(
         published=document.date,
         version=found["version"],

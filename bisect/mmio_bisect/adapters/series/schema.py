@@ -27,7 +27,7 @@ def _families(value: object) -> object:
     """TOML has no enums."""
     if isinstance(value, str):
         if value not in set(CompilerFamily):
-            raise ValueError(f"“{value}” is no family of compilers; there are {', '.join(CompilerFamily)}")
+            raise ValueError(f"“{value}” is not a family of compilers; there are {', '.join(CompilerFamily)}")
         return CompilerFamily(value)
     return value
 
@@ -49,7 +49,7 @@ def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"“{value}” is no regular expression ({error})") from error
+        raise ValueError(f"“{value}” is not a regular expression ({error})") from error
     if not _PATTERN.fullmatch(value):
         raise ValueError(f"“{value}” has letters that no pattern of package names needs")
     return value
@@ -57,19 +57,19 @@ def _pattern(value: str) -> str:
 
 def _suite(value: str) -> str:
     if not _SUITE.fullmatch(value):
-        raise ValueError(f"“{value}” is no suite's name")
+        raise ValueError(f"“{value}” is not a suite's name")
     return value
 
 
 def _source_line(value: str) -> str:
     if not SOURCE_LINE.fullmatch(value):
-        raise ValueError(f"“{value}” is no line for apt: write deb ADDRESS RELEASE COMPONENT")
+        raise ValueError(f"“{value}” is not a line for apt: write deb ADDRESS RELEASE COMPONENT")
     return value
 
 
 def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
-        raise ValueError(f"“{value}” is no address: begin it with https:// or http://")
+        raise ValueError(f"“{value}” is not an address: begin it with https:// or http://")
     return value.rstrip("/")
 
 
@@ -139,9 +139,9 @@ class DebianSchema(SeriesSchema):
             except (KeyError, IndexError, ValueError) as error:
                 raise ValueError(f"“{text}” cannot be filled in: it may name {', '.join(words)} in braces") from error
             if text is not self.tool and not _PACKAGE.fullmatch(filled):
-                raise ValueError(f"“{text}” is no package's name")
+                raise ValueError(f"“{text}” is not a package's name")
         if not self.tool.startswith("/"):
-            raise ValueError(f"the tool “{self.tool}” is no path in the image: begin it with /")
+            raise ValueError(f"the tool “{self.tool}” is not a path in the image: begin it with /")
         return self
 
     def config(self, name: str) -> DebianConfig:
@@ -201,7 +201,7 @@ class ImageSchema(SeriesSchema):
     def _sound(self) -> Self:
         expanded(self.images)
         if not self.tool or not self.tool[0].startswith("/"):
-            raise ValueError("the tool is no path in the image: begin it with /")
+            raise ValueError("the tool is not a path in the image: begin it with /")
         return self
 
     def config(self, name: str) -> ImageConfig:
@@ -222,19 +222,19 @@ _PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
 def _bytes(value: object) -> object:
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"“{value}” is no size: write one with its unit, as in 2GiB")
+        raise ValueError(f"“{value}” is not a size: write one with its unit, as in 2GiB")
     return int(float(found["count"]) * 1024 ** ("KMGT".index(found["unit"][0]) + 1))
 
 
 def _inside(value: str) -> str:
     if not _PATH.fullmatch(value) or ".." in value.split("/"):
-        raise ValueError(f"“{value}” is no path below the folder that is built in")
+        raise ValueError(f"“{value}” is not a path below the folder that is built in")
     return value
 
 
 def _package(value: str) -> str:
     if not _PACKAGE.fullmatch(value):
-        raise ValueError(f"“{value}” is no package's name")
+        raise ValueError(f"“{value}” is not a package's name")
     return value
 
 
@@ -275,7 +275,7 @@ class GitSchema(SeriesSchema):
         if self.link is not None and "{commit}" not in self.link:
             raise ValueError("a link needs {commit} in it")
         if self.ref.startswith("-"):
-            raise ValueError(f"“{self.ref}” is no branch")
+            raise ValueError(f"“{self.ref}” is not a branch")
         return self
 
     def config(self, name: str) -> GitConfig:

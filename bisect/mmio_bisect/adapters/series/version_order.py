@@ -5,7 +5,7 @@ length before them (`0` is `010`, `13` is `0213`); what is shorter, and ends, so
 part that may be missing a space or a tilde, the first and the last of the characters used, says on which side that
 sorts. Plain order is the order of code points: in SQL, of a binary collation.
 
-Debian's order is that of deb-version(7): parts that are no digits and parts that are take turns; of the former a tilde
+Debian's order is that of deb-version(7): parts that are not digits and parts that are take turns; of the former a tilde
 is before everything, even the end, and letters are before all else.
 """
 

@@ -170,7 +170,7 @@ class ZigSeries:
 
 
 def _points(versions: Iterable[str]) -> tuple[Point, ...]:
-    """Oldest first; what is no version, or too old, is left out."""
+    """Oldest first; what is not a version, or too old, is left out."""
     points = []
     for text in versions:
         try:

@@ -38,7 +38,7 @@ FLAGS = frozenset({"nzcv", "rflags", "cpsr"})
 _NO_DATA = frozenset({Form.TAG, Form.CACHE})
 
 _NO_DISPLACEMENT = 1 << 16
-"""A constant beside an index that is no distance any more but an address: x86 spells it out in the instruction."""
+"""A constant beside an index that is not a distance any more but an address: x86 spells it out in the instruction."""
 
 _SMALL = 127
 """The largest number that is the same however few of its bits are taken, signed or not."""

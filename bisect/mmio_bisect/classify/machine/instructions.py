@@ -137,7 +137,7 @@ class FunctionCode:
         return index if found else None
 
     def covers_data(self, position: int) -> bool:
-        """Whether the byte at that offset is no instruction's."""
+        """Whether the byte at that offset is not an instruction's."""
         index = bisect.bisect_right(self.instructions, position, key=_position) - 1
         return index >= 0 and not self.instructions[index].recognised
 

@@ -97,7 +97,7 @@ def from_origins(*values: Linear) -> Linear:
 
 
 def _indexed(value: Linear, index: Linear) -> Linear:
-    """A pointer to a known place of a section, before what is no number is added: where it pointed is kept."""
+    """A pointer to a known place of a section, before what is not a number is added: where it pointed is kept."""
     is_number = not index.terms and index.constant is not None
     if is_number or value.constant is None or len(value.terms) != 1:
         return value

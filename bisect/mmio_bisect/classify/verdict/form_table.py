@@ -132,7 +132,7 @@ def _samples() -> tuple[Sample, ...]:
     for form, word in _AARCH64:
         transfer = decode(word)
         if transfer is None:
-            raise ValueError(f"{word:#010x} is no access")
+            raise ValueError(f"{word:#010x} is not an access")
         samples.append(Sample(architecture="aarch64", form=form, transfer=transfer))
     for form, kind, registers, addressing, valid in _ARM:
         transfer = _transfer(kind, registers, 32, addressing=addressing, valid=valid)

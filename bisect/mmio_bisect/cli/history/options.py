@@ -135,7 +135,7 @@ def moment(text: str) -> str:
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"“{text}” is no date: write one as in 2026-11-01 or 2026-11-01T12:00.") from None
+        raise UsageError(f"“{text}” is not a date: write one as in 2026-11-01 or 2026-11-01T12:00.") from None
     return text.replace(" ", "T")
 
 

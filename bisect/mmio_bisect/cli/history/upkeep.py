@@ -70,7 +70,7 @@ def import_(
         try:
             taken = upkeep.take_in(lines)
         except UnicodeDecodeError as error:
-            raise InvalidExportError(f"{file} is no text in UTF-8 ({error.reason}): export anew.") from error
+            raise InvalidExportError(f"{file} is not a text in UTF-8 ({error.reason}): export anew.") from error
     if as_json:
         output.show_document(document("history import", new=taken.new, known=taken.known))
     else:

@@ -68,7 +68,7 @@ def _profile_rows(transfer: Transfer) -> list[tuple[str, str]]:
 
 def profile_table() -> tuple[str, JSON]:
     """Architectures × forms × profiles, as the rules have it."""
-    from mmio_bisect.classify.verdict.form_table import table  # noqa: PLC0415 - as above
+    from mmio_bisect.classify.verdict.form_table import table  # noqa: PLC0415 - imported on demand
 
     rows = table()
     parts = []

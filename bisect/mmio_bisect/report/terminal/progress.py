@@ -60,7 +60,7 @@ class Watcher:
         """It may yet go well."""
 
     def dropped(self, point: Point) -> None:
-        """A probe that nobody waits for is no news."""
+        """A probe that nobody waits for is not news."""
 
 
 @dataclass(frozen=True, slots=True)

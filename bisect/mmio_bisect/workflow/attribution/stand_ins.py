@@ -1,7 +1,7 @@
 """Who stands in for a compiler that reads no IR: which clangs come into question, and whether one does alike.
 
 A rustc takes nobody's IR, but a clang of the same major version of LLVM has the same passes, mostly of the same source.
-That is no proof: so the stand-in is first given this very program as the rustc's own front end, and its own middle
+That is not a proof: so the stand-in is first given this very program as the rustc's own front end, and its own middle
 end, left it, and what it makes is held against what the rustc makes in one go.
 """
 

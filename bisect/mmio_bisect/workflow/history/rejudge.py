@@ -48,7 +48,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """`judgement` is None where the stored text is no case any more: `problem` says why."""
+    """`judgement` is None where the stored text is not a case any more: `problem` says why."""
 
     pending: Pending
     recipe: str

@@ -59,7 +59,7 @@ class Upkeep(Protocol):
         """
 
     def backup(self, file: Path) -> None:
-        """A copy in a file of its own, while others may write. Raises `UsageError` where the database is no file."""
+        """A copy in a file of its own, while others may write. Raises `UsageError` where the database is not a file."""
 
     def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
         """Whether all is well; `repair` makes anew what follows from other rows."""

@@ -85,7 +85,7 @@ class Budget:
         self._got(work)
 
     def check(self) -> None:
-        """Before what is no step of its own, such as asking for a listing. Raises `OverBudgetError`."""
+        """Before what is not a step of its own, such as asking for a listing. Raises `OverBudgetError`."""
         with self._lock:
             why = self._late()
         if why is not None:

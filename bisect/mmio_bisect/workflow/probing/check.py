@@ -68,7 +68,7 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
     if family is None:
         first = (text.strip().splitlines() or ["nothing"])[0][:200]
         raise BrokenToolchainError(
-            f"{compiler} is no clang, gcc, llc or rustc that is known: its --version says “{first}”."
+            f"{compiler} is not a clang, gcc, llc or rustc that is known: its --version says “{first}”."
         )
     words = version_words(family)
     if words != ("--version",):

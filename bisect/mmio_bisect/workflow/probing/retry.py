@@ -1,4 +1,4 @@
-"""Faults that may pass by themselves: a download that broke off, a daemon that did not answer. They are no verdicts.
+"""Faults that may pass by themselves: a download that broke off, a daemon that did not answer. They are not verdicts.
 
 The adapters try again what is cheap to try again (a request, a container); here a whole probe is, after a pause.
 """

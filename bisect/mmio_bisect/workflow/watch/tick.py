@@ -184,7 +184,7 @@ class _Looking:
             state=after,
             stories=tuple(story for story in stories if not story.unchanged),
             notices=tuple(notices),
-            # One toolchain that cannot be had is no trouble where a newer one could.
+            # One toolchain that cannot be had is not trouble where a newer one could.
             error=fault if after.trouble else None,
             cost=swept.cost,
         )
@@ -308,7 +308,7 @@ class _Looking:
     def _moved_on(
         self, state: SeriesState, found: _Range, answered: Sequence[Point], *, lost: set[Point], over: set[Point]
     ) -> SeriesState:
-        """What the budget cut off waits on, and that is no try."""
+        """What the budget cut off waits on, and that is not a try."""
         plan = found.plan.points
         newest = max((point for point in answered), key=lambda point: point.sort_key, default=None)
         through = state.through if newest is None else newest.sort_key

@@ -28,7 +28,7 @@ WORK: Final = Path("/sandbox")
 CACHE: Final = Path("/cache")
 _FIRST_PROCESS: Final = Path(__file__).with_name("container_init.pl")
 _VOLUME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-# `nobody`: owns nothing on any Debian, and is no user of the host that files could belong to.
+# `nobody`: owns nothing on any Debian, and is not a user of the host that files could belong to.
 _USER: Final = "65534:65534"
 _FILES: Final = 1 << 16
 _ONE_PROCESSOR: Final = 1_000_000_000

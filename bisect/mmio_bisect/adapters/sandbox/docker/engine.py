@@ -148,7 +148,7 @@ class DockerSession:
     def run(self, command: Command, signals: Signals) -> Finished:
         """`Finished.argv` is what was executed, with the toolchain's path on the host: so it can be typed there.
 
-        A product that is no regular file, or is larger than the limit, counts as missing.
+        A product that is not a regular file, or is larger than the limit, counts as missing.
         """
         argv = expanded(command.argv, self._root, CACHE)
         check_names(command)

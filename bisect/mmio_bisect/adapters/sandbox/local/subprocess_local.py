@@ -126,7 +126,7 @@ class LocalSession:
     def run(self, command: Command, signals: Signals) -> Finished:
         """`Finished.argv` is what was executed: `{toolchain}` replaced, the program's path absolute.
 
-        A product that is no regular file, or is larger than the limit, counts as missing.
+        A product that is not a regular file, or is larger than the limit, counts as missing.
         """
         argv = expanded(command.argv, self._root, self._cache)
         check_names(command)
@@ -177,7 +177,7 @@ class LocalSession:
         )
 
     def _tidy(self) -> None:
-        """A cache that has outgrown its limit is no cache any more. Others may be emptying it, too."""
+        """A cache that has outgrown its limit is not a cache any more. Others may be emptying it, too."""
         cache, most = self._cache, self._limits.cache_bytes
         if cache is not None and most is not None and used_bytes(cache) > 2 * most:
             with contextlib.suppress(OSError):
@@ -259,7 +259,7 @@ def _cleared(folder: Path) -> bool:
             if not file.is_file(follow_symlinks=False):
                 return False
             os.unlink(file.path)  # noqa: PTH108 - for every compile
-    return not any(os.listdir(folder / name) for name in ("home", "tmp"))  # noqa: PTH208 - as above
+    return not any(os.listdir(folder / name) for name in ("home", "tmp"))  # noqa: PTH208 - for the same reason
 
 
 def _is_full(folder: Path) -> bool:

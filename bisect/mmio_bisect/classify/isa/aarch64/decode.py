@@ -37,7 +37,7 @@ class Reading:
 
 
 def decode(word: int) -> Transfer | None:
-    """What a 32-bit A64 word does to memory; None if it is no memory access or no instruction."""
+    """What a 32-bit A64 word does to memory; None if it is not a memory access or no instruction."""
     touch = memory_access(word)
     return touch.transfer if touch else None
 

@@ -17,7 +17,7 @@ Fields = dict[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """An instruction that is no access to an address in a register, or none at all.
+    """An instruction that is not an access to an address in a register, or none at all.
 
     `valid` is the syndrome's ISV where there is an abort to carry one (a guarded control stack, a cache line).
     """

@@ -1,7 +1,7 @@
 """The A64 system instructions that touch memory, or look as if they did: cache maintenance, guarded control stacks.
 
 Titles are those of the Arm ARM's section C5, "The A64 System Instruction Class" (DDI 0487). A SYS encoding that has no
-row here is an instruction all the same; what it does, if anything, is no access.
+row here is an instruction all the same; what it does, if anything, is not an access.
 
 Fields: t Rt, which holds the address of what works by address.
 """

@@ -23,7 +23,7 @@ EBREAK = 0x0010_0073
 
 
 def expand(half: int, xlen: int) -> Expanded | None:
-    """None for what is no instruction."""
+    """None for what is not an instruction."""
     match half & 3, half >> 13:
         case 0, _:
             return _quadrant_0(half, xlen)
