@@ -24,7 +24,6 @@ from mmio_bisect.errors import (
     UnknownVersionError,
     UsageError,
 )
-from mmio_bisect.workflow.ports.series import MergedSeries
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 NOW = datetime(2024, 2, 10, tzinfo=UTC)

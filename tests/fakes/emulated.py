@@ -122,7 +122,7 @@ class Machine:
 
     def __init__(self, linked: bytes, image: CodeImage) -> None:
         self._isa = ISAS[image.architecture]
-        self._cpu = CPUS[image.architecture]
+        self._cpu = CPUS[Architecture(image.architecture)]
         self._thumb = int(any(code.thumb for code in image.functions))
         self._uc = unicorn.Uc(self._cpu.architecture, self._cpu.mode)
         self._notes: dict[int, tuple[tuple[str, int], list[tuple[str, int, int]]]] = {}

@@ -83,7 +83,7 @@ class _Source:
     name: str = "zig"
     family: CompilerFamily = CompilerFamily.CLANG
     summary: str = "compilers that do as they are told"
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
         if self.script.silence is not None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.cli import exits
+from mmio_bisect import __version__
+from mmio_bisect.cli import codes
 from mmio_bisect.cli.app import main
+from mmio_bisect.cli.commands import COMMANDS, Command, Group
 from mmio_bisect.errors import CancelledError, MmioBisectError
 
 
@@ -25,19 +27,19 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_class_of_errors_has_an_exit_code_of_its_own() -> None:
-    codes = [found.exit_code for found in exits.error_classes()]
-    assert len(codes) == len(set(codes))
-    assert not {exits.ANSWERED, 1, exits.SUSPECTS_ONLY, exits.CONTRADICTED} & set(codes)
+    numbers = [found.exit_code for found in codes.error_classes()]
+    assert len(numbers) == len(set(numbers))
+    assert not {codes.ANSWERED, 1, codes.SUSPECTS_ONLY, codes.CONTRADICTED} & set(numbers)
 
 
 def test_in_check_every_error_stops_git_bisect_and_none_is_the_mark_of_a_crash() -> None:
-    codes = [exits.in_check(found.exit_code) for found in exits.error_classes()]
-    assert all(128 <= code < exits.CHECK_CRASHED for code in codes)
+    numbers = [codes.in_check(found.exit_code) for found in codes.error_classes()]
+    assert all(128 <= code < codes.CHECK_CRASHED for code in numbers)
 
 
 def test_help_lists_every_exit_code() -> None:
     text = " ".join(run("--help").stdout.split())
-    for found in exits.error_classes():
+    for found in codes.error_classes():
         assert f" {found.exit_code} " in text, found.__name__
     assert "0 answered, 2 wrong usage, 3 suspects only, 4 contradiction" in text
     assert "11 unknown recipe" in text
@@ -73,23 +75,43 @@ def test_the_version_is_printed() -> None:
     assert run("--version").stdout == "mmio-bisect 0.1.0\n"
 
 
-def test_help_imports_nothing_heavy() -> None:
-    heavy = (
-        "sqlalchemy",
-        "alembic",
-        "capstone",
-        "elftools",
-        "docker",
-        "git",
-        "rich.progress",
-        "mmio_bisect.workflow.bisect.hunt",
-    )
+HEAVY = ("sqlalchemy", "alembic", "capstone", "elftools", "docker", "git")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["--help"], (*HEAVY, "rich.progress", "mmio_bisect.composition.wiring", "mmio_bisect.workflow.bisect.hunt")),
+        (["--help"], tuple(f"mmio_bisect.cli.{one.module}" for one in COMMANDS if one.module != "history")),
+        (["run", "--help"], HEAVY),
+    ],
+)
+def test_help_imports_nothing_heavy(words: list[str], heavy: tuple[str, ...]) -> None:
     program = (
-        "import sys; from mmio_bisect.cli.app import main; main(['run', '--help']); "
+        f"import sys; from mmio_bisect.cli.app import main; main({words!r}); "
         f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert said.stderr == "[]\n"
+
+
+def test_the_version_alone_needs_no_typer_and_no_rich() -> None:
+    program = (
+        "import sys; sys.argv[1:] = ['--version']; from mmio_bisect.__main__ import main; main(); "
+        "print([name for name in ('typer', 'rich') if name in sys.modules], file=sys.stderr)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert (said.stdout, said.stderr) == (f"mmio-bisect {__version__}\n", "[]\n")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [one for entry in COMMANDS for one in (entry.commands if isinstance(entry, Group) else [entry])],
+    ids=lambda one: f"{one.module}-{one.name}",
+)
+def test_every_command_of_the_table_is_where_the_table_says(entry: Command) -> None:
+    assert callable(entry.load())
+    assert (entry.epilog() or "Exits").lstrip().startswith(("Examples:", "Exits"))
 
 
 def test_an_answer_from_history_loads_no_disassembler(tmp_path: Path) -> None:
@@ -121,7 +143,7 @@ def test_a_crash_of_check_is_not_taken_for_a_bad_commit(
     def crash(_settings: object) -> None:
         raise ZeroDivisionError
 
-    assert main(["check", "store_then_step", "--compiler", "cc"], wire=crash) == exits.CHECK_CRASHED  # type: ignore[arg-type]
+    assert main(["check", "store_then_step", "--compiler", "cc"], wire=crash) == codes.CHECK_CRASHED  # type: ignore[arg-type]
     assert "ZeroDivisionError" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):
         main(["recipes", "list"], wire=crash)  # type: ignore[arg-type]

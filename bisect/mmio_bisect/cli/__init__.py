@@ -1,4 +1,4 @@
 """The command line: words in, sentences and exit codes out. One thin file a command; the work is done below.
 
-Nothing heavy is imported by importing a module here: `--help` is as quick as Python and Typer are.
+`commands` is the table of them all; `app`, which reads it, imports a command's file when that command is asked for.
 """

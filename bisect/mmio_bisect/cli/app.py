@@ -1,40 +1,24 @@
-"""The command line as a whole: its commands, and the one place where an error becomes an exit code."""
+"""The command line as a whole, and the one place where an error becomes an exit code."""
 
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from mmio_bisect import __version__
-from mmio_bisect.cli import (
-    attribute,
-    check,
-    configuration,
-    doctor,
-    exits,
-    explain,
-    guard,
-    history,
-    history_diff,
-    history_page,
-    history_queries,
-    history_rejudge,
-    history_upkeep,
-    recipes,
-    report,
-    run,
-    series,
-    sweep,
-    toolchains,
-    watch,
-)
-from mmio_bisect.composition.wiring import Invocation, RealWiring, Wire
+from mmio_bisect.cli import codes
+from mmio_bisect.cli.commands import COMMANDS
+from mmio_bisect.cli.context import Invocation
+from mmio_bisect.cli.lazy import LazyGroup, list_all
 from mmio_bisect.errors import CancelledError, MmioBisectError
 from mmio_bisect.report.terminal import output
+
+if TYPE_CHECKING:
+    from mmio_bisect.composition.wiring import Wire
 
 _EXAMPLES = """
 Examples:
@@ -47,35 +31,16 @@ Examples:
 
 MMIO_BISECT_… variables give options their defaults: MMIO_BISECT_STORE, MMIO_BISECT_DATABASE and so on.
 """
-_LOOK = "Look things up"
 
 app = typer.Typer(
+    cls=LazyGroup,
     name="mmio-bisect",
     help="Which compiler change made my device access impossible to emulate, and which change fixed it?",
-    epilog=f"{_EXAMPLES}\n{exits.help_text()}",
+    epilog=f"{_EXAMPLES}\n{codes.help_text()}",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=run.EXAMPLES)(run.run)
-app.command(epilog=sweep.EXAMPLES)(sweep.sweep)
-app.add_typer(watch.app, name="watch")
-app.command(epilog=check.EXAMPLES)(check.check)
-app.command(epilog=attribute.EXAMPLES)(attribute.attribute)
-app.command(epilog=explain.EXAMPLES, rich_help_panel=_LOOK)(explain.explain)
-history.app.command(epilog=history_rejudge.EXAMPLES)(history_rejudge.rejudge)
-history_queries.add_to(history.app)
-history_diff.add_to(history.app)
-history_page.add_to(history.app)
-history_upkeep.add_to(history.app)
-app.command(epilog=report.EXAMPLES)(report.report)
-app.add_typer(history.app, name="history", rich_help_panel=_LOOK)
-app.add_typer(recipes.app, name="recipes", rich_help_panel=_LOOK)
-app.add_typer(series.app, name="series", rich_help_panel=_LOOK)
-app.add_typer(toolchains.app, name="toolchains", rich_help_panel=_LOOK)
-app.add_typer(configuration.app, name="config", rich_help_panel=_LOOK)
-app.command(epilog=guard.EXAMPLES, rich_help_panel=_LOOK)(guard.guard)
-app.command(epilog=doctor.EXAMPLES, rich_help_panel=_LOOK)(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,8 +58,8 @@ def _options(
     """What holds for all commands."""
 
 
-def main(argv: Sequence[str] | None = None, *, wire: Wire = RealWiring) -> int:
-    """Run one command and return its exit code. `wire` makes the adapters from the settings."""
+def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> int:
+    """Run one command and return its exit code. `wire` makes the adapters from the settings; None: the tool's own."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _interrupt)
     in_check = next((word for word in words if not word.startswith("-")), None) == "check"
@@ -103,20 +68,20 @@ def main(argv: Sequence[str] | None = None, *, wire: Wire = RealWiring) -> int:
     except MmioBisectError as error:
         cancelled = isinstance(error, CancelledError)  # ends with a command that is to be copied
         output.note(str(error) if cancelled else f"error: {output.sentence(str(error))}")
-        return exits.in_check(error.exit_code) if in_check else error.exit_code
+        return codes.in_check(error.exit_code) if in_check else error.exit_code
     except typer.TyperException as error:  # Typer's own word on wrong usage
         _explain_usage(error, words)
-        return exits.in_check(error.exit_code) if in_check else error.exit_code
+        return codes.in_check(error.exit_code) if in_check else error.exit_code
     except Exception:
         if not in_check:
             raise
         traceback.print_exc()
-        return exits.CHECK_CRASHED
+        return codes.CHECK_CRASHED
     return code
 
 
-def _run(words: Sequence[str], wire: Wire) -> int:
-    command = typer.main.get_command(app)
+def _run(words: Sequence[str], wire: "Wire | None") -> int:
+    command = list_all(cast("LazyGroup", typer.main.get_command(app)), COMMANDS)
     invocation = Invocation(argv=tuple(words), wire=wire)
     returned = command.main(args=list(words), prog_name="mmio-bisect", standalone_mode=False, obj=invocation)
     return returned if isinstance(returned, int) else 0

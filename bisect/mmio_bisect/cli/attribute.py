@@ -1,24 +1,30 @@
 """`mmio-bisect attribute`: which layer and which pass make the difference between two compilers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.composition.sandboxes import SandboxChoice, choose, common_place
-from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.report.documents.attribution_documents import attribution_document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.attributions import attribution_text
+from mmio_bisect.report.terminal.progress import watching
+from mmio_bisect.workflow.attribution.attribute import attribute_all
+from mmio_bisect.workflow.attribution.layer_commands import has_llvm, reads_ir
+from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 from mmio_bisect.workflow.ports.series import RunsIn
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.domain.toolchain import Point
 
 EXAMPLES = """
 Examples:
@@ -43,6 +49,19 @@ one of the two makes nothing that can be judged.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _What(options.What):
+    opt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--opt",
+            metavar="LEVEL",
+            envvar="MMIO_BISECT_OPT",
+            help="Optimisation levels. Default: 2, or the recipe's first where it has no 2.",
+        ),
+    ] = None
+
+
 def attribute(
     context: typer.Context,
     recipe: Annotated[
@@ -56,18 +75,10 @@ def attribute(
             autocompletion=options.series_names,
         ),
     ],
-    target: options.Targets = None,
-    opt: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--opt",
-            metavar="LEVEL",
-            envvar="MMIO_BISECT_OPT",
-            help="Optimisation levels. Default: 2, or the recipe's first where it has no 2.",
-        ),
-    ] = None,
-    defect: options.Defects = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    what: _What,
+    how: options.How,
+    where: options.Where,
+    shown: options.Output,
     stand_in: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,49 +87,22 @@ def attribute(
             help="A clang that is to read IR for a rustc of the same LLVM. Default: the likest of the series `clang`.",
         ),
     ] = None,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
     refresh: options.Refresh = False,
-    database: options.Database = None,
-    store: options.Store = None,
-    recipes: options.Recipes = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    """Name the layer (front, middle or back end) and the pass, shown before and after."""
-    from mmio_bisect.report.documents.attribution_documents import attribution_document  # noqa: PLC0415 - not for --help
-    from mmio_bisect.report.terminal.attributions import attribution_text  # noqa: PLC0415
-    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.attribution.attribute import attribute_all  # noqa: PLC0415
-    from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools  # noqa: PLC0415
-
-    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    judged_as = options.profile(profile)
-    wiring = wiring_of(
-        context,
-        options.settings(
-            database=database,
-            store=store,
-            recipes=recipes,
-            series_files=series_file,
-            repository=repository,
-            sandbox=sandbox,
-            rust_repo=rust_repo,
-        ),
+    targets, levels, kinds = (
+        options.targets(what.target),
+        options.opt_levels(what.opt),
+        options.defect_kinds(what.defect),
     )
+    judged_as = options.profile(what.profile)
+    wiring = wiring_of(context, where.settings_for(how.sandbox))
     older, newer = _ends(wiring, pair, refresh=refresh)
     families = [wiring.family(point.series) for point in (older, newer)]
     refuse_without_llvm((older, newer), families)
     lent = _stand_ins(wiring, stand_in or (), families, refresh=refresh)
     cases = _cases(wiring.recipes(), recipe, (older, newer), families)
     places = {wiring.runs_in(point.series) for point in (older, newer, *lent)}
-    chosen = choose(
-        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=common_place(places)
-    )
+    chosen = choose(wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=common_place(places))
     wanted = levels or _one_level(cases[0])
     request = AttributeRequest(
         older=older,
@@ -130,10 +114,10 @@ def attribute(
         defects=kinds,
         stand_ins=lent,
     )
-    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=quiet) as events:
+    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=shown.quiet) as events:
         tools = AttributeTools(
             sources=wiring.source,
-            lender=partial(_lender, wiring, sandbox),
+            lender=partial(_lender, wiring, how.sandbox),
             store=wiring.store(),
             sandbox=chosen,
             objects=wiring.objects(),
@@ -143,17 +127,15 @@ def attribute(
             findings = attribute_all(request, tools, events.fetching)
         except KeyboardInterrupt:
             raise CancelledError("Interrupted: nothing is lost but the mixes tried so far.") from None
-    if as_json:
+    if shown.as_json:
         output.show_document(attribution_document(findings, case=cases[0].file_name, argv=typed(context)))
     else:
         output.show(attribution_text(findings, argv=typed(context)))
     return exits.of_findings(findings)
 
 
-def refuse_without_llvm(points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> None:
+def refuse_without_llvm(points: Sequence[Point], families: Sequence[CompilerFamily]) -> None:
     """Before anything is fetched."""
-    from mmio_bisect.workflow.attribution.layer_commands import has_llvm  # noqa: PLC0415 - imported on demand
-
     for point, family in zip(points, families, strict=True):
         if not has_llvm(family):
             raise UsageError(
@@ -166,7 +148,7 @@ def _one_level(case: Case) -> tuple[OptLevel, ...]:
     return (OptLevel.O2,) if OptLevel.O2 in case.opt_levels else case.opt_levels[:1]
 
 
-def _cases(book: RecipeBook, name: str, points: "Sequence[Point]", families: Sequence[CompilerFamily]) -> list[Case]:
+def _cases(book: RecipeBook, name: str, points: Sequence[Point], families: Sequence[CompilerFamily]) -> list[Case]:
     """One for each; where they compile different languages, a file name decides for those that compile it."""
     ending = name.rpartition(".")[2] if "." in name else ""
     compiled = {language.value for family in families for language in family.languages}
@@ -180,11 +162,8 @@ def _cases(book: RecipeBook, name: str, points: "Sequence[Point]", families: Seq
 
 def _stand_ins(
     wiring: Wiring, words: Sequence[str], families: Sequence[CompilerFamily], *, refresh: bool
-) -> "tuple[Point, ...]":
+) -> tuple[Point, ...]:
     """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
-    from mmio_bisect.workflow.attribution.layer_commands import reads_ir  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.ranges import matching_points  # noqa: PLC0415 - imported on demand
-
     if words and all(reads_ir(family) for family in families):
         raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
     points = []
@@ -206,10 +185,8 @@ def _lender(wiring: Wiring, sandbox: str, series: str) -> str | None:
     return None if needs_docker and sandbox == SandboxChoice.LOCAL else found
 
 
-def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> "tuple[Point, Point]":
+def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> tuple[Point, Point]:
     """The two points, older first if they are of one series."""
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - imported on demand
-
     if "@" not in pair:
         text = parse_range(pair)
         source = wiring.source(text.series)

@@ -1,23 +1,24 @@
 """`mmio-bisect check`: one compiler or one object file, with exit codes made for `git bisect run`."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import exits, options
-from mmio_bisect.composition.sandboxes import Bounds, choose_for_host_compiler
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.sandboxes import choose_for_host_compiler
+from mmio_bisect.composition.wiring import Settings, Wiring
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import MalformedObjectError, UsageError
+from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
+from mmio_bisect.workflow.probing.check import check_compiler, check_object
+from mmio_bisect.workflow.probing.judge import restrict
 from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.terminal.checks import Checked
 
 EXAMPLES = """
 Examples:
@@ -35,21 +36,10 @@ level is bad; untestable if any is and none is bad.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Options:
-    """The words of the command that both ways share."""
-
-    targets: list[str] | None
-    opts: list[str] | None
-    defects: list[str] | None
-    profile: str
-    sandbox: str
-    bounds: Bounds
-    keep: Path | None
-
-
 def check(
     context: typer.Context,
+    what: options.What,
+    how: options.How,
     recipe: Annotated[
         str | None,
         typer.Argument(metavar="[RECIPE]", help="A recipe's name or file.", autocompletion=options.recipe_names),
@@ -68,38 +58,21 @@ def check(
         str | None,
         typer.Option("--window", metavar="LOW..HIGH", help="Constant addresses that are device memory."),
     ] = None,
-    target: options.Targets = None,
-    opt: options.Opts = None,
-    defect: options.Defects = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
     keep: options.Keep = None,
     recipes: options.Recipes = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Judge one compiler or one object: 0 good, 1 bad, 125 untestable."""
-    from mmio_bisect.report.terminal.checks import checked_document, checked_text, worst  # noqa: PLC0415 - not for `--help`
-
     wiring = wiring_of(context, Settings(recipes=recipes))
-    words = _Options(
-        targets=target,
-        opts=opt,
-        defects=defect,
-        profile=profile,
-        sandbox=sandbox,
-        bounds=options.bounds(memory, time),
-        keep=keep,
-    )
     case = _case(wiring, recipe, compiler)
     match compiler, object_file:
         case Path(), None if case is not None:
             if function or window:
                 raise UsageError("--fn and --window go with --object: with --compiler the recipe says what is judged.")
-            checked = _check_compiler(wiring, case, _found(compiler), words)
+            checked = _check_compiler(wiring, case, _found(compiler), what, how, keep)
         case None, Path():
-            checked = _check_object(wiring, case, object_file, function or [], window, words)
+            if what.target or what.opt or keep:
+                raise UsageError("--target, --opt and --keep go with --compiler: an object is judged as it is.")
+            checked = _check_object(wiring, case, object_file, function or [], window, what)
         case _:
             raise UsageError(
                 "Say what to check: either RECIPE --compiler PATH, or --object FILE with RECIPE or --fn 'f(mmio)'."
@@ -125,39 +98,30 @@ def _family(compiler: str) -> CompilerFamily:
     return next((family for family in families if family.value in compiler), CompilerFamily.CLANG)
 
 
-def _check_compiler(wiring: Wiring, case: Case, compiler: Path, words: _Options) -> "list[Checked]":
-    from mmio_bisect.report.documents.keep import keep_cell  # noqa: PLC0415
-    from mmio_bisect.report.terminal.checks import Checked, Compiled  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.workflow.probing.check import check_compiler  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
-
-    sandbox = choose_for_host_compiler(wiring, words.sandbox, words.bounds, cases=[case])
+def _check_compiler(
+    wiring: Wiring, case: Case, compiler: Path, what: options.What, how: options.How, keep: Path | None
+) -> list[Checked]:
+    sandbox = choose_for_host_compiler(wiring, how.sandbox, how.bounds(), cases=[case])
     family = _family(compiler.name)
-    requests = requests_of(case, family, options.targets(words.targets), options.opt_levels(words.opts))
-    kinds = options.defect_kinds(words.defects)
-    profile, objects = judged_as(options.profile(words.profile), requests), wiring.objects()
+    requests = requests_of(case, family, options.targets(what.target), options.opt_levels(what.opt))
+    kinds = options.defect_kinds(what.defect)
+    profile, objects = judged_as(options.profile(what.profile), requests), wiring.objects()
     checked = []
     for request in requests:
         toolchain, outcome, judgement = check_compiler(
             request, compiler, sandbox=sandbox, objects=objects, profile=profile
         )
         judgement = restrict(judgement, kinds)
-        if words.keep:
-            keep_cell(words.keep, compiler.name, request, outcome, judgement)
+        if keep:
+            keep_cell(keep, compiler.name, request, outcome, judgement)
         compiled = Compiled(request=request, toolchain=toolchain, outcome=outcome)
         checked.append(Checked(name=compiler.name, judgement=judgement, compiled=compiled))
     return checked
 
 
 def _check_object(
-    wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, words: _Options
-) -> "list[Checked]":
-    from mmio_bisect.report.terminal.checks import Checked  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.workflow.probing.check import check_object  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.judge import restrict  # noqa: PLC0415
-
-    if words.targets or words.opts or words.keep:
-        raise UsageError("--target, --opt and --keep go with --compiler: an object is judged as it is.")
+    wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, what: options.What
+) -> list[Checked]:
     expected = tuple(wiring.read_function(text) for text in functions) or (case.functions if case else ())
     if not expected:
         raise UsageError("Say what the object must do: name a RECIPE, or a function with --fn 'f(mmio)'.")
@@ -166,12 +130,12 @@ def _check_object(
         data = path.read_bytes()
     except OSError as error:
         raise MalformedObjectError(f"{path} cannot be read ({error.strerror}): name an ELF object file.") from error
-    profile, objects = options.profile(words.profile), wiring.objects()
+    profile, objects = options.profile(what.profile), wiring.objects()
     try:
         judgement = check_object(data, case_functions=expected, window=constant, profile=profile, objects=objects)
     except MalformedObjectError as error:
         raise MalformedObjectError(f"{path}: {error}") from error
-    return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(words.defects)))]
+    return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(what.defect)))]
 
 
 def _found(compiler: Path) -> Path:

@@ -2,14 +2,20 @@
 
 import os
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
+import platformdirs
 import typer
 
+from mmio_bisect.adapters.config.configuration_file import TEMPLATE, find, load
+from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of, without_password
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings, Wiring, without_password
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
+from mmio_bisect.report.documents.documents import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.watch.configuration import Configuration
 
@@ -25,7 +31,6 @@ Examples:
 The nearest mmio-bisect.toml counts, in this folder or above it, or else the one in your configuration folder.
 """
 
-app = typer.Typer(help="The watch's configuration, mmio-bisect.toml.", no_args_is_help=True, epilog=EXAMPLES)
 
 File = Annotated[
     Path | None,
@@ -38,10 +43,6 @@ def configuration(file: Path | None, **given: str | None) -> Configuration:
 
     Raises `InvalidConfigurationError`.
     """
-    import platformdirs  # noqa: PLC0415 - only where it is needed
-
-    from mmio_bisect.adapters.config.configuration_file import find, load  # noqa: PLC0415 - `--help` needs none
-
     found = file or find(Path.cwd(), platformdirs.user_config_path("mmio-bisect"))
     set_here = {name: value for name, value in given.items() if value is not None}
     return load(found, {**os.environ, **set_here})
@@ -61,10 +62,6 @@ def settings_of(config: Configuration) -> Settings:
 
 def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
     """What the file cannot know by itself: series, recipes, the schedule. Sentences, one a problem."""
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - imported on demand
-
-    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415
-
     problems = []
     try:
         Schedule(config.schedule, config.timezone)
@@ -88,13 +85,9 @@ def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
     return tuple(problems)
 
 
-@app.command(epilog=EXAMPLES)
 def show(file: File = None, as_json: options.AsJson = False) -> int:
-    """Print what counts, variables and defaults included; secrets only by where they are."""
     config = configuration(file)
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-
         output.show_document(document("config", **_members(config)))
         return 0
     for key, value in _members(config).items():
@@ -102,9 +95,7 @@ def show(file: File = None, as_json: options.AsJson = False) -> int:
     return 0
 
 
-@app.command(epilog=EXAMPLES)
 def check(context: typer.Context, file: File = None) -> int:
-    """Say whether the configuration can be."""
     config = configuration(file)
     problems = check_against(config, wiring_of(context, settings_of(config)))
     where = config.file or "no file"
@@ -114,11 +105,7 @@ def check(context: typer.Context, file: File = None) -> int:
     return 0
 
 
-@app.command(epilog=EXAMPLES)
 def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bisect.toml")) -> int:
-    """Write a commented configuration to begin with."""
-    from mmio_bisect.adapters.config.configuration_file import TEMPLATE  # noqa: PLC0415 - imported on demand
-
     try:
         with file.open("x", encoding="utf-8") as made:
             made.write(TEMPLATE)

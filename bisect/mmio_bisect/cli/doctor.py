@@ -4,13 +4,15 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
 
 from mmio_bisect import __version__
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Wiring, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings, Wiring
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
 from mmio_bisect.report.terminal import output
@@ -35,9 +37,8 @@ def doctor(
     series_file: options.SeriesFiles = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Look at this machine: what works, what is missing, what to do."""
     wiring = wiring_of(
-        context, options.settings(database=database, store=store, recipes=recipes, series_files=series_file)
+        context, Settings(database=database, store=store, recipes=recipes, series_files=tuple(series_file or ()))
     )
     findings = list(_findings(wiring))
     if as_json:
@@ -85,8 +86,6 @@ def _pip() -> Finding:
 
 
 def _package(name: str) -> Finding:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and for no other command
-
     try:
         return Finding(name=name, state=State.OK, detail=version(name))
     except PackageNotFoundError:

@@ -1,21 +1,24 @@
 """`mmio-bisect explain`: what a defect means, or what A64 encodings do to memory."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from mmio_bisect.adapters.binary.a64_text import a64_texts
+from mmio_bisect.classify.isa.aarch64.words import Word, read_word
 from mmio_bisect.cli import options
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.errors import UnknownTopicError, UsageError
+from mmio_bisect.report.documents.documents import JSON, document
+from mmio_bisect.report.explain import topics
+from mmio_bisect.report.explain.topics import word_line
 from mmio_bisect.report.terminal import output
-
-if TYPE_CHECKING:
-    from mmio_bisect.classify.isa.aarch64.words import Word
-    from mmio_bisect.report.documents.documents import JSON
+from mmio_bisect.workflow.probing.ranges import nearest
 
 EXAMPLES = """
 Examples:
@@ -55,10 +58,6 @@ def explain(
     ] = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Explain a defect kind or A64 encodings, or print the table of profiles."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415
-    from mmio_bisect.report.explain import topics  # noqa: PLC0415 - `--help` needs none of this
-
     if sum((topic is not None, words is not None, table)) > 1:
         raise UsageError("explain takes one of a topic, --words and --table, not several.")
     if words is not None:
@@ -81,18 +80,11 @@ def explain(
 
 
 def _texts(words: Iterable[int]) -> Iterator[str | None]:
-    from mmio_bisect.adapters.binary.a64_text import a64_texts  # noqa: PLC0415 - capstone is not needed for a defect
-
     return a64_texts(words)
 
 
 def _explain_words(path: Path, *, as_json: bool) -> int:
-    import json  # noqa: PLC0415 - imported on demand
-
-    from mmio_bisect.classify.isa.aarch64.words import read_word  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.explain.topics import word_line  # noqa: PLC0415 - imported on demand
-
-    def line(written: str, found: "Word") -> str:
+    def line(written: str, found: Word) -> str:
         if as_json:
             return json.dumps(word_line(written, found))
         isv = "-" if found.valid is None else str(int(found.valid))
@@ -135,8 +127,6 @@ def _word(topic: str) -> int:
     except ValueError:
         word = -1
     if len(digits) != 8 or word < 0:
-        from mmio_bisect.workflow.probing.ranges import nearest  # noqa: PLC0415 - only for the message
-
         near = nearest(topic, [kind.value for kind in DefectKind])
         hint = (
             f"; did you mean {', '.join(near)}?" if near else ": give a defect kind, or a word of 8 hexadecimal digits."

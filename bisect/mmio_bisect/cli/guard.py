@@ -8,6 +8,7 @@ import typer
 
 from mmio_bisect.composition.sandboxes import store_volume
 from mmio_bisect.errors import UsageError
+from mmio_bisect.guard.server import guarding
 from mmio_bisect.report.terminal import output
 
 EXAMPLES = """
@@ -22,9 +23,6 @@ DOCKER_HOST is the daemon's socket, /var/run/docker.sock where it is not set.
 def guard(
     socket: Annotated[Path, typer.Argument(metavar="SOCKET", help="Where it listens, for whoever sees that folder.")],
 ) -> int:
-    """Let sandboxes of one volume's compilers be made through a docker socket, and nothing else."""
-    from mmio_bisect.guard.server import guarding  # noqa: PLC0415 - `--help` needs none
-
     volume = store_volume()
     if volume is None:
         raise UsageError("Say which volume sandboxes may mount: MMIO_BISECT_STORE_VOLUME=NAME:FOLDER.")

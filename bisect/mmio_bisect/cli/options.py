@@ -2,22 +2,21 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from mmio_bisect.composition.sandboxes import Bounds
+from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
-
-if TYPE_CHECKING:
-    from mmio_bisect.composition.wiring import Settings
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -29,14 +28,10 @@ def _kinds(incomplete: str) -> list[str]:
 
 
 def series_names(incomplete: str) -> list[str]:
-    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
-
     return [name for name in RealWiring(Settings()).series() if name.startswith(incomplete)]
 
 
 def recipe_names(incomplete: str) -> list[str]:
-    from mmio_bisect.composition.wiring import RealWiring, Settings  # noqa: PLC0415 - for the shell's completion only
-
     return [name for name in RealWiring(Settings()).recipes().names() if name.startswith(incomplete)]
 
 
@@ -238,28 +233,76 @@ _LEAST_MEMORY = 64 << 20
 Member = TypeVar("Member", bound=StrEnum)
 
 
-def settings(
-    *,
-    database: str | None = None,
-    store: Path | None = None,
-    recipes: Path | None = None,
-    series_files: Iterable[Path] | None = None,
-    rust_repo: Path | None = None,
-    repository: Path | None = None,
-    sandbox: str = "auto",
-) -> "Settings":
-    """Where things are, as these options say."""
-    from mmio_bisect.composition.wiring import Settings  # noqa: PLC0415 - which needs our names
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPlaces:
+    """Where compilers come from, and where they are kept."""
 
-    return Settings(
-        database=database,
-        store=store,
-        recipes=recipes,
-        series_files=tuple(series_files or ()),
-        repository=repository,
-        sandbox=sandbox,
-        rust_repo=rust_repo,
-    )
+    store: Store = None
+    series_file: SeriesFiles = None
+    rust_repo: RustRepo = None
+    repository: Repository = None
+
+    def settings(self) -> Settings:
+        return Settings(
+            store=self.store,
+            series_files=tuple(self.series_file or ()),
+            rust_repo=self.rust_repo,
+            repository=self.repository,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where(SeriesPlaces):
+    """Where all things are."""
+
+    database: Database = None
+    recipes: Recipes = None
+
+    def settings_for(self, sandbox: str) -> Settings:
+        return replace(self.settings(), database=self.database, recipes=self.recipes, sandbox=sandbox)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class What:
+    """What is judged, and by what."""
+
+    target: Targets = None
+    opt: Opts = None
+    defect: Defects = None
+    profile: ProfileName = DEFAULT_PROFILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """Where a compiler runs, and what it may use."""
+
+    sandbox: SandboxName = DEFAULT_SANDBOX
+    memory: Memory = None
+    time: Time = None
+
+    def bounds(self) -> Bounds:
+        """Raises `UsageError`."""
+        count = None if self.memory is None else size(self.memory)
+        if count is not None and count < _LEAST_MEMORY:
+            raise UsageError("No compiler runs in less than 64 MiB: give --memory more.")
+        return Bounds(memory=count, seconds=self.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing(How):
+    """How many compilers run, after which listing, and what is kept of them."""
+
+    jobs: Jobs = 2
+    refresh: Refresh = False
+    keep: Keep = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What is printed while it works, and at the end."""
+
+    quiet: Quiet = False
+    as_json: AsJson = False
 
 
 def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
@@ -303,14 +346,6 @@ def profile(name: str) -> Profile:
     if name not in PROFILES:
         raise UsageError(f"“{name}” is not a profile; there are {', '.join(PROFILES)}.")
     return PROFILES[name]
-
-
-def bounds(memory: str | None, seconds: float | None) -> Bounds:
-    """Raises `UsageError`."""
-    count = None if memory is None else size(memory)
-    if count is not None and count < _LEAST_MEMORY:
-        raise UsageError("No compiler runs in less than 64 MiB: give --memory more.")
-    return Bounds(memory=count, seconds=seconds)
 
 
 def size(text: str) -> int:

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
+from mmio_bisect.report.documents.documents import document, recipe_member
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.recipes import recipe_text
+from mmio_bisect.report.terminal.tables import columns, counted
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 
 EXAMPLES = """
@@ -22,15 +26,8 @@ Examples:
   mmio-bisect recipes check my_driver.c my_driver.rs
 """
 
-app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True, epilog=EXAMPLES)
 
-
-@app.command("list")
 def list_recipes(context: typer.Context, recipes: options.Recipes = None, as_json: options.AsJson = False) -> int:
-    """List the recipes and the languages of their cases."""
-    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
-
     book = wiring_of(context, Settings(recipes=recipes)).recipes()
     found = [book.find(name) for name in book.names()]
     if as_json:
@@ -41,7 +38,6 @@ def list_recipes(context: typer.Context, recipes: options.Recipes = None, as_jso
     return 0
 
 
-@app.command()
 def show(
     context: typer.Context,
     recipe: Annotated[
@@ -50,30 +46,20 @@ def show(
     recipes: options.Recipes = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Show a recipe: what each case asks for, and its source."""
-    from mmio_bisect.report.documents.documents import document, recipe_member  # noqa: PLC0415 - imported on demand
-
     found = wiring_of(context, Settings(recipes=recipes)).recipes().find(recipe)
     if as_json:
         output.show_document(document("recipes show", **recipe_member(found)))
     else:
-        from mmio_bisect.report.terminal.recipes import recipe_text  # noqa: PLC0415 - imported on demand
-
         output.show(recipe_text(found))
     return 0
 
 
-@app.command()
 def check(
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Default: all recipes.")] = None,
     recipes: options.Recipes = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Read the directives of files, or of all recipes, and print every problem; exits with 12 if there is one."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
-
     wiring = wiring_of(context, Settings(recipes=recipes))
     found = _problems_of(wiring.recipes(), files) if files else wiring.recipe_problems()
     problems = [problem for _, problem in found if problem is not None]

@@ -5,8 +5,12 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import UnknownRunError
+from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.issue import issue_text
+from mmio_bisect.report.documents.replay import replay
 from mmio_bisect.report.terminal import output
 
 EXAMPLES = """
@@ -24,11 +28,6 @@ def report(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Write a finished run as Markdown for the issue tracker of a compiler."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.documents.issue import issue_text  # noqa: PLC0415
-    from mmio_bisect.report.documents.replay import replay  # noqa: PLC0415
-
     wiring = wiring_of(context, Settings(database=database))
     with wiring.history() as history:
         record = history.run(run)

@@ -1,20 +1,22 @@
 """`mmio-bisect run`: bisect a range of compilers."""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options
+from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.cli.descending import descended, plan
-from mmio_bisect.composition.wiring import typed, wiring_of
 from mmio_bisect.errors import UsageError
+from mmio_bisect.report.documents.documents import RunHead, document, run_document
 from mmio_bisect.report.terminal import output
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.documents.documents import RunHead
-    from mmio_bisect.report.terminal.descents import DescentLevel
-    from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.report.terminal.answers import answer_text
+from mmio_bisect.report.terminal.descents import DescentLevel, descent_members, descent_text, plan_members, plan_text
+from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.workflow.probing.prefetch import Ahead
+from mmio_bisect.workflow.probing.ranges import parse_range
 
 EXAMPLES = """
 Examples:
@@ -38,6 +40,26 @@ the trouble's, and the answers above are shown all the same.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question(options.What):
+    only: options.Only = None
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ahead:
+    prefetch: options.Prefetch = None
+    disk_budget: options.DiskBudget = None
+
+    def of(self, jobs: int) -> Ahead:
+        return Ahead(
+            count=(2 if jobs > 1 else 0) if self.prefetch is None else self.prefetch,
+            budget=options.size(self.disk_budget) if self.disk_budget else None,
+        )
+
+
 def run(
     context: typer.Context,
     recipe: Annotated[
@@ -49,14 +71,11 @@ def run(
             metavar="SERIES:FROM..TO", help="Which compilers, both ends included.", autocompletion=options.series_names
         ),
     ],
-    target: options.Targets = None,
-    opt: options.Opts = None,
-    defect: options.Defects = None,
-    only: options.Only = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
-    changed: Annotated[
-        bool, typer.Option("--changed", help="Look for any change of the object code instead of a verdict.")
-    ] = False,
+    what: _Question,
+    ahead: _Ahead,
+    how: options.Probing,
+    where: options.Where,
+    shown: options.Output,
     descend: Annotated[
         bool,
         typer.Option("--descend", help="Follow each culprit into the series that has points between its neighbours."),
@@ -79,75 +98,41 @@ def run(
             "takes a minute or less.",
         ),
     ] = None,
-    jobs: options.Jobs = 2,
-    prefetch: options.Prefetch = None,
-    disk_budget: options.DiskBudget = None,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
-    refresh: options.Refresh = False,
-    keep: options.Keep = None,
-    database: options.Database = None,
-    store: options.Store = None,
-    recipes: options.Recipes = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    """Bisect: find the first compiler whose verdict differs, and show the proof."""
-    from mmio_bisect.workflow.probing.prefetch import Ahead  # noqa: PLC0415 - `--help` needs none of these
-    from mmio_bisect.workflow.probing.ranges import parse_range  # noqa: PLC0415
-
     if verify is False and verify_build:
         raise UsageError("--verify-build is a part of what --no-verify leaves out: give one of them.")
     text = parse_range(extent)
     asked = Asked(
         recipe=recipe,
-        targets=options.targets(target),
-        opts=options.opt_levels(opt),
-        defects=options.defect_kinds(defect),
-        only=options.marks(only),
-        profile=options.profile(profile),
-        changed=changed,
+        targets=options.targets(what.target),
+        opts=options.opt_levels(what.opt),
+        defects=options.defect_kinds(what.defect),
+        only=options.marks(what.only),
+        profile=options.profile(what.profile),
+        changed=what.changed,
         verify=verify,
         verify_build=verify_build,
-        jobs=jobs,
-        ahead=Ahead(
-            count=(2 if jobs > 1 else 0) if prefetch is None else prefetch,
-            budget=options.size(disk_budget) if disk_budget else None,
-        ),
-        sandbox=sandbox,
-        bounds=options.bounds(memory, time),
-        refresh=refresh,
-        keep=keep,
-        quiet=quiet,
+        jobs=how.jobs,
+        ahead=ahead.of(how.jobs),
+        sandbox=how.sandbox,
+        bounds=how.bounds(),
+        refresh=how.refresh,
+        keep=how.keep,
+        quiet=shown.quiet,
         argv=typed(context),
-        wiring=wiring_of(
-            context,
-            options.settings(
-                database=database,
-                store=store,
-                recipes=recipes,
-                series_files=series_file,
-                repository=repository,
-                sandbox=sandbox,
-                rust_repo=rust_repo,
-            ),
-        ),
+        wiring=wiring_of(context, where.settings_for(how.sandbox)),
     )
     bisection = planned(asked, text)
     head = bisection.head
-    if head.reversed and not quiet:
+    if head.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {head.first} to {head.last}.")
     if dry_run or descend:
-        _print_plan(bisection, descend=descend, dry_run=dry_run, as_json=as_json, quiet=quiet)
+        _print_plan(bisection, descend=descend, dry_run=dry_run, shown=shown)
     if dry_run:
-        return exits.ANSWERED
+        return codes.ANSWERED
     result = carried_out(bisection)
     levels = descended(asked, head.series, result.answers, interruptible=True) if descend else []
-    _print(head, result, levels, as_json=as_json)
+    _print(head, result, levels, as_json=shown.as_json)
     trouble = [level.trouble for level in levels if level.trouble is not None]
     if not trouble:
         return exits.of_answers(cell.answer for cell in result.answers)
@@ -155,36 +140,25 @@ def run(
     return trouble[-1].exit_code
 
 
-def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415
-    from mmio_bisect.report.terminal.descents import plan_members, plan_text  # noqa: PLC0415 - imported on demand
-
+def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, shown: options.Output) -> None:
     levels = plan(bisection) if descend else plan(bisection)[:1]
     if not dry_run:
-        if not quiet:
+        if not shown.quiet:
             output.note(plan_text(levels).rstrip("\n"))
-    elif as_json:
+    elif shown.as_json:
         output.show_document(document("run", plan=plan_members(levels)))
     else:
         output.show(plan_text(levels))
 
 
-def _print(head: "RunHead", result: "HuntResult", levels: "list[DescentLevel]", *, as_json: bool) -> None:
+def _print(head: RunHead, result: HuntResult, levels: list[DescentLevel], *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.documents import run_document  # noqa: PLC0415 - imported on demand
-
         found = run_document(head, run=result.run, answers=result.answers, cost=result.cost)
         if levels:
-            from mmio_bisect.report.terminal.descents import descent_members  # noqa: PLC0415 - imported on demand
-
             found["descent"] = descent_members(levels)
         output.show_document(found)
         return
-    from mmio_bisect.report.terminal.answers import answer_text  # noqa: PLC0415 - imported on demand
-
     text = answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
     if levels:
-        from mmio_bisect.report.terminal.descents import descent_text  # noqa: PLC0415 - imported on demand
-
         text.append_text(descent_text(levels, argv=head.argv, width=output.width()))
     output.show(text)

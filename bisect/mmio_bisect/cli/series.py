@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.tables import columns
 
 EXAMPLES = """
 Examples:
@@ -16,18 +19,11 @@ Examples:
   mmio-bisect series show zig --refresh
 """
 
-app = typer.Typer(help="List the series and their compilers.", no_args_is_help=True, epilog=EXAMPLES)
 
-
-@app.command("list")
 def list_series(
     context: typer.Context, series_file: options.SeriesFiles = None, as_json: options.AsJson = False
 ) -> int:
-    """List the series."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
-
-    wiring = wiring_of(context, options.settings(series_files=series_file))
+    wiring = wiring_of(context, Settings(series_files=tuple(series_file or ())))
     found = [(name, wiring.family(name), wiring.source(name).summary) for name in wiring.series()]
     if as_json:
         members = [{"series": name, "family": family.value, "summary": summary} for name, family, summary in found]
@@ -37,24 +33,14 @@ def list_series(
     return 0
 
 
-@app.command()
 def show(
     context: typer.Context,
     series: Annotated[str, typer.Argument(metavar="SERIES", autocompletion=options.series_names)],
+    places: options.SeriesPlaces,
     refresh: options.Refresh = False,
-    store: options.Store = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """List the points of a series, oldest first: the compiler of those that were fetched, what would be of the rest."""
-    from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.tables import columns  # noqa: PLC0415
-
-    wiring = wiring_of(
-        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
-    )
+    wiring = wiring_of(context, places.settings())
     source = wiring.source(series)
     listing = source.listing(refresh=refresh)
     known = {point: entry.toolchain for entry in wiring.store().entries() for point in entry.points}

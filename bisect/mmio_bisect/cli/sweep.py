@@ -6,23 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import exits, options
+from mmio_bisect.cli import codes, options
+from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Wiring, typed, wiring_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.report.documents.keep import keep_probe
+from mmio_bisect.report.documents.sweep_documents import SweepHead, plan_document, sweep_document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.sweep_matrix import plan_text, sweep_text
+from mmio_bisect.report.terminal.sweep_progress import watching_sweep
 from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.ranges import parse_range
 from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.documents.sweep_documents import SweepHead
-    from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult
+from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult, swept_range
+from mmio_bisect.workflow.sweep.cells import sweep as sweep_all
+from mmio_bisect.workflow.sweep.plan import plan_sweep
 
 EXAMPLES = """
 Examples:
@@ -43,8 +49,8 @@ Exits with 0 when every cell was answered, with an error's code when toolchains 
 class _Plan:
     """All that was asked for, every word checked, before anything is opened."""
 
-    head: "SweepHead"
-    request: "SweepRequest"
+    head: SweepHead
+    request: SweepRequest
     wiring: Wiring
     sandbox: Sandbox
 
@@ -59,60 +65,34 @@ def sweep(
             autocompletion=lambda incomplete: [*options.recipe_names(incomplete), *options.series_names(incomplete)],
         ),
     ],
+    what: options.What,
+    how: options.Probing,
+    where: options.Where,
+    shown: options.Output,
     transitions: Annotated[
         bool, typer.Option("--transitions", help="Probe a grid of points, and between them only where they differ.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do none of it.")] = False,
-    target: options.Targets = None,
-    opt: options.Opts = None,
-    defect: options.Defects = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
-    jobs: options.Jobs = 2,
-    sandbox: options.SandboxName = options.DEFAULT_SANDBOX,
-    memory: options.Memory = None,
-    time: options.Time = None,
-    refresh: options.Refresh = False,
-    keep: options.Keep = None,
-    database: options.Database = None,
-    store: options.Store = None,
-    recipes: options.Recipes = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    """Compile and judge every recipe with every compiler of a series, and show where verdicts change."""
-    from mmio_bisect.report.documents.sweep_documents import SweepHead  # noqa: PLC0415 - `--help` needs none of these
-    from mmio_bisect.workflow.probing.ranges import parse_range  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.cells import SweepRequest, swept_range  # noqa: PLC0415
-
     *names, extent = words
     text = parse_range(extent)
-    targets, levels, kinds = options.targets(target), options.opt_levels(opt), options.defect_kinds(defect)
-    wiring = wiring_of(
-        context,
-        options.settings(
-            database=database,
-            store=store,
-            recipes=recipes,
-            series_files=series_file,
-            repository=repository,
-            sandbox=sandbox,
-            rust_repo=rust_repo,
-        ),
+    targets, levels, kinds = (
+        options.targets(what.target),
+        options.opt_levels(what.opt),
+        options.defect_kinds(what.defect),
     )
+    wiring = wiring_of(context, where.settings_for(how.sandbox))
     family = wiring.family(text.series)
     cases = _cases(names, wiring, family, series=text.series)
     chosen = choose(
-        wiring, sandbox, options.bounds(memory, time), cases=cases, quiet=quiet, runs_in=wiring.runs_in(text.series)
+        wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=wiring.runs_in(text.series)
     )
     source = wiring.source(text.series)
-    found = swept_range(text, source.listing(refresh=refresh), source.interpret)
-    if found.reversed and not quiet:
+    found = swept_range(text, source.listing(refresh=how.refresh), source.interpret)
+    if found.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
     requests = tuple(request for case in cases for request in requests_of(case, family, targets, levels))
-    judging = judged_as(options.profile(profile), requests)
+    judging = judged_as(options.profile(what.profile), requests)
     head = SweepHead(
         cases=cases,
         series=text.series,
@@ -129,20 +109,20 @@ def sweep(
         profile=judging,
         defects=kinds,
         transitions=transitions,
-        jobs=jobs,
-        ask_again=refresh,
+        jobs=how.jobs,
+        ask_again=how.refresh,
     )
     plan = _Plan(head=head, request=request, wiring=wiring, sandbox=chosen)
     if dry_run:
-        _say_plan(plan, as_json=as_json)
-        return exits.ANSWERED
-    result = _carry_out(plan, keep=keep, quiet=quiet)
-    _print(plan, result, as_json=as_json)
+        _say_plan(plan, as_json=shown.as_json)
+        return codes.ANSWERED
+    result = _carry_out(plan, keep=how.keep, quiet=shown.quiet)
+    _print(plan, result, as_json=shown.as_json)
     for failed in result.failed:
         output.note(f"error: {failed.point}: {output.sentence(str(failed.error))}")
     if result.failed:
         output.note(f"To try these again (nothing is compiled twice): {shlex.join(head.argv)}")
-    return max((failed.error.exit_code for failed in result.failed), default=exits.ANSWERED)
+    return max((failed.error.exit_code for failed in result.failed), default=codes.ANSWERED)
 
 
 def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, series: str) -> tuple[Case, ...]:
@@ -162,10 +142,6 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
 
 
 def _say_plan(plan: _Plan, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.sweep_documents import plan_document  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.sweep_matrix import plan_text  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.plan import plan_sweep  # noqa: PLC0415
-
     wiring = plan.wiring
     with wiring.history() as history:
         found = plan_sweep(plan.request, history, wiring.store())
@@ -182,12 +158,7 @@ def _free_space(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
-    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.sweep_progress import watching_sweep  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.probe import Adapters  # noqa: PLC0415
-    from mmio_bisect.workflow.sweep.cells import sweep  # noqa: PLC0415
-
+def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> SweepResult:
     request, wiring = plan.request, plan.wiring
     expected = -(-len(request.points) // request.stride) * len(request.requests)
     sink = partial(keep_probe, keep) if keep else None
@@ -203,19 +174,15 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> "SweepResult":
             history=history,
         )
         try:
-            return sweep(request, tools, events)
+            return sweep_all(request, tools, events)
         except KeyboardInterrupt:
             resume = shlex.join(plan.head.argv)
             raise CancelledError(f"Interrupted: {events.count} cells are kept; resume with: {resume}") from None
 
 
-def _print(plan: _Plan, result: "SweepResult", *, as_json: bool) -> None:
+def _print(plan: _Plan, result: SweepResult, *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.sweep_documents import sweep_document  # noqa: PLC0415 - imported on demand
-
         output.show_document(sweep_document(plan.head, result))
         return
-    from mmio_bisect.report.terminal.sweep_matrix import sweep_text  # noqa: PLC0415 - imported on demand
-
     request = plan.request
     output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

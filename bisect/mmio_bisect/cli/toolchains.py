@@ -1,16 +1,22 @@
 """`mmio-bisect toolchains`: the compilers on this disk."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import options
+from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.domain.sizes import size_text
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.report.documents.documents import compiler_name, document, stored_member, toolchain_member
 from mmio_bisect.report.terminal import output
-
-if TYPE_CHECKING:
-    from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.report.terminal.progress import watching
+from mmio_bisect.report.terminal.tables import counted
+from mmio_bisect.report.terminal.toolchains import stored_text
+from mmio_bisect.workflow.probing.acquire import acquire
+from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 EXAMPLES = """
 Examples:
@@ -22,15 +28,8 @@ Examples:
   mmio-bisect toolchains prune --keep 2GiB
 """
 
-app = typer.Typer(help="List, fetch and remove compilers on this disk.", no_args_is_help=True, epilog=EXAMPLES)
 
-
-@app.command("list")
 def list_toolchains(context: typer.Context, store: options.Store = None, as_json: options.AsJson = False) -> int:
-    """List the toolchains in the store, most recently used first."""
-    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.terminal.toolchains import stored_text  # noqa: PLC0415
-
     entries = sorted(
         wiring_of(context, Settings(store=store)).store().entries(), key=lambda entry: entry.last_used, reverse=True
     )
@@ -41,62 +40,44 @@ def list_toolchains(context: typer.Context, store: options.Store = None, as_json
     return 0
 
 
-@app.command()
 def fetch(
     context: typer.Context,
     which: Annotated[
         list[str], typer.Argument(metavar="SERIES@VERSION|SERIES:FROM..TO...", autocompletion=options.series_names)
     ],
+    places: options.SeriesPlaces,
+    shown: options.Output,
     refresh: options.Refresh = False,
-    store: options.Store = None,
-    series_file: options.SeriesFiles = None,
-    rust_repo: options.RustRepo = None,
-    repository: options.Repository = None,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
 ) -> int:
-    """Fetch toolchains into the store, so that later runs need no network."""
-    from mmio_bisect.report.documents.documents import compiler_name, document, toolchain_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.progress import watching  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.acquire import acquire  # noqa: PLC0415
-
-    wiring = wiring_of(
-        context, options.settings(store=store, series_files=series_file, repository=repository, rust_repo=rust_repo)
-    )
+    wiring = wiring_of(context, places.settings())
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
     sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
     sandboxes = {
-        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=quiet, runs_in=wiring.runs_in(series))
+        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=shown.quiet, runs_in=wiring.runs_in(series))
         for series in sources
     }
     toolchains = wiring.store()
     members = []
-    with watching(output.console(stderr=True), expected=len(points), quiet=quiet) as events:
+    with watching(output.console(stderr=True), expected=len(points), quiet=shown.quiet) as events:
         for point in points:
             source, sandbox = sources[point.series], sandboxes[point.series]
             with acquire(point, source, toolchains, sandbox, events.fetching(point)) as lease:
                 events.dropped(point)
                 members.append({"point": str(point), "fetched": lease.fetched, **toolchain_member(lease.toolchain)})
-                if not as_json:
+                if not shown.as_json:
                     state = "fetched" if lease.fetched else "was there"
                     output.show(f"{point}  {compiler_name(lease.toolchain)}  {state}\n")
-    if as_json:
+    if shown.as_json:
         output.show_document(document("toolchains fetch", toolchains=members))
     return 0
 
 
-@app.command()
 def prune(
     context: typer.Context,
     keep: Annotated[str, typer.Option("--keep", metavar="SIZE", help="What may stay, as in 2GiB.")],
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use."""
-    from mmio_bisect.domain.sizes import size_text  # noqa: PLC0415
-    from mmio_bisect.report.documents.documents import document, stored_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.tables import counted  # noqa: PLC0415
-
     size = options.size(keep)
     removed = wiring_of(context, Settings(store=store)).store().prune(keep_bytes=size)
     if as_json:
@@ -107,9 +88,7 @@ def prune(
     return 0
 
 
-def _points(wiring: Wiring, words: str, *, refresh: bool) -> "tuple[Point, ...]":
-    from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range  # noqa: PLC0415 - imported on demand
-
+def _points(wiring: Wiring, words: str, *, refresh: bool) -> tuple[Point, ...]:
     if "@" in words:
         series, _, version = words.partition("@")
         source = wiring.source(series)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mmio_bisect.cli import configuration, options
-from mmio_bisect.composition.wiring import Wiring, default_database, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.wiring import Wiring, default_database
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.watch.configuration import Configuration

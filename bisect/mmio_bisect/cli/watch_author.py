@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.cli.bisections import Asked
 from mmio_bisect.cli.descending import descended
-from mmio_bisect.cli.history_page import write_aside
+from mmio_bisect.cli.history.page import write_aside
 from mmio_bisect.composition.sandboxes import Bounds
 from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.answer import Culprit, NoChange

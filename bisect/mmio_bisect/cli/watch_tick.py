@@ -10,7 +10,7 @@ from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.classify.verdict.profiles import PROFILES
-from mmio_bisect.cli.history_page import write_page
+from mmio_bisect.cli.history.page import write_page
 from mmio_bisect.cli.watch_author import LogEvents, Say, WatchAuthor, bounds_of
 from mmio_bisect.cli.watch_upkeep import keep_house
 from mmio_bisect.composition.sandboxes import choose

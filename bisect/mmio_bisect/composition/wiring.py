@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.composition.rust_endpoints import rust_places
 from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox, store_volume
@@ -119,25 +117,6 @@ class Wiring(Protocol):
 
 
 Wire = Callable[[Settings], Wiring]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """What `main()` hands to the commands: the words typed, and how to come by a `Wiring`."""
-
-    argv: tuple[str, ...]
-    wire: Wire
-
-
-def wiring_of(context: typer.Context, settings: Settings) -> Wiring:
-    invocation: Invocation = context.obj
-    return invocation.wire(settings)
-
-
-def typed(context: typer.Context) -> tuple[str, ...]:
-    """The whole command as a user can type it again."""
-    invocation: Invocation = context.obj
-    return ("mmio-bisect", *invocation.argv)
 
 
 def default_database() -> str:

@@ -40,7 +40,7 @@ _PARSER_ERRORS = (
 """What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
 
 _RELOCATIONS: Mapping[str, Mapping[int, str]] = {
-    prefix: {number: str(name) for name, number in table.items() if isinstance(number, int)}
+    prefix: {number: str(name) for name, number in table.items()}
     for prefix, table in (
         ("R_AARCH64_", ENUM_RELOC_TYPE_AARCH64),
         ("R_ARM_", ENUM_RELOC_TYPE_ARM),

@@ -33,7 +33,7 @@ AARCH64 = Isa(
                 "R_AARCH64_CONDBR19",
                 "R_AARCH64_TSTBR14",
             }
-        ),  # fmt: skip
+        ),
     ),
     branches=frozenset({"b", "bl"}),
 )

@@ -1,7 +1,9 @@
 """What narrows, sorts and pages every question to the history, and in which form it is answered."""
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -87,31 +89,45 @@ TRANSITION_HEAD = (*_LINE_HEAD, "function", "access", "defect", "change", *_EDGE
 CODE_CHANGE_HEAD = (*_LINE_HEAD, "same_verdict", *_EDGE_HEAD)
 
 
-def filters_of(
-    *,
-    recipe: Iterable[str] | None = None,
-    series: Iterable[str] | None = None,
-    target: Iterable[str] | None = None,
-    opt: Iterable[str] | None = None,
-    verdict: Iterable[str] | None = None,
-    defect: Iterable[str] | None = None,
-    function: Iterable[str] | None = None,
-    since: str | None = None,
-    profile: str = options.DEFAULT_PROFILE_NAME,
-) -> Filters:
-    """What was typed, every word of a closed set checked. Raises `UsageError`."""
-    chosen = options.targets(target)
-    return Filters(
-        recipes=options.words(recipe),
-        series=options.words(series),
-        targets=() if chosen == ALL_TARGETS else tuple(found.name for found in chosen),
-        opts=tuple(found.value for found in options.opt_levels(opt)),
-        verdicts=tuple(found.value for found in options.members(Verdict, verdict, "verdict")),
-        defects=tuple(sorted(options.defect_kinds(defect) or ())),
-        functions=options.words(function),
-        since=None if since is None else moment(since),
-        profile=options.profile(profile).name,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Which lines of the history; `filters` is what was typed, every word of a closed set checked."""
+
+    recipe: Recipes = None
+    series: Series = None
+    target: Targets = None
+    opt: Opts = None
+    since: Since = None
+    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME
+
+    def filters(self) -> Filters:
+        """Raises `UsageError`."""
+        chosen = options.targets(self.target)
+        return Filters(
+            recipes=options.words(self.recipe),
+            series=options.words(self.series),
+            targets=() if chosen == ALL_TARGETS else tuple(found.name for found in chosen),
+            opts=tuple(found.value for found in options.opt_levels(self.opt)),
+            since=None if self.since is None else moment(self.since),
+            profile=options.profile(self.profile).name,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells(Lines):
+    """Which cells of those lines."""
+
+    verdict: Verdicts = None
+    defect: Defects = None
+    function: Functions = None
+
+    def filters(self) -> Filters:
+        return replace(
+            Lines.filters(self),
+            verdicts=tuple(found.value for found in options.members(Verdict, self.verdict, "verdict")),
+            defects=tuple(sorted(options.defect_kinds(self.defect) or ())),
+            functions=options.words(self.function),
+        )
 
 
 def moment(text: str) -> str:
@@ -131,8 +147,8 @@ def page_of(limit: int, number: int, *, reverse: bool = False) -> Page:
 class Form:
     """How to print. Raises `UsageError` for two forms at once."""
 
-    as_json: bool
-    as_csv: bool
+    as_json: options.AsJson = False
+    as_csv: AsCsv = False
 
     def __post_init__(self) -> None:
         if self.as_json and self.as_csv:
@@ -145,9 +161,6 @@ class Form:
 
 def show_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """RFC 4180, but for line ends, which are the system's."""
-    import csv  # noqa: PLC0415 - `--help` needs none
-    import io  # noqa: PLC0415
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)

@@ -2,20 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history import options as asked
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import UnknownVersionError
+from mmio_bisect.report.documents.documents import document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.history_diff import Pair, Side, diff_text, pair_member
 from mmio_bisect.workflow.history.history_queries import CellOrder, CellRow, Filters, HistoryQueries, Page
-
-if TYPE_CHECKING:
-    from mmio_bisect.report.terminal.history_diff import Pair, Side
-    from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.ports.history import History
 
 EXAMPLES = """
 Examples:
@@ -42,11 +43,7 @@ def diff(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Show a recipe's code on two compilers side by side, and whether both do the same to the device."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.terminal.history_diff import diff_text, pair_member  # noqa: PLC0415
-
-    filters = asked.filters_of(recipe=[recipe], target=target, opt=opt, profile=profile)
+    filters = asked.Lines(recipe=[recipe], target=target, opt=opt, profile=profile).filters()
     wiring = wiring_of(context, Settings(database=database))
     with wiring.archive() as archive:
         rows = _chosen(_rows(archive, left, filters), _rows(archive, right, filters))
@@ -62,8 +59,6 @@ def diff(
 def _rows(archive: HistoryQueries, text: str, filters: Filters) -> list[CellRow]:
     """Newest points first. Raises `UnknownVersionError`."""
     series, _, version = text.partition("@")
-    from dataclasses import replace  # noqa: PLC0415 - for this alone
-
     found = archive.cells(replace(filters, series=(series,)), CellOrder.SERIES, _ALL).rows
     exact = [row for row in found if row.version == version]
     rows = exact or [row for row in found if not version or row.version.startswith(f"{version}.")]
@@ -94,21 +89,13 @@ def _major(version: str | None) -> str | None:
     return version.split(".")[0].split("~")[0] if version else None
 
 
-def _pair(history: "History", left: CellRow, right: CellRow, *, profile: str) -> "Pair":
-    from mmio_bisect.report.terminal.history_diff import Pair  # noqa: PLC0415 - imported on demand
-
+def _pair(history: History, left: CellRow, right: CellRow, *, profile: str) -> Pair:
     sides = (_side(history, left, profile), _side(history, right, profile))
     return Pair(target=left.target, opt=left.opt, left=sides[0], right=sides[1])
 
 
-def _side(history: "History", row: CellRow, profile: str) -> "Side":
-    from mmio_bisect.report.terminal.history_diff import Side  # noqa: PLC0415 - imported on demand
-
+def _side(history: History, row: CellRow, profile: str) -> Side:
     record = history.outcome(row.cell_key)
     judged = [found for found in record.judgements if found.profile == profile]
     latest = max(judged, key=lambda found: found.rules, default=None)
     return Side(point=f"{row.series}@{row.version}", record=record, judgement=latest)
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command(epilog=EXAMPLES)(diff)

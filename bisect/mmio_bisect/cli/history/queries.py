@@ -1,20 +1,31 @@
 """`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history import options as asked
+from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.history_rows import (
+    code_change_member,
+    matrix_member,
+    statistics_members,
+    transition_member,
+)
 from mmio_bisect.report.terminal import output
-from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mmio_bisect.workflow.history.history_queries import HistoryQueries, TransitionRow
-    from mmio_bisect.workflow.history.regressions import Life
+from mmio_bisect.report.terminal.history_text import (
+    code_changes_text,
+    matrix_text,
+    rows_text,
+    statistics_text,
+    transitions_text,
+)
+from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, HistoryQueries, Page, TransitionRow
+from mmio_bisect.workflow.history.regressions import Life, lives
 
 MATRIX_EXAMPLES = """
 Examples:
@@ -47,15 +58,8 @@ Sort = Annotated[ChangeOrder, typer.Option("--sort", help="What comes first.", r
 
 def matrix(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    cells: asked.Cells,
+    form: asked.Form,
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     versions: Annotated[
@@ -66,25 +70,8 @@ def matrix(
     ] = 0,
     reverse: asked.Reverse = False,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show recipes down and versions across, a glyph a verdict."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.report.documents.history_rows import matrix_member  # noqa: PLC0415
-
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.matrix(filters, asked.page_of(limit, page, reverse=reverse), columns=versions, skip=skip)
     if form.as_json:
@@ -113,47 +100,21 @@ def matrix(
             ),
         )
     else:
-        from mmio_bisect.report.terminal.history_text import matrix_text  # noqa: PLC0415 - imported on demand
-
         output.show(matrix_text(found, width=output.width()))
     return 0
 
 
 def transitions(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    cells: asked.Cells,
+    form: asked.Form,
     sort: Sort = ChangeOrder.PLACE,
     reverse: asked.Reverse = False,
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show everything introduced and fixed, by recipe, function, access and defect, with the LLVM versions shared."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.documents.history_rows import transition_member  # noqa: PLC0415
-
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.transitions(filters, sort, asked.page_of(limit, page, reverse=reverse))
         known = _lives(archive, {row.recipe for row in found.rows}, filters.profile)
@@ -163,16 +124,12 @@ def transitions(
     elif form.as_csv:
         asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import transitions_text  # noqa: PLC0415 - imported on demand
-
         output.show(transitions_text(found, known))
     return 0
 
 
-def _lives(archive: "HistoryQueries", recipes: set[str], profile: str) -> "Mapping[TransitionRow, Life]":
+def _lives(archive: HistoryQueries, recipes: set[str], profile: str) -> Mapping[TransitionRow, Life]:
     """Of all transitions of these recipes: a regression's life may have moved where nobody asked for it."""
-    from mmio_bisect.workflow.history.regressions import lives  # noqa: PLC0415 - imported on demand
-
     if not recipes:
         return {}
     every = Filters(recipes=tuple(sorted(recipes)), profile=profile)
@@ -182,12 +139,8 @@ def _lives(archive: "HistoryQueries", recipes: set[str], profile: str) -> "Mappi
 
 def fingerprint(
     context: typer.Context,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
+    lines: asked.Lines,
+    form: asked.Form,
     every: Annotated[
         bool, typer.Option("--all", help="Also where a verdict changed with the code.", rich_help_panel="Which")
     ] = False,
@@ -196,15 +149,8 @@ def fingerprint(
     limit: asked.Limit = 200,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """Show where the code changed though the verdict did not."""
-    from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.documents.history_rows import code_change_member  # noqa: PLC0415
-
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    filters = lines.filters()
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.code_changes(filters, sort, asked.page_of(limit, page, reverse=reverse), same_verdict=not every)
     members = [] if form.as_text else [code_change_member(row) for row in found.rows]
@@ -213,70 +159,44 @@ def fingerprint(
     elif form.as_csv:
         asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
     else:
-        from mmio_bisect.report.terminal.history_text import code_changes_text  # noqa: PLC0415 - imported on demand
-
         output.show(code_changes_text(found))
     return 0
 
 
 def stats(
     context: typer.Context,
+    form: asked.Form,
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """Count what is in the history."""
-    form = asked.Form(as_json, as_csv)
     judged_as = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judged_as)
-    from mmio_bisect.report.documents.history_rows import statistics_members  # noqa: PLC0415 - imported on demand
-
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-
         output.show_document(document("history stats", profile=judged_as, **statistics_members(found)))
     elif form.as_csv:
         asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
     else:
-        from mmio_bisect.report.terminal.history_text import statistics_text  # noqa: PLC0415 - imported on demand
-
         output.show(statistics_text(found))
     return 0
 
 
 def sql(
     context: typer.Context,
+    form: asked.Form,
     statement: Annotated[str, typer.Argument(metavar="SQL", help="One statement; it can only read.")],
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many rows at most. Default: all.")
     ] = None,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """Ask in SQL what nothing else here answers."""
-    form = asked.Form(as_json, as_csv)
     with wiring_of(context, Settings(database=database)).archive() as archive:
         head, rows = archive.sql(statement, limit)
     if form.as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-
         told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
         output.show_document(document("history sql", columns=list(head), rows=told))
     elif form.as_csv:
         asked.show_csv(head, rows)
     else:
-        from mmio_bisect.report.terminal.history_text import rows_text  # noqa: PLC0415 - imported on demand
-
         output.show(rows_text(head, rows))
     return 0
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command(epilog=MATRIX_EXAMPLES)(matrix)
-    app.command(epilog=TRANSITION_EXAMPLES)(transitions)
-    app.command()(fingerprint)
-    app.command()(stats)
-    app.command(epilog=SQL_EXAMPLES)(sql)

@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.rejudge_processes import judge_here, judge_in_processes
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.rejudged import rejudged_document, rejudged_text
+from mmio_bisect.workflow.history.rejudge import rejudge as judge_again
 
 EXAMPLES = """
 Examples:
@@ -38,11 +42,6 @@ def rejudge(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Judge stored objects again with the current rules; say which verdicts flipped."""
-    from mmio_bisect.composition.rejudge_processes import judge_here, judge_in_processes  # noqa: PLC0415 - not for --help
-    from mmio_bisect.report.terminal.rejudged import rejudged_document, rejudged_text  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.workflow.history.rejudge import rejudge as judge_again  # noqa: PLC0415 - imported on demand
-
     chosen = options.profile(profile)
     processes = jobs or len(os.sched_getaffinity(0))
     judge_all = (

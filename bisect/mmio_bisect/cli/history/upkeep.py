@@ -1,5 +1,6 @@
 """`history export`, `import`, `backup` and `check`."""
 
+import getpass
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from uuid import uuid4
 import typer
 
 from mmio_bisect.cli import options
-from mmio_bisect.cli.history_page import write_aside
-from mmio_bisect.composition.wiring import Settings, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history.page import write_aside
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
+from mmio_bisect.report.documents.documents import document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.history_text import notes_text
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.history.regressions import State
 from mmio_bisect.workflow.history.upkeep import Looked
@@ -47,7 +51,6 @@ def export(
     ] = None,
     database: options.Database = None,
 ) -> int:
-    """Write everything that was measured or said as JSON Lines."""
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         if to is None:
             for line in upkeep.export():
@@ -63,15 +66,12 @@ def import_(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Take an export in: all of it, or nothing where it contradicts what is here."""
     with _opened(file) as lines, wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         try:
             taken = upkeep.take_in(lines)
         except UnicodeDecodeError as error:
             raise InvalidExportError(f"{file} is not a text in UTF-8 ({error.reason}): export anew.") from error
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - `--help` needs none
-
         output.show_document(document("history import", new=taken.new, known=taken.known))
     else:
         new = ", ".join(f"{count} {kind}" for kind, count in taken.new.items()) or "nothing"
@@ -84,7 +84,6 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; it must not be there yet.")],
     database: options.Database = None,
 ) -> int:
-    """Copy the database into a file of its own, while others may write to it."""
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         upkeep.backup(file)
     output.note(f"{file}: {file.stat().st_size:,} bytes")
@@ -97,7 +96,6 @@ def check(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Look whether the database is whole."""
     found: list[Looked] = []
 
     def tell(looked: Looked) -> None:
@@ -108,8 +106,6 @@ def check(
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         well = upkeep.check(repair=repair, told=tell)
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-
         looks = [{"what": looked.what, "trouble": looked.trouble} for looked in found]
         output.show_document(document("history check", well=well, looked=looks))
     return 0 if well else CorruptDatabaseError.exit_code
@@ -137,7 +133,6 @@ def note(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Say something of a regression: `history transitions`, reports and pages show it."""
     wiring = wiring_of(context, Settings(database=database))
     if text is None and state is None and not link:
         with wiring.archive() as archive:
@@ -148,8 +143,6 @@ def note(
         raise UsageError("A note is about a recipe: name it with --recipe.")
     if defect:
         options.defect_kinds([defect])
-    import getpass  # noqa: PLC0415 - for this alone
-
     said = NoteRow(
         uid=uuid4().hex,
         recipe=recipe,
@@ -172,12 +165,8 @@ def note(
 
 def _show_notes(notes: Sequence[NoteRow], *, as_json: bool) -> None:
     if as_json:
-        from mmio_bisect.report.documents.documents import document  # noqa: PLC0415 - imported on demand
-
         output.show_document(document("history note", notes=[one._asdict() for one in notes]))
     else:
-        from mmio_bisect.report.terminal.history_text import notes_text  # noqa: PLC0415 - imported on demand
-
         output.show(notes_text(notes))
 
 
@@ -191,11 +180,3 @@ def _opened(file: Path) -> Iterator[TextIO]:
             yield lines
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}): name an export.") from error
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command(epilog=EXPORT_EXAMPLES)(export)
-    app.command("import")(import_)
-    app.command(epilog=NOTE_EXAMPLES)(note)
-    app.command()(backup)
-    app.command()(check)

@@ -1,58 +1,35 @@
-"""`mmio-bisect history`: what was measured before."""
+"""`history list` and `history show`: runs and outcomes that were recorded."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history import options as asked
+from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.report.documents.documents import document, outcome_record_member, run_record_member
+from mmio_bisect.report.documents.history_rows import cell_row_member
 from mmio_bisect.report.terminal import output
-from mmio_bisect.workflow.history.history_queries import CellOrder
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mmio_bisect.workflow.history.history_queries import Filters, Page
-    from mmio_bisect.workflow.ports.history import History, RunRecord
-
-EXAMPLES = """
-Examples:
-
-  mmio-bisect history list
-
-  mmio-bisect history list --recipe store_then_step --verdict bad --since 2026-11-01
-
-  mmio-bisect history show 7
-
-  mmio-bisect history show 3fa94c0d
-
-  mmio-bisect history show --recipe fill_loop --series zig --opt 2
-
-A number is a run; eight or more hexadecimal digits are the beginning of an outcome's key.
-"""
+from mmio_bisect.report.terminal.history_text import cells_text
+from mmio_bisect.report.terminal.judgements import record_text
+from mmio_bisect.report.terminal.runs import run_text
+from mmio_bisect.report.terminal.tables import columns, moment_text
+from mmio_bisect.workflow.history.history_queries import CellOrder, Filters, Page
+from mmio_bisect.workflow.ports.history import History, RunRecord
 
 _RUN_DIGITS = 7
 
-app = typer.Typer(help="Ask the history of everything that was measured.", no_args_is_help=True, epilog=EXAMPLES)
 
-
-@app.command("list")
 def list_history(
     context: typer.Context,
+    cells: asked.Cells,
+    form: asked.Form,
     outcomes: Annotated[
         bool, typer.Option("--outcomes", help="List outcomes, one a compiled cell and point of a series.")
     ] = False,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     sort: Annotated[
         CellOrder, typer.Option("--sort", help="What outcomes are sorted by.", rich_help_panel="In which form")
     ] = CellOrder.RECORDED,
@@ -60,22 +37,8 @@ def list_history(
     limit: asked.Limit = 50,
     page: asked.PageNumber = 1,
     database: options.Database = None,
-    as_json: options.AsJson = False,
-    as_csv: asked.AsCsv = False,
 ) -> int:
-    """List runs, newest first; or outcomes, which is what any but the first three filters are about."""
-    form = asked.Form(as_json, as_csv)
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     paging = asked.page_of(limit, page, reverse=reverse)
     wiring = wiring_of(context, Settings(database=database))
     if outcomes or any((filters.targets, filters.opts, filters.verdicts, filters.defects, filters.functions)):
@@ -86,38 +49,18 @@ def list_history(
     return 0
 
 
-@app.command()
 def show(
     context: typer.Context,
+    cells: asked.Cells,
     what: Annotated[
         str | None, typer.Argument(metavar="[RUN|CELL]", help="A run's number, or the beginning of a cell's key.")
     ] = None,
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    verdict: asked.Verdicts = None,
-    defect: asked.Defects = None,
-    function: asked.Functions = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     limit: asked.Limit = 1,
     page: asked.PageNumber = 1,
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Show a run's answer again in full, or everything that is kept of one cell, or of those that fit."""
-    filters = asked.filters_of(
-        recipe=recipe,
-        series=series,
-        target=target,
-        opt=opt,
-        verdict=verdict,
-        defect=defect,
-        function=function,
-        since=since,
-        profile=profile,
-    )
+    filters = cells.filters()
     wiring = wiring_of(context, Settings(database=database))
     with wiring.history() as history:
         if what is None:
@@ -131,10 +74,7 @@ def show(
     return 0
 
 
-def _list_runs(records: "Sequence[RunRecord]", form: asked.Form, filters: "Filters") -> None:
-    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - `--help` needs none of this
-    from mmio_bisect.report.terminal.tables import columns, moment_text  # noqa: PLC0415
-
+def _list_runs(records: Sequence[RunRecord], form: asked.Form, filters: Filters) -> None:
     runs = [run for run in records if _fits(run, filters)]
     if form.as_json:
         output.show_document(document("history list", runs=[run_record_member(run) for run in runs]))
@@ -150,7 +90,7 @@ def _list_runs(records: "Sequence[RunRecord]", form: asked.Form, filters: "Filte
         output.show(columns(rows, head=head, right=frozenset({0})) + "\n" if rows else "No runs yet.\n")
 
 
-def _fits(run: "RunRecord", filters: "Filters") -> bool:
+def _fits(run: RunRecord, filters: Filters) -> bool:
     return (
         (not filters.recipes or bool({run.recipe, run.case} & set(filters.recipes)))
         and (not filters.series or run.series in filters.series)
@@ -170,10 +110,7 @@ def _state(document: str | None) -> str:
     )
 
 
-def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: "Page", form: asked.Form) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.documents.history_rows import cell_row_member  # noqa: PLC0415
-
+def _list_outcomes(wiring: Wiring, filters: Filters, sort: CellOrder, paging: Page, form: asked.Form) -> None:
     with wiring.archive() as archive:
         found = archive.cells(filters, sort, paging)
     if form.as_json:
@@ -185,16 +122,11 @@ def _list_outcomes(wiring: Wiring, filters: "Filters", sort: CellOrder, paging: 
     elif form.as_csv:
         asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
     else:
-        from mmio_bisect.report.terminal.history_text import cells_text  # noqa: PLC0415 - imported on demand
-
-        nothing_asked = filters == asked.filters_of(profile=filters.profile)
+        nothing_asked = filters == asked.Lines(profile=filters.profile).filters()
         output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))
 
 
-def _show_run(history: "History", number: int, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, run_record_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.runs import run_text  # noqa: PLC0415
-
+def _show_run(history: History, number: int, *, as_json: bool) -> None:
     record = history.run(number)
     if as_json:
         answered = None if record.document is None else json.loads(record.document)
@@ -203,10 +135,7 @@ def _show_run(history: "History", number: int, *, as_json: bool) -> None:
         output.show(run_text(record, history.outcomes(run=number), width=output.width()))
 
 
-def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
-
+def _show_outcome(history: History, key: str, *, as_json: bool) -> None:
     record = history.outcome(key)
     if as_json:
         output.show_document(document("history show", **outcome_record_member(record)))
@@ -214,10 +143,7 @@ def _show_outcome(history: "History", key: str, *, as_json: bool) -> None:
         output.show(record_text(record))
 
 
-def _show_outcomes(history: "History", keys: "Sequence[str]", *, as_json: bool) -> None:
-    from mmio_bisect.report.documents.documents import document, outcome_record_member  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.judgements import record_text  # noqa: PLC0415
-
+def _show_outcomes(history: History, keys: Sequence[str], *, as_json: bool) -> None:
     records = [history.outcome(key) for key in keys]
     if as_json:
         output.show_document(document("history show", outcomes=[outcome_record_member(found) for found in records]))

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from mmio_bisect import __version__
-from mmio_bisect.cli import history_options as asked
 from mmio_bisect.cli import options
-from mmio_bisect.composition.wiring import Settings, Wiring, wiring_of
+from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.cli.history import options as asked
+from mmio_bisect.composition.wiring import Settings, Wiring
 from mmio_bisect.errors import DiskFullError, UsageError
+from mmio_bisect.report.page.page import page
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
 
@@ -31,17 +33,11 @@ _ALL = Page(limit=1_000_000)
 
 def report(
     context: typer.Context,
+    lines: asked.Lines,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")],
-    recipe: asked.Recipes = None,
-    series: asked.Series = None,
-    target: asked.Targets = None,
-    opt: asked.Opts = None,
-    since: asked.Since = None,
-    profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
 ) -> int:
-    """Write a page: answers, timelines, transitions, and the matrix with the code behind every cell."""
-    filters = asked.filters_of(recipe=recipe, series=series, target=target, opt=opt, since=since, profile=profile)
+    filters = lines.filters()
     cells = write_page(html, wiring_of(context, Settings(database=database)), filters)
     output.note(f"{html}: {cells} cells, {html.stat().st_size:,} bytes")
     return 0
@@ -49,8 +45,6 @@ def report(
 
 def write_page(html: Path, wiring: Wiring, filters: Filters) -> int:
     """Gives the number of cells. Raises as `write_aside`."""
-    from mmio_bisect.report.page.page import page  # noqa: PLC0415 - `--help` needs none
-
     with wiring.archive() as archive:
         panorama = archive.panorama(filters)
         transitions = archive.transitions(filters, ChangeOrder.PLACE, _ALL).rows
@@ -79,7 +73,3 @@ def write_aside(path: Path, text: str | Iterable[str]) -> None:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFullError(f"No space is left to write {path}: free some.") from error
         raise UsageError(f"{path} cannot be written ({error.strerror}): name another file.") from error
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command(epilog=EXAMPLES)(report)
