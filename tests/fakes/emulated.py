@@ -80,7 +80,7 @@ def _riscv(mode: int) -> Cpu:
     )
 
 
-CPUS = {
+CPUS: dict[str, Cpu] = {
     Architecture.AARCH64: Cpu(
         architecture=unicorn.UC_ARCH_ARM64,
         mode=unicorn.UC_MODE_ARM,

@@ -39,14 +39,15 @@ _PARSER_ERRORS = (
 )  # fmt: skip
 """What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
 
+_TABLES: Mapping[str, Mapping[str, object]] = {
+    "R_AARCH64_": ENUM_RELOC_TYPE_AARCH64,
+    "R_ARM_": ENUM_RELOC_TYPE_ARM,
+    "R_386_": ENUM_RELOC_TYPE_i386,
+    "R_X86_64_": ENUM_RELOC_TYPE_x64,
+}
 _RELOCATIONS: Mapping[str, Mapping[int, str]] = {
-    prefix: {number: str(name) for name, number in table.items()}
-    for prefix, table in (
-        ("R_AARCH64_", ENUM_RELOC_TYPE_AARCH64),
-        ("R_ARM_", ENUM_RELOC_TYPE_ARM),
-        ("R_386_", ENUM_RELOC_TYPE_i386),
-        ("R_X86_64_", ENUM_RELOC_TYPE_x64),
-    )
+    prefix: {number: name for name, number in table.items() if isinstance(number, int)}
+    for prefix, table in _TABLES.items()
 }
 """What pyelftools has names for; an architecture brings the others."""
 

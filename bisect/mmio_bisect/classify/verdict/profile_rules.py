@@ -44,7 +44,7 @@ class Rule:
 class Profile:
     """What one hypervisor emulates: an access that fits any of `rules`; `otherwise` is what happens to the rest.
 
-    `architectures` are names of `machine.Architecture`; `source` is repository, file and version.
+    `architectures` are names that `classify.isa.registry` knows, or may know; `source` is repository, file and version.
     """
 
     name: str

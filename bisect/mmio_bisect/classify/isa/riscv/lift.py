@@ -4,8 +4,8 @@ Everything is read from the bits. A guest's access traps to the hypervisor with 
 be fetched; KVM decodes the integer loads and stores and their C forms, no more: that is what counts as emulatable where
 no profile says more (arch/riscv/kvm/vcpu_insn.c).
 
-Sources: The RISC-V Instruction Set Manual Volume I, "RV32/64G Instruction Set Listings"; RISC-V ELF psABI, "Integer
-calling convention" and "Relocations".
+Sources: The RISC-V Instruction Set Manual Volume I, "RV32/64G Instruction Set Listings"; RISC-V ELF psABI,
+"Relocations".
 """
 
 from typing import Literal
