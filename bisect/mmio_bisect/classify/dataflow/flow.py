@@ -13,6 +13,7 @@ from typing import assert_never
 
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.memory import Place, place_of
+from mmio_bisect.classify.dataflow.program import Program, Target
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.machine.architecture import Isa
@@ -26,7 +27,6 @@ from mmio_bisect.classify.machine.operations import (
     InsertBits,
     Jump,
     Opaque,
-    Operation,
     Return,
     Skip,
     Stop,
@@ -100,13 +100,10 @@ class _Follower:
     """
 
     def __init__(self, image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> None:
-        self._image = image
         self._isa = isa
         self._data = ImageData(image, isa)
-        self._codes: dict[str, FunctionCode] = {}
-        self._heads: dict[str, set[int]] = {}
-        self._lifted: dict[tuple[str, int], tuple[Operation, ...]] = {}
-        self._entry: Node = ((), self._name(function), 0, "")
+        self._program = Program(image, isa)
+        self._entry: Node = ((), self._program.name(function), 0, "")
         self._states: dict[Node, State] = {self._entry: state}
         self._arguments = {place: held for place, held in state.memory if place[1] >= 0}
         self._reloaded: set[Place] = set()
@@ -132,7 +129,7 @@ class _Follower:
             escapes=tuple(self._escapes),
             edges=self._edges,
             returns=frozenset(self._returns),
-            followed=tuple(self._codes[name] for name in names),
+            followed=tuple(self._program.codes[name] for name in names),
         )
 
     def _settle(self) -> bool:
@@ -156,9 +153,9 @@ class _Follower:
 
     def _now_a_head(self, node: Node) -> list[Node]:
         """Where to look again since straight code that ran through a place must end there from now on."""
-        if node[2] in self._heads[node[1]]:
+        if node[2] in self._program.heads[node[1]]:
             return []
-        self._heads[node[1]].add(node[2])
+        self._program.heads[node[1]].add(node[2])
         return [known for known in self._states if known[:2] == node[:2] and known != node]
 
     def _straight(self, start: Node) -> Iterator[tuple[Node, Successors]]:
@@ -174,7 +171,7 @@ class _Follower:
             if (after[:2], after[3]) != (node[:2], node[3]):
                 return
             # A circle that is closed by a relocation has no head that the instructions tell: it begins where it closes.
-            if after[2] in self._heads[after[1]] or after in self._states or after in passed:
+            if after[2] in self._program.heads[after[1]] or after in self._states or after in passed:
                 return
             passed.add(after)
             node = after
@@ -182,13 +179,13 @@ class _Follower:
     def _step(self, node: Node, state: State) -> Successors:
         """The places that control reaches next, each with the state there."""
         calls, name, position, condition = node
-        code = self._codes[name]
+        code = self._program.codes[name]
         index = code.at(position)
         if index is None:
             self._escape(node, None, f"control runs past the end of {name} at {position:#x}")
             return []
         instruction = code.instructions[index]
-        for operation in self._operations(name, instruction):
+        for operation in self._program.operations(name, instruction):
             match operation:
                 case Skip(unless=wanted):
                     decided = self._decide(node, instruction, wanted, state)
@@ -229,7 +226,7 @@ class _Follower:
                 onward: Successors = [((calls, name, instruction.end, condition), state)] if conditional else []
                 return [*self._jump(node, instruction, to, state), *onward]
             case Call(position=to):
-                return self._call(node, instruction, self._target(node, instruction, to), state)
+                return self._call(node, instruction, self._program.target(node[1], instruction, to), state)
             case CallRegister():
                 return self._call_register(node, instruction, operation, state)
             case Return():
@@ -239,38 +236,6 @@ class _Follower:
             case Unknown():
                 self._escape(node, instruction, "not an instruction that is known")
                 return []
-
-    def _name(self, code: FunctionCode) -> str:
-        """The function's name, with its place if another function that was met has the same name."""
-        name = code.name
-        if self._codes.setdefault(name, code) != code:
-            name = f"{code.name}@{code.section}+{code.address:#x}"
-            self._codes[name] = code
-        if name not in self._heads:
-            self._heads[name] = set(self._straight_code_begins(name))
-        return name
-
-    def _straight_code_begins(self, name: str) -> Iterator[int]:
-        yield 0
-        for instruction in self._codes[name].instructions:
-            operations = self._operations(name, instruction)
-            if any(isinstance(operation, Skip) for operation in operations):
-                yield instruction.position
-                yield instruction.end
-            match operations[-1:]:
-                case (Jump(position=to),):
-                    yield to
-                    yield instruction.end
-                case (Call() | CallRegister(),):
-                    yield instruction.end
-                case _:
-                    pass
-
-    def _operations(self, name: str, instruction: Instruction) -> tuple[Operation, ...]:
-        key = (name, instruction.position)
-        if key not in self._lifted:
-            self._lifted[key] = self._isa.lift(instruction, self._codes[name])
-        return self._lifted[key]
 
     def _escape(self, node: Node, instruction: Instruction | None, why: str) -> None:
         self._escapes.append(Escape(code=node[1], instruction=instruction, why=why))
@@ -301,37 +266,11 @@ class _Follower:
             case _:
                 pass
 
-    def _target(self, node: Node, instruction: Instruction, to: int) -> tuple[FunctionCode, int] | str | None:
-        """Where a direct branch leads: code of this object, or the name of a symbol outside; None if neither."""
-        code = self._codes[node[1]]
-        if instruction.relocations:
-            relocation = instruction.relocations[0]
-            if relocation.section is None or relocation.address is None:
-                return relocation.symbol
-            offset = relocation.address - code.address
-            if relocation.section == code.section and 0 <= offset < code.size:
-                return code, offset
-            return self._image.containing(relocation.section, relocation.address) or relocation.symbol
-        if code.at(to) is not None:
-            return code, to
-        return self._image.containing(code.section, code.address + to)
-
-    def _pointed_to(self, value: Value) -> tuple[FunctionCode, int] | str | None:
-        """As `_target`, for an address in a register."""
-        if not isinstance(value, Linear) or value.constant is None or len(value.terms) != 1:
-            return None
-        ((origin, factor),) = value.terms
-        if factor != 1:
-            return None
-        if origin.section is not None and origin.start is None:
-            return self._image.containing(origin.section, value.constant)
-        return origin.name[1:] if origin.name.startswith("&") and not value.constant else None
-
     def _jump(self, node: Node, instruction: Instruction, to: int, state: State) -> Successors:
         calls, _, _, condition = node
-        match self._target(node, instruction, to):
+        match self._program.target(node[1], instruction, to):
             case (FunctionCode() as code, int(position)):
-                return [((calls, self._name(code), position, condition), state.copy())]
+                return [((calls, self._program.name(code), position, condition), state.copy())]
             case str(symbol):
                 return self._leave(node, instruction, symbol, state.copy())
             case _:
@@ -343,14 +282,12 @@ class _Follower:
         self._call_outside(node, instruction, symbol, state, tail=True)
         return [] if NEVER_RETURNS.search(symbol) else self._return(node, state)
 
-    def _call(
-        self, node: Node, instruction: Instruction, target: tuple[FunctionCode, int] | str | None, state: State
-    ) -> Successors:
+    def _call(self, node: Node, instruction: Instruction, target: Target, state: State) -> Successors:
         calls, name, _, _ = node
         after: Node = (calls, name, instruction.end, "")
         match target:
             case (FunctionCode() as code, int(position)):
-                callee = self._name(code)
+                callee = self._program.name(code)
                 if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
                     self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
                     return []
@@ -366,10 +303,10 @@ class _Follower:
     def _call_register(self, node: Node, instruction: Instruction, operation: CallRegister, state: State) -> Successors:
         calls, name, _, _ = node
         register, value = operation.register, state.get(operation.register)
-        target = self._pointed_to(value)
+        target = self._program.pointed_to(value)
         match target:
             case (FunctionCode() as code, int(position)) if operation.tail:
-                return [((calls, self._name(code), position, ""), state)]
+                return [((calls, self._program.name(code), position, ""), state)]
             case str(symbol) if operation.tail:
                 return self._leave(node, instruction, symbol, state)
             case None if operation.tail:
@@ -383,7 +320,7 @@ class _Follower:
     def _jump_by_table(self, node: Node, instruction: Instruction, register: str, state: State) -> Successors:
         calls, name, _, _ = node
         value = state.get(register)
-        ways = self._data.jump_targets(value, self._codes[name]) if isinstance(value, Linear) else ()
+        ways = self._data.jump_targets(value, self._program.codes[name]) if isinstance(value, Linear) else ()
         if not ways:
             self._escape(node, instruction, f"a jump to where {register} points")
         return [((calls, name, position, ""), state.copy()) for position in ways]
