@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from emulated import WINDOW, Event, Ranges, Trace, joined, region_base
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of
-from mmio_bisect.classify.dataflow.flow import Flow, Node, WindowTouch, follow
+from mmio_bisect.classify.dataflow.findings import Flow, Node, WindowTouch
+from mmio_bisect.classify.dataflow.flow import follow
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.domain.access import Form

@@ -46,8 +46,8 @@ def small_object(machine: int, functions: Mapping[str, bytes], references: Seque
     content, headers = b"", struct.pack(_SECTION, *[0] * 10)
     for title, kind, flags, data, link, info, entry in sections:
         at = 52 + len(content)
-        name = titles.index(b"\0" + title) + 1
-        headers += struct.pack(_SECTION, name, kind, flags, 0, at, len(data), link, info, 1, entry)
+        named = titles.index(b"\0" + title) + 1
+        headers += struct.pack(_SECTION, named, kind, flags, 0, at, len(data), link, info, 1, entry)
         content += data
     identity = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
     shape = (1, machine, 1, 0, 0, 52 + len(content), 0, 52, 0, 0, 40, len(sections) + 1, len(sections))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.adapters.binary.a64_text import a64_texts
+from mmio_bisect.adapters.binary.disassembler_a64 import a64_texts
 from mmio_bisect.classify.isa.aarch64.words import Word, read_word
 from mmio_bisect.cli import options
 from mmio_bisect.domain.access import DefectKind

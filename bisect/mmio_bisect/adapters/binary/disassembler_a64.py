@@ -6,7 +6,7 @@ does with an operand (SVE, half precision and some others have no access data in
 as read and written, the rest as read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import capstone
@@ -115,3 +115,14 @@ def canonical_register(name: str) -> str | None:
         if name[0] in _VECTOR:
             return "v" + name[1:]
     return name
+
+
+def a64_texts(words: Iterable[int]) -> Iterator[str | None]:
+    """Assembly text, one a word, without the detail that judging needs: quick enough for millions.
+
+    None where capstone refuses the word.
+    """
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_LITTLE_ENDIAN)
+    for word in words:
+        found = next(decoder.disasm_lite(word.to_bytes(4, "little"), 0, 1), None)
+        yield None if found is None else f"{found[2]} {found[3]}".rstrip()

@@ -8,10 +8,10 @@ code that is not here) is an `Escape`: it is said, never guessed.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
+from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import Place, place_of
 from mmio_bisect.classify.dataflow.program import Program, Target
 from mmio_bisect.classify.dataflow.state import State
@@ -39,50 +39,6 @@ from mmio_bisect.domain.recipe import Direction
 
 _MAX_STEPS = 100_000
 _MAX_DEPTH = 12
-
-Frame = tuple[str, int]
-Node = tuple[tuple[Frame, ...], str, int, str]
-"""A place in the unfolded program: the calls it is in (function, position to return to), the function, the position,
-and what is known there of the flags (the name of a condition that holds; empty if nothing is)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowTouch:
-    """An instruction, at one place of the unfolded program, that touches the window. `offset` as in `InWindow`."""
-
-    node: Node
-    instruction: Instruction
-    transfer: Transfer
-    region: str
-    offset: int | None
-
-    @property
-    def code(self) -> str:
-        return self.node[1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escape:
-    """Where sight of the window was lost, and why."""
-
-    code: str
-    instruction: Instruction | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """All that was found.
-
-    `edges` is the unfolded control-flow graph; `returns` are the places from which control returns.
-    """
-
-    entry: Node
-    touches: tuple[WindowTouch, ...]
-    escapes: tuple[Escape, ...]
-    edges: dict[Node, tuple[Node, ...]]
-    returns: frozenset[Node]
-    followed: tuple[FunctionCode, ...]
 
 
 def follow(image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> Flow:

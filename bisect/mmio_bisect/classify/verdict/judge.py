@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
-from mmio_bisect.classify.dataflow.flow import Flow, WindowTouch, follow
+from mmio_bisect.classify.dataflow.findings import Flow, WindowTouch
+from mmio_bisect.classify.dataflow.flow import follow
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
 from mmio_bisect.classify.verdict.matching import (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mmio_bisect.classify.dataflow.flow import Flow, Node
+from mmio_bisect.classify.dataflow.findings import Flow, Node
 
 MAX_ORDERS = 64
 

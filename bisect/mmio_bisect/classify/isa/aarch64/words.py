@@ -1,12 +1,14 @@
 """What one A64 word is, for `explain`: a memory access with its ISV, an instruction without one, or no instruction."""
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from mmio_bisect.classify.isa.aarch64.decode import is_load_or_store, reading
 from mmio_bisect.classify.isa.aarch64.forms import Aside
-from mmio_bisect.classify.isa.aarch64.other_words import is_other_instruction
 from mmio_bisect.classify.isa.aarch64.text import assembly, mnemonic
 from mmio_bisect.classify.machine.operations import Touch
+from mmio_bisect.classify.machine.word_trie import WordTrie, read_trie
 from mmio_bisect.domain.access import Transfer
 
 NOT_AN_INSTRUCTION = "not an instruction"
@@ -34,7 +36,7 @@ class Word:
 def read_word(word: int, text: str | None) -> Word:
     """`text` is what a disassembler prints for the word, None if it refuses it. It has no say in what the word is."""
     found = reading(word)
-    if found is None and not is_load_or_store(word) and is_other_instruction(word):
+    if found is None and not is_load_or_store(word) and _is_other_instruction(word):
         text = text or f".inst {word:#010x}"
         return Word(word=word, text=text, form=NO_ACCESS, valid=None, why="it neither loads nor stores")
     if found is None or found.what is None:
@@ -56,3 +58,20 @@ def read_word(word: int, text: str | None) -> Word:
                 mnemonic=name,
                 transfer=transfer,
             )
+
+
+def _is_other_instruction(word: int) -> bool:
+    """Whether a word that neither loads nor stores is an instruction at all.
+
+    `other_words.trie.xz` holds one bit a word, as the decoder of LLVM 24 (24~++20261025, all features) answered for
+    each of the 2³²: `tests/fixtures/aarch64/decoder.cpp` asks it, with the argument `rest`. Loads and stores are not in
+    it; for them the tables decide. A system instruction that names no operation known today is an instruction here, as
+    it is there.
+    """
+    return bool(_other_words()[word])
+
+
+@cache
+def _other_words() -> WordTrie:
+    """Read when it is first asked for: judging code needs none of it."""
+    return read_trie(Path(__file__).with_name("other_words.trie.xz").read_bytes())
