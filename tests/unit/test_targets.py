@@ -7,13 +7,14 @@ import pytest
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
 from mmio_bisect.classify.verdict.profiles import ARM_ISV, PROFILES
 from mmio_bisect.domain.access import AddressingMode, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow, Direction
-from mmio_bisect.domain.target import Architecture
+from mmio_bisect.domain.target import TARGETS, Architecture
 from mmio_bisect.workflow.probing.objects import Objects
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "objects"
@@ -136,3 +137,10 @@ def test_one_of_two_places_is_either_told_apart_or_said_to_vary(name: str, image
     assert set(found(function)) <= {"store32+4", "store32+8", "store32+None"}, name
     assert len(found(function)) == (2 if "v7a" in name else 1)
     assert function.defects == ()
+
+
+def test_targets_and_descriptors_say_the_same_of_an_architecture() -> None:
+    assert set(ISAS) == set(Architecture) == {architecture for architecture, _ in DISASSEMBLERS}
+    for target in TARGETS.values():
+        elf = ISAS[target.architecture].elf
+        assert target.elf == (elf.bits // 32, elf.machine), target.name
