@@ -10,10 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
-from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
-
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.classify.machine.instructions import Architecture, CodeImage, FunctionCode
 from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox
@@ -21,6 +17,9 @@ from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
+from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
 _BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)
@@ -83,7 +82,7 @@ class _Source:
     name: str = "zig"
     family: CompilerFamily = CompilerFamily.CLANG
     summary: str = "compilers that do as they are told"
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - a script is never stale
         if self.script.silence is not None:

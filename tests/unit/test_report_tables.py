@@ -1,7 +1,6 @@
 """Columns, sizes, ages, and the pages of `explain`."""
 
 import pytest
-from mmio_bisect.workflow.ports.store import StoredToolchain
 from report_values import point, toolchain
 
 from mmio_bisect.classify.verdict.defects import PAGES
@@ -9,6 +8,7 @@ from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.report.explain import topics
 from mmio_bisect.report.terminal.tables import age_text, columns, counted, moment_text
 from mmio_bisect.report.terminal.toolchains import stored_text
+from mmio_bisect.workflow.ports.store import StoredToolchain
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
