@@ -7,7 +7,6 @@ A clone of our own is made beside the toolchain store when it is first needed (a
 and brought up to date once a day, or when that is asked for. A user's own clone is read and never written.
 """
 
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,9 @@ from typing import Final
 
 import git
 
+from mmio_bisect.adapters.git import clones
+from mmio_bisect.adapters.git.clones import SAFE, asked, last_words
 from mmio_bisect.adapters.git.commit_format import described
-from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.errors import DownloadError, UsageError
@@ -33,7 +33,6 @@ _QUEUE: Final = re.compile(r"(?:rust-)?bors(?:\[bot\])?")
 _ENVIRONMENT: Final = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _FIELDS: Final = "%H%x1f%ct%x1f%an%x1f%P%x1f%s"
 _CHANGE: Final = re.compile(r":\d{6} (?P<mode>\d{6}) [0-9a-f]+ (?P<commit>[0-9a-f]+) \w")
-_FETCHED: Final = "mmio-bisect-fetched"  # its modification time is when; git writes FETCH_HEAD even when it fails
 _GITLINK: Final = "160000"
 
 
@@ -63,18 +62,15 @@ class MergeLog:
     @property
     def asked_at(self) -> datetime:
         """When the clone last heard of its upstream: of a user's, as far as its files tell."""
-        names: tuple[str, ...] = (_FETCHED,)
-        folder = self.own
-        if self.given is not None:
-            names = ("FETCH_HEAD", "HEAD")
-            folder = self.given / ".git" if (self.given / ".git").is_dir() else self.given
-        times = [(folder / name).stat().st_mtime for name in names if (folder / name).exists()]
-        return datetime.fromtimestamp(max(times, default=0.0), UTC)
+        if self.given is None:
+            return clones.heard_at(self.own, own=True)
+        inside = self.given / ".git"
+        return clones.heard_at(inside if inside.is_dir() else self.given, own=False)
 
     def commit_of(self, word: str) -> str | None:
         """The full name of the commit that the repository knows by that name, be it abbreviated or a tag."""
         with self._lock, self._repository() as repository:
-            return _asked(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
+            return asked(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
 
     def describe(self, commit: str) -> Commit:
         """Raises `UsageError`."""
@@ -84,7 +80,7 @@ class MergeLog:
     def branching_of(self, tag: str) -> str | None:
         """The last commit of the main branch that a tag's branch holds."""
         with self._lock, self._repository() as repository:
-            return _asked(repository, "merge-base", f"refs/tags/{tag}", _main(repository))
+            return asked(repository, "merge-base", f"refs/tags/{tag}", _main(repository))
 
     def _repository(self, *, refresh: bool = False) -> git.Repo:
         if self.given is not None:
@@ -96,23 +92,15 @@ class MergeLog:
         return _opened(self.own, "the clone of Rust's repository")
 
     def _clone(self) -> None:
-        work = self.own.parent / "work"
-        sweep(work)
         self.say(f"cloning {self.url} without its files, once: about a gigabyte")
-        with held_work_folder(work) as aside, _explained(self.url):
-            git.Repo.clone_from(
-                self.url, aside / "clone", bare=True, filter="blob:none", env=os.environ | _ENVIRONMENT
-            ).close()
-            (aside / "clone" / _FETCHED).touch()
-            if not self.own.exists():  # else another was quicker
-                (aside / "clone").rename(self.own)
+        with _explained(self.url):
+            clones.clone_bare(self.url, self.own, _ENVIRONMENT, without_files=True)
 
     def _update(self) -> None:
         """An old clone is better than none."""
         try:
             with _opened(self.own, "the clone of Rust's repository") as repository, _explained(self.url):
-                repository.git.fetch("--quiet", "--tags", "--force", "origin", "+refs/heads/*:refs/heads/*")
-            (self.own / _FETCHED).touch()
+                clones.update(repository)
         except DownloadError as error:
             self.say(f"warning: the merges of Rust's repository are of {self.asked_at:%Y-%m-%d %H:%M} UTC: {error}")
 
@@ -137,36 +125,23 @@ class _explained:  # noqa: N801 - used as a word
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, git.GitCommandError):
             raise DownloadError(
-                f"{self._url} could not be fetched ({_last_words(error)}): check the network, or name a clone that is "
+                f"{self._url} could not be fetched ({last_words(error)}): check the network, or name a clone that is "
                 "there with --rust-repo"
             ) from error
 
 
-def _last_words(error: git.GitCommandError) -> str:
-    lines = [line.strip() for line in str(error.stderr).splitlines() if line.strip(" '\n")]
-    fatal = [line for line in lines if "fatal:" in line or "error:" in line] or lines[-1:]
-    return fatal[0].strip("'")[:300] if fatal else f"git ended with {error.status}"
-
-
 def _main(repository: git.Repo) -> str:
     """A clone's idea of the upstream's main branch; in a bare one, and in one without an upstream, its own."""
-    upstream = _asked(repository, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/HEAD")
+    upstream = asked(repository, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/HEAD")
     return upstream or "HEAD"
-
-
-def _asked(repository: git.Repo, *words: str) -> str | None:
-    try:
-        return str(repository.git.execute(["git", *words])).strip() or None
-    except git.GitCommandError:
-        return None
 
 
 def _lines(repository: git.Repo, *words: str) -> Sequence[str]:
     try:
-        return str(repository.git.execute(["git", *words])).splitlines()
+        return str(repository.git.execute(["git", *SAFE, *words])).splitlines()
     except git.GitCommandError as error:
         raise UsageError(
-            f"{repository.git_dir} cannot be read as a clone of Rust's repository ({_last_words(error)}): give another "
+            f"{repository.git_dir} cannot be read as a clone of Rust's repository ({last_words(error)}): give another "
             "with --rust-repo."
         ) from error
 

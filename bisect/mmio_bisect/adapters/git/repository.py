@@ -7,7 +7,6 @@ then writes only the files that differ), and made anew when the last user was ki
 """
 
 import contextlib
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +17,15 @@ from typing import Final
 
 import git
 
+from mmio_bisect.adapters.git import clones
+from mmio_bisect.adapters.git.clones import SAFE, asked, last_words
 from mmio_bisect.adapters.git.commit_format import described
-from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, try_hold
+from mmio_bisect.adapters.held_folder import remove_tree, try_hold
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.errors import DownloadError, StoreError, UsageError
 
-# Nothing is asked of a server, or of a person, that nobody waits for; no hook and no configuration of the clone's runs.
+# Nothing is asked of a server, or of a person, that nobody waits for.
 _ENVIRONMENT: Final = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-_SAFE: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
-_FETCHED: Final = "mmio-bisect-fetched"  # its modification time is when
 _SLOTS: Final = 64
 
 
@@ -93,10 +92,7 @@ class Repository:
 
     @property
     def asked_at(self) -> datetime:
-        folder = Path(self._repository().git_dir)
-        names = (_FETCHED,) if self.given is None else ("FETCH_HEAD", "HEAD")
-        times = [(folder / name).stat().st_mtime for name in names if (folder / name).exists()]
-        return datetime.fromtimestamp(max(times, default=0.0), UTC)
+        return clones.heard_at(Path(self._repository().git_dir), own=self.given is None)
 
     @contextlib.contextmanager
     def checkout(self, commit: str, *, anew: bool = False) -> Iterator[Path]:
@@ -149,13 +145,13 @@ class Repository:
         """The tip of the line: of a clone that has an upstream, what it last heard of it."""
         repository = self._repository(refresh=refresh)
         if self.ref == "HEAD" and self.given is not None:
-            upstream = _asked(repository, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/HEAD^{commit}")
-            local = _asked(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+            upstream = asked(repository, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/HEAD^{commit}")
+            local = asked(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
             return local or upstream or "HEAD"
         return self.ref
 
     def _ask(self, *words: str) -> str | None:
-        return _asked(self._repository(), *words)
+        return asked(self._repository(), *words)
 
     def _lines(self, *words: str) -> list[str]:
         return _execute(self._repository(), *words).splitlines()
@@ -172,34 +168,25 @@ class Repository:
             return _opened(self.own)
 
     def _age(self) -> timedelta:
-        stamp = self.own / _FETCHED
-        return datetime.now(UTC) - datetime.fromtimestamp(stamp.stat().st_mtime if stamp.exists() else 0.0, UTC)
+        return datetime.now(UTC) - clones.heard_at(self.own, own=True)
 
     def _clone(self) -> None:
-        work = self.own.parent / "work"
-        sweep(work)
         self.say(f"cloning {self.url}, once")
-        with held_work_folder(work) as aside:
-            try:
-                git.Repo.clone_from(self.url, aside / "clone", bare=True, env=os.environ | _ENVIRONMENT).close()
-            except git.GitCommandError as error:
-                raise DownloadError(
-                    f"{self.url} could not be cloned ({_last_words(error)}): check the network, or name a clone that "
-                    "is there with --repository"
-                ) from error
-            (aside / "clone" / _FETCHED).touch()
-            if not self.own.exists():  # else another was quicker
-                (aside / "clone").rename(self.own)
+        try:
+            clones.clone_bare(self.url, self.own, _ENVIRONMENT)
+        except git.GitCommandError as error:
+            raise DownloadError(
+                f"{self.url} could not be cloned ({last_words(error)}): check the network, or name a clone that "
+                "is there with --repository"
+            ) from error
 
     def _update(self) -> None:
         """An old clone is better than none."""
         with _opened(self.own) as repository:
             try:
-                repository.git.fetch("--quiet", "--tags", "--force", "origin", "+refs/heads/*:refs/heads/*")
+                clones.update(repository)
             except git.GitCommandError as error:
-                self.say(f"warning: {self.url} does not answer ({_last_words(error)}); its clone is used as it is")
-            else:
-                (self.own / _FETCHED).touch()
+                self.say(f"warning: {self.url} does not answer ({last_words(error)}); its clone is used as it is")
 
 
 def _opened(folder: Path) -> git.Repo:
@@ -217,21 +204,8 @@ def _opened(folder: Path) -> git.Repo:
 
 def _execute(repository: git.Repo, *words: str) -> str:
     try:
-        return str(repository.git.execute(["git", *_SAFE, *words]))
+        return str(repository.git.execute(["git", *SAFE, *words]))
     except git.GitCommandError as error:
         raise UsageError(
-            f"git cannot read {repository.git_dir} ({_last_words(error)}): give another clone with --repository."
+            f"git cannot read {repository.git_dir} ({last_words(error)}): give another clone with --repository."
         ) from error
-
-
-def _asked(repository: git.Repo, *words: str) -> str | None:
-    try:
-        return str(repository.git.execute(["git", *_SAFE, *words])).strip() or None
-    except git.GitCommandError:
-        return None
-
-
-def _last_words(error: git.GitCommandError) -> str:
-    lines = [line.strip() for line in str(error.stderr).splitlines() if line.strip(" '\n")]
-    fatal = [line for line in lines if "fatal:" in line or "error:" in line] or lines[-1:]
-    return fatal[0].removeprefix("stderr: ").strip("'")[:300] if fatal else f"git ended with {error.status}"
