@@ -14,6 +14,7 @@ from mmio_bisect.composition.sandboxes import Bounds
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
@@ -225,8 +226,6 @@ DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name
 DEFAULT_SANDBOX = "auto"
 
 _MARK = re.compile(r"(?P<kind>[a-z0-9-]+):(?P<function>.+?)(?::(?P<access>(?:[\w-]+\.)?(?:load|store)[^:]*))?")
-_SIZE = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _LEAST_MEMORY = 64 << 20
 
 
@@ -350,10 +349,10 @@ def profile(name: str) -> Profile:
 
 def size(text: str) -> int:
     """Bytes. Raises `UsageError`."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"“{text}” is not a size: write a number of bytes, or one with K, M, G or T, as in 2GiB.")
-    return int(float(found["count"]) * 1024 ** _POWERS[found["unit"].upper()])
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
 
 
 def members(kind: type[Member], typed: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
