@@ -2,13 +2,13 @@
 
 import pytest
 
-from mmio_bisect.classify.verdict.profiles import PROFILES, suited
+from mmio_bisect.classify.verdict.profiles import PROFILES, profile_for
 from mmio_bisect.cli import options
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import UsageError
-from mmio_bisect.workflow.probing.requests import judged_as, requests_of
+from mmio_bisect.workflow.probing.requests import requests_of, select_profile
 
 CASE = Case(
     recipe="r",
@@ -26,7 +26,7 @@ def asked(*words: str) -> list[str]:
 
 def judged(profile: str, *words: str) -> str:
     requests = requests_of(CASE, CompilerFamily.CLANG, options.targets(words))
-    return judged_as(PROFILES[profile], requests).name
+    return select_profile(PROFILES[profile], requests).name
 
 
 def test_without_a_word_it_is_the_first_target_that_the_recipe_names() -> None:
@@ -48,7 +48,7 @@ def test_a_target_is_judged_by_its_own_profile_unless_another_is_named() -> None
     assert judged("arm-isv", "thumb") == "arm32-isv"
     assert judged("arm-isv", "x86_64") == "kvm-x86"
     assert judged("sev-es", "x86_64") == "sev-es"
-    assert suited(PROFILES["sev-es"], "riscv64").name == "kvm-riscv"
+    assert profile_for(PROFILES["sev-es"], "riscv64").name == "kvm-riscv"
 
 
 def test_a_profile_that_runs_none_of_the_targets_is_refused() -> None:
@@ -61,4 +61,4 @@ def test_every_target_has_a_triple_for_each_family_and_a_profile_of_its_own(targ
     assert target in TARGETS.values()
     name = next(known for known, one in TARGETS.items() if one is target)
     assert all(TARGETS[name].triple(family) for family in CompilerFamily)
-    assert TARGETS[name].architecture in suited(PROFILES["arm-isv"], TARGETS[name].architecture).architectures
+    assert TARGETS[name].architecture in profile_for(PROFILES["arm-isv"], TARGETS[name].architecture).architectures

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmio_bisect.adapters.config.configuration_file import load
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.cli.watch_author import bounds_of
+from mmio_bisect.cli.watch.author import bounds_of
 from mmio_bisect.composition.wiring import limits_of
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mmio_bisect.adapters.config.schedule import Schedule
-from mmio_bisect.cli.watch_schedule import on_schedule
+from mmio_bisect.cli.watch.schedule import on_schedule
 from mmio_bisect.errors import CancelledError, DownloadError, UsageError
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)

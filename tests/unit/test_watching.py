@@ -15,11 +15,11 @@ from mmio_bisect.workflow.watch.news import (
     PointPlan,
     SeriesState,
     Trouble,
+    add_trouble,
     advanced,
     begun,
     cut_off,
     plan_points,
-    troubled,
 )
 from mmio_bisect.workflow.watch.state_text import read, written
 
@@ -122,7 +122,7 @@ def test_a_source_that_failed_is_left_alone_for_growing_pauses_within_a_bound() 
     again = []
     for day in range(1, 6):
         now = f"2026-01-0{day}T06:30:17+00:00"
-        trouble, _ = troubled(trouble, "no answer", now, patience=3, pauses=(0.0, 3600.0, 86400.0, 172800.0))
+        trouble, _ = add_trouble(trouble, "no answer", now, patience=3, pauses=(0.0, 3600.0, 86400.0, 172800.0))
         again.append(trouble.again)
     assert again == [
         None,
@@ -134,7 +134,7 @@ def test_a_source_that_failed_is_left_alone_for_growing_pauses_within_a_bound() 
 
 
 def test_a_pause_of_a_day_is_over_for_the_tick_of_the_next_day() -> None:
-    trouble, _ = troubled(None, "no answer", "2026-01-01T06:30:00.9+00:00", patience=3, pauses=(86400.0,))
+    trouble, _ = add_trouble(None, "no answer", "2026-01-01T06:30:00.9+00:00", patience=3, pauses=(86400.0,))
     assert trouble.leaves_alone("2026-01-01T23:00:00+00:00")
     assert not trouble.leaves_alone("2026-01-02T06:30:00.1+00:00")
 
@@ -151,7 +151,7 @@ def test_trouble_is_told_once_when_it_lasts() -> None:
     trouble: Trouble | None = None
     said = []
     for _ in range(5):
-        trouble, telling = troubled(trouble, "no answer", "2026-01-01", patience=3)
+        trouble, telling = add_trouble(trouble, "no answer", "2026-01-01", patience=3)
         said.append(telling)
     assert said == [False, False, True, False, False]
 

@@ -94,7 +94,7 @@ def attribute(
         options.opt_levels(what.opt),
         options.defect_kinds(what.defect),
     )
-    judged_as = options.profile(what.profile)
+    select_profile = options.profile(what.profile)
     wiring = wiring_of(context, where.settings_for(how.sandbox))
     older, newer = _ends(wiring, pair, refresh=refresh)
     families = [wiring.family(point.series) for point in (older, newer)]
@@ -110,7 +110,7 @@ def attribute(
         asked=tuple(
             zip(*(requests_of(*pair, targets, wanted) for pair in zip(cases, families, strict=True)), strict=True)
         ),
-        profile=judged_as,
+        profile=select_profile,
         defects=kinds,
         stand_ins=lent,
     )

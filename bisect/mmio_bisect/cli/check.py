@@ -18,7 +18,7 @@ from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
 from mmio_bisect.workflow.probing.check import check_compiler, check_object
 from mmio_bisect.workflow.probing.judge import restrict
-from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
 
 EXAMPLES = """
 Examples:
@@ -105,7 +105,7 @@ def _check_compiler(
     family = _family(compiler.name)
     requests = requests_of(case, family, options.targets(what.target), options.opt_levels(what.opt))
     kinds = options.defect_kinds(what.defect)
-    profile, objects = judged_as(options.profile(what.profile), requests), wiring.objects()
+    profile, objects = select_profile(options.profile(what.profile), requests), wiring.objects()
     checked = []
     for request in requests:
         toolchain, outcome, judgement = check_compiler(

@@ -194,7 +194,7 @@ COMMANDS: tuple[Command | Group, ...] = (
         "Write a finished run as Markdown for the issue tracker of a compiler.",
         "EXAMPLES",
     ),
-    Command("watch", "watch", "app", "Watch series of compilers, and tell of what changed."),
+    Command("watch", "watch.commands", "app", "Watch series of compilers, and tell of what changed."),
     Command(
         "explain",
         "explain",

@@ -9,10 +9,9 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from mmio_bisect.adapters.config.configuration_file import TEMPLATE, find, load
-from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.watch import TEMPLATE, find, load, schedule_of
 from mmio_bisect.composition.wiring import Settings, Wiring, without_password
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
 from mmio_bisect.report.documents.documents import document
@@ -64,7 +63,7 @@ def check_against(config: Configuration, wiring: Wiring) -> tuple[str, ...]:
     """What the file cannot know by itself: series, recipes, the schedule. Sentences, one a problem."""
     problems = []
     try:
-        Schedule(config.schedule, config.timezone)
+        schedule_of(config)
         names = wiring.recipes().names()
         for series in config.series:
             wiring.family(series.name)

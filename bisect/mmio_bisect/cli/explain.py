@@ -2,16 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmio_bisect.adapters.binary.disassembler_a64 import a64_texts
 from mmio_bisect.classify.isa.aarch64.words import Word, read_word
 from mmio_bisect.cli import options
+from mmio_bisect.composition import a64_texts
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.errors import UnknownTopicError, UsageError
 from mmio_bisect.report.documents.documents import JSON, document
@@ -71,16 +71,12 @@ def explain(
         text, members = topics.defect(DefectKind(topic))
     else:
         word = _word(topic)
-        text, members = topics.encoding(word, next(iter(_texts([word]))))
+        text, members = topics.encoding(word, next(iter(a64_texts([word]))))
     if as_json:
         output.show_document(document("explain", **members))
     else:
         output.show(text)
     return 0
-
-
-def _texts(words: Iterable[int]) -> Iterator[str | None]:
-    return a64_texts(words)
 
 
 def _explain_words(path: Path, *, as_json: bool) -> int:
@@ -92,7 +88,7 @@ def _explain_words(path: Path, *, as_json: bool) -> int:
 
     every = _words_of(path)
     while some := list(islice(every, _CHUNK)):
-        texts = _texts(word for _, word in some)
+        texts = a64_texts(word for _, word in some)
         lines = (line(written, read_word(word, text)) for (written, word), text in zip(some, texts, strict=True))
         output.show("".join(f"{text}\n" for text in lines))
     return 0

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from mmio_bisect.cli import codes, exits, options
-from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.cli.bisection.descent import follow_culprits, plan
+from mmio_bisect.cli.bisection.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.cli.descending import descended, plan
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.documents.documents import RunHead, document, run_document
 from mmio_bisect.report.terminal import output
@@ -122,7 +122,7 @@ def run(
         argv=typed(context),
         wiring=wiring_of(context, where.settings_for(how.sandbox)),
     )
-    bisection = planned(asked, text)
+    bisection = plan_bisection(asked, text)
     head = bisection.head
     if head.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {head.first} to {head.last}.")
@@ -130,8 +130,8 @@ def run(
         _print_plan(bisection, descend=descend, dry_run=dry_run, shown=shown)
     if dry_run:
         return codes.ANSWERED
-    result = carried_out(bisection)
-    levels = descended(asked, head.series, result.answers, interruptible=True) if descend else []
+    result = execute(bisection)
+    levels = follow_culprits(asked, head.series, result.answers, interruptible=True) if descend else []
     _print(head, result, levels, as_json=shown.as_json)
     trouble = [level.trouble for level in levels if level.trouble is not None]
     if not trouble:

@@ -25,7 +25,7 @@ from mmio_bisect.report.terminal.sweep_progress import watching_sweep
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import parse_range
-from mmio_bisect.workflow.probing.requests import choose_case, judged_as, requests_of
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
 from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult, swept_range
 from mmio_bisect.workflow.sweep.cells import sweep as sweep_all
 from mmio_bisect.workflow.sweep.plan import plan_sweep
@@ -92,7 +92,7 @@ def sweep(
     if found.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {found.first} to {found.last}.")
     requests = tuple(request for case in cases for request in requests_of(case, family, targets, levels))
-    judging = judged_as(options.profile(what.profile), requests)
+    judging = select_profile(options.profile(what.profile), requests)
     head = SweepHead(
         cases=cases,
         series=text.series,

@@ -1,5 +1,6 @@
 """The adapters, put together for whoever uses them: the command line, or Python."""
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,3 +11,10 @@ def real_wiring(settings: "Settings") -> "Wiring":
     from mmio_bisect.composition.wiring import RealWiring  # noqa: PLC0415 - `--help` needs none
 
     return RealWiring(settings)
+
+
+def a64_texts(words: Iterable[int]) -> Iterator[str | None]:
+    """The assembly of each A64 word; None for one that the disassembler refuses."""
+    from mmio_bisect.adapters.binary import disassembler_a64  # noqa: PLC0415 - loads capstone
+
+    return disassembler_a64.a64_texts(words)

@@ -7,7 +7,7 @@ instructions and a profile lists those that it knows. Operations are the mnemoni
 from mmio_bisect.classify.verdict.profile_rules import Profile, Rule
 from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass
 
-__all__ = ["DEFAULT_PROFILE", "PROFILES", "Profile", "Rule", "default_profile", "profiles_of", "suited"]
+__all__ = ["DEFAULT_PROFILE", "PROFILES", "Profile", "Rule", "default_profile", "profile_for", "profiles_of"]
 
 _SYNDROME = Rule(valid=True)
 _ONE = frozenset({Form.SINGLE})
@@ -187,6 +187,6 @@ def default_profile(architecture: str) -> Profile:
     return next(iter(profiles_of(architecture)), DEFAULT_PROFILE)
 
 
-def suited(profile: Profile, architecture: str) -> Profile:
+def profile_for(profile: Profile, architecture: str) -> Profile:
     """The profile, if it can run code of the architecture; else the architecture's own."""
     return profile if architecture in profile.architectures else default_profile(architecture)

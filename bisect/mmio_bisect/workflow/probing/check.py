@@ -7,7 +7,7 @@ a `git bisect run` whose compiler is a script or was just built.
 from pathlib import Path
 
 from mmio_bisect.classify.verdict.judge import judge_image
-from mmio_bisect.classify.verdict.profiles import Profile, suited
+from mmio_bisect.classify.verdict.profiles import Profile, profile_for
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
@@ -41,7 +41,7 @@ def check_object(
 ) -> Judgement:
     """Raises `MalformedObjectError`."""
     image = objects.read(data)
-    return judge_image(image, case_functions, window, suited(profile, image.architecture))
+    return judge_image(image, case_functions, window, profile_for(profile, image.architecture))
 
 
 def check_compiler(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mmio_bisect.classify.verdict.judge import judge_image, untestable
-from mmio_bisect.classify.verdict.profiles import Profile, suited
+from mmio_bisect.classify.verdict.profiles import Profile, profile_for
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case
@@ -24,7 +24,7 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
         image = objects.read(object_code)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile)
-    return judge_image(image, case.functions, case.constant_window, suited(profile, image.architecture))
+    return judge_image(image, case.functions, case.constant_window, profile_for(profile, image.architecture))
 
 
 def restrict(

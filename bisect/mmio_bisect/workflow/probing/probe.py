@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 
 from mmio_bisect.classify.verdict.judge import RULES
-from mmio_bisect.classify.verdict.profiles import Profile, suited
+from mmio_bisect.classify.verdict.profiles import Profile, profile_for
 from mmio_bisect.domain.outcome import Cell, CellRequest, Judgement, Outcome
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
@@ -237,7 +237,7 @@ class Prober:
     ) -> Judgement:
         """Equal objects are judged once, and looked up once; what is judged now is added to `new`."""
         tools = self.tools
-        profile = suited(self.profile, cell.request.target.architecture)
+        profile = profile_for(self.profile, cell.request.target.architecture)
         if outcome.object_digest is None:
             return judge_outcome(cell, outcome, profile, tools.objects)
         key = (outcome.object_digest, cell.request.case.expectation_digest)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, Profile, suited
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, Profile, profile_for
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
 from mmio_bisect.domain.target import TARGETS, Target
@@ -55,14 +55,14 @@ def requests_of(
     return tuple(CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in levels)
 
 
-def judged_as(profile: Profile, requests: Sequence[CellRequest]) -> Profile:
+def select_profile(profile: Profile, requests: Sequence[CellRequest]) -> Profile:
     """The profile, or if none was chosen that of the target's architecture (each target its own, where several are).
 
     Raises `UsageError` for one that can run none of the targets.
     """
     architectures = {request.target.architecture for request in requests}
     if profile is DEFAULT_PROFILE:
-        return suited(profile, *architectures) if len(architectures) == 1 else profile
+        return profile_for(profile, *architectures) if len(architectures) == 1 else profile
     if not architectures & set(profile.architectures):
         raise UsageError(
             f"The profile {profile.name} is for {' and '.join(profile.architectures)}, not for "

@@ -117,7 +117,7 @@ class Trouble:
         return self.again is not None and datetime.fromisoformat(now) < datetime.fromisoformat(self.again)
 
 
-def troubled(
+def add_trouble(
     before: Trouble | None, message: str, now: str, *, patience: int, pauses: Sequence[float] = ()
 ) -> tuple[Trouble, bool]:
     """One more tick of it, and whether that is to be told now.

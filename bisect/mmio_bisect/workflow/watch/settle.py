@@ -18,7 +18,7 @@ def settle(found: Found, job: Assignment, tools: Adapters, outbox: Outbox, autho
         pursuits += [left] if left else []
         notices += [notice] if notice else []
     for story in found.stories:
-        descent = author.descended(story.run) if job.descend and story.run is not None else None
+        descent = author.descend(story.run) if job.descend and story.run is not None else None
         notice = author.changed(story, descent)
         notices.append(notice)
         if story.run is not None and descent is not None and descent.unfinished is not None:
@@ -33,7 +33,7 @@ def _followed(
 ) -> tuple[PendingDescent | None, Notice | None]:
     """What is left of it, and what there is to tell. One that gets nowhere for long ends where it is."""
     before = tools.budget.spent.toolchains
-    descent = author.descended(pursuit.run)
+    descent = author.descend(pursuit.run)
     if descent is None:
         return None, None
     in_vain = 0 if tools.budget.spent.toolchains > before else pursuit.in_vain + 1

@@ -36,11 +36,11 @@ from mmio_bisect.workflow.watch.news import (
     News,
     PointPlan,
     SeriesState,
+    add_trouble,
     advanced,
     begun,
     cut_off,
     plan_points,
-    troubled,
 )
 from mmio_bisect.workflow.watch.notices import Notice, Outbox
 from mmio_bisect.workflow.watch.state_text import read, written
@@ -61,7 +61,7 @@ class _Range:
     plan: WatchPlan
 
 
-def planned(job: Assignment, tools: Adapters, state: SeriesState) -> WatchPlan:
+def plan_series(job: Assignment, tools: Adapters, state: SeriesState) -> WatchPlan:
     """Raises as `SeriesSource.listing`, and `UnknownVersionError`."""
     return _ranged(job, tools, state).plan
 
@@ -136,7 +136,7 @@ def _ranged(job: Assignment, tools: Adapters, state: SeriesState) -> _Range:
 
 def _in_trouble(job: Assignment, author: Author, state: SeriesState, error: MmioBisectError, now: str) -> Found:
     pauses = job.source_pauses if isinstance(error, _OF_SOURCE) else ()
-    trouble, telling = troubled(state.trouble, str(error), now, patience=job.patience, pauses=pauses)
+    trouble, telling = add_trouble(state.trouble, str(error), now, patience=job.patience, pauses=pauses)
     said = [author.in_trouble(job.series, trouble.message, trouble.since, trouble.ticks)] if telling else []
     return Found(plan=None, state=replace(state, trouble=trouble), notices=tuple(said), error=error)
 
@@ -350,7 +350,7 @@ class _Looking:
             return state, []
         message = str(error) if error else (fresh[-1].judgement.reason or "no toolchain") if fresh else "no toolchain"
         pauses = job.source_pauses if isinstance(error, _OF_SOURCE) else ()
-        trouble, telling = troubled(before, message, self.now, patience=job.patience, pauses=pauses)
+        trouble, telling = add_trouble(before, message, self.now, patience=job.patience, pauses=pauses)
         said_now = [self.author.in_trouble(job.series, message, trouble.since, trouble.ticks)] if telling else []
         return replace(state, trouble=trouble), said_now
 

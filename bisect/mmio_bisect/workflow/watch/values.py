@@ -97,7 +97,7 @@ class Author(Protocol):
     def bisected(self, story: ChangeGroup, tools: Adapters) -> Bisected:
         """By a run that may be one that history has already. Raises as `hunt`."""
 
-    def descended(self, run: int) -> Descent | None:
+    def descend(self, run: int) -> Descent | None:
         """What lies below a bisection's culprits; None where there is no finer series, or nothing to look into."""
 
     def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice: ...

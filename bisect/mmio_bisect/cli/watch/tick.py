@@ -1,24 +1,21 @@
 """One tick of the watch, put together: every series, what is told of it, and what is delivered."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from mmio_bisect.adapters.held_folder import try_hold
-from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.cli.history.page import write_page
-from mmio_bisect.cli.watch_author import LogEvents, Say, WatchAuthor, bounds_of
-from mmio_bisect.cli.watch_upkeep import keep_house
+from mmio_bisect.cli.watch.author import LogEvents, Say, WatchAuthor, bounds_of
+from mmio_bisect.cli.watch.upkeep import keep_house
 from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Wiring, default_database
+from mmio_bisect.composition.watch import messenger_of, open_outbox
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, StoreError, UndeliveredError, WatchBusyError
+from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UndeliveredError
 from mmio_bisect.report.documents.documents import document, text_of
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.workflow.history.history_queries import Filters
@@ -29,9 +26,9 @@ from mmio_bisect.workflow.probing.requests import choose_case, requests_of
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.watch.delivery import deliver
 from mmio_bisect.workflow.watch.news import SeriesState
-from mmio_bisect.workflow.watch.notices import NoticeKind
+from mmio_bisect.workflow.watch.notices import NoticeKind, Outbox
 from mmio_bisect.workflow.watch.settle import settle
-from mmio_bisect.workflow.watch.tick import known_news, left_alone, look, planned, state_of
+from mmio_bisect.workflow.watch.tick import known_news, left_alone, look, plan_series, state_of
 from mmio_bisect.workflow.watch.values import Assignment, Found, Watched
 
 REGRESSED = 1
@@ -41,23 +38,6 @@ REGRESSED = 1
 class TickResult:
     code: int
     document: dict[str, object]
-
-
-@contextmanager
-def alone(wiring: Wiring) -> Iterator[None]:
-    """One watch a store; the kernel lets go of the lock however its holder ends. Raises `WatchBusyError`."""
-    folder = wiring.store_folder().absolute().parent / "watch"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        hold = try_hold(folder)
-    except OSError as error:
-        raise StoreError(
-            f"The watch's folder {folder} cannot be made ({error.strerror}): give another --store."
-        ) from error
-    if hold is None:
-        raise WatchBusyError(f"Another watch is at work ({folder} is held): wait for it, or give another --store.")
-    with hold:
-        yield
 
 
 def assignments(config: Configuration, wiring: Wiring) -> tuple[Assignment, ...]:
@@ -131,12 +111,12 @@ def _toolbox(
 def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = False) -> TickResult:
     """Raises what is wrong on our own side; what is wrong with a series is in the result."""
     jobs = assignments(config, wiring)
-    with wiring.history() as history, SqlOutbox.open(config.database or default_database()) as outbox:
+    with wiring.history() as history, open_outbox(config) as outbox:
         number, now = outbox.begin_tick(), datetime.now(UTC)
         ticking = _Ticking(config, wiring, history, outbox, say, now.isoformat(), ask_again=ask_again)
         watched = ticking.watch(jobs)
         needed = {pursuit.run for found in watched for pursuit in found.state.pursuits}
-        gone = deliver(outbox, AppriseMessenger(config.channels))
+        gone = deliver(outbox, messenger_of(config))
         for delivery in gone.sent:
             say(f"told {delivery.channel}: {delivery.notice.title}")
         for _, error in gone.failed:
@@ -166,7 +146,7 @@ class _Ticking:
         config: Configuration,
         wiring: Wiring,
         history: History,
-        outbox: SqlOutbox,
+        outbox: Outbox,
         say: Say,
         now: str,
         *,
@@ -254,7 +234,7 @@ def _member(found: Watched) -> dict[str, object]:
 def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
     """What a tick would probe, and what would be told as far as history knows it; nothing is done."""
     now = datetime.now(UTC).isoformat()
-    with wiring.history() as history, SqlOutbox.open(config.database or default_database()) as outbox:
+    with wiring.history() as history, open_outbox(config) as outbox:
         series = [
             _foreseen(job, _toolbox(config, job, wiring, history), state_of(job, outbox), now)
             for job in assignments(config, wiring)
@@ -268,7 +248,7 @@ def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
 
 def _foreseen(job: Assignment, tools: Adapters, state: SeriesState, now: str) -> dict[str, object]:
     alone = left_alone(job, state, now)
-    plan = planned(job, tools, state) if alone is None else None
+    plan = plan_series(job, tools, state) if alone is None else None
     return {
         "series": job.series,
         "new": [] if plan is None else [point.version for point in plan.points.new],

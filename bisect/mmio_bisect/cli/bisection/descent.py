@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmio_bisect.cli.bisections import Asked, Bisection, carried_out, planned
+from mmio_bisect.cli.bisection.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer
 from mmio_bisect.errors import CancelledError, DiskFullError, MmioBisectError, OverBudgetError, StoreError
@@ -27,7 +27,7 @@ def plan(bisection: Bisection) -> "tuple[PlannedLevel, ...]":
     return plan_descent(bisection.request.points, wiring.source, wiring.finer)
 
 
-def descended(
+def follow_culprits(
     asked: Asked, series: str, answers: tuple[CellAnswer, ...], *, interruptible: bool = False
 ) -> "list[DescentLevel]":
     """All levels below these answers; levels of a target that share a culprit go down together.
@@ -73,8 +73,8 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[Desce
             targets=(above.request.target,),
             opts=tuple(answer.request.opt for answer in group),
         )
-        bisection = planned(below, text, entered=True)
-        result = carried_out(bisection)
+        bisection = plan_bisection(below, text, entered=True)
+        result = execute(bisection)
     except ENDS as error:
         yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
         return

@@ -5,19 +5,20 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from mmio_bisect.cli import configuration, options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.wiring import Wiring, default_database
+from mmio_bisect.cli.watch import tick
+from mmio_bisect.cli.watch.schedule import on_schedule
+from mmio_bisect.cli.watch.status import status_document, status_text
+from mmio_bisect.composition.watch import hold_watch, open_outbox, schedule_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.watch.configuration import Configuration
-
-if TYPE_CHECKING:
-    from mmio_bisect.cli.watch_tick import TickResult
 
 EXAMPLES = """
 Examples:
@@ -62,11 +63,9 @@ def watch(
         return 0
     if ask_again and not once:
         raise UsageError("--ask-again is for one tick: write `mmio-bisect watch --once --ask-again`.")
-    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - `--help` needs none
-
     config, wiring = _configured(context, file, database, store)
     if dry_run:
-        told = watch_tick.dry_run(config, wiring)
+        told = tick.dry_run(config, wiring)
         if as_json:
             output.show_document(told)
         else:
@@ -75,10 +74,10 @@ def watch(
     stream = sys.stderr if once else sys.stdout
     say = _Log(log, stream.fileno())
     try:
-        with watch_tick.alone(wiring):
+        with hold_watch(wiring.store_folder()):
             if not once:
                 _on_schedule(config, wiring, say)
-            result = watch_tick.tick(config, wiring, say, ask_again=ask_again)
+            result = tick.tick(config, wiring, say, ask_again=ask_again)
     except KeyboardInterrupt:
         raise CancelledError("Interrupted: what was probed is kept; the next tick goes on from there.") from None
     if as_json:
@@ -95,8 +94,6 @@ def status(
     as_json: options.AsJson = False,
 ) -> int:
     """How the watch stands: last and next run, newest seen, lag, open regressions, notices not yet delivered."""
-    from mmio_bisect.cli.watch_status import status_document, status_text  # noqa: PLC0415 - imported on demand
-
     config, wiring = _configured(context, file, database, store)
     told = status_document(config, wiring)
     if as_json:
@@ -141,26 +138,18 @@ class _Log:
 
 
 def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
-    from mmio_bisect.adapters.config.schedule import Schedule  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.cli.watch_schedule import on_schedule  # noqa: PLC0415
-
-    schedule = Schedule(config.schedule, config.timezone)
-    on_schedule(schedule, _last_whole(config), lambda: _tick(config, wiring, say), say)
+    on_schedule(schedule_of(config), _last_whole(config), lambda: _tick(config, wiring, say), say)
 
 
-def _tick(config: Configuration, wiring: Wiring, say: _Log) -> "TickResult":
-    from mmio_bisect.cli import watch_tick  # noqa: PLC0415 - imported on demand
-
-    result = watch_tick.tick(config, wiring, say)
+def _tick(config: Configuration, wiring: Wiring, say: _Log) -> tick.TickResult:
+    result = tick.tick(config, wiring, say)
     say(f"done, code {result.code}")
     return result
 
 
 def _last_whole(config: Configuration) -> datetime | None:
     """When the last tick began; None if there was none, or it did not come to its end."""
-    from mmio_bisect.adapters.history.outbox import SqlOutbox  # noqa: PLC0415 - imported on demand
-
-    with SqlOutbox.open(config.database or default_database()) as outbox:
+    with open_outbox(config) as outbox:
         ticks = outbox.ticks(limit=1)
     return datetime.fromisoformat(ticks[0].started) if ticks and ticks[0].finished is not None else None
 

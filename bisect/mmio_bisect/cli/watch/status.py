@@ -5,9 +5,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from mmio_bisect.adapters.config.schedule import Schedule
-from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.composition.wiring import Wiring, default_database
+from mmio_bisect.composition.watch import open_outbox, schedule_of
+from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import document
@@ -20,12 +19,12 @@ from mmio_bisect.workflow.watch.state_text import read
 
 def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
     """Listings come from their cache: nothing is asked for that is not too old."""
-    with SqlOutbox.open(config.database or default_database()) as outbox:
+    with open_outbox(config) as outbox:
         ticks = outbox.ticks(limit=1)
         pending = outbox.pending()
         states = {one.name: read(outbox.state(one.name, one.profile)) for one in config.series}
     last = ticks[0] if ticks else None
-    due = Schedule(config.schedule, config.timezone).after(datetime.now(UTC))
+    due = schedule_of(config).after(datetime.now(UTC))
     return dict(
         document(
             "watch status",

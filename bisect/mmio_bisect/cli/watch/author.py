@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mmio_bisect.classify.verdict.profiles import PROFILES
-from mmio_bisect.cli.bisections import Asked
-from mmio_bisect.cli.descending import descended
+from mmio_bisect.cli.bisection.descent import follow_culprits
+from mmio_bisect.cli.bisection.plan import Asked
 from mmio_bisect.cli.history.page import write_aside
 from mmio_bisect.composition.sandboxes import Bounds
 from mmio_bisect.composition.wiring import Wiring
@@ -133,7 +133,7 @@ class WatchAuthor:
         )
         return hunt(request, tools, self.events).run
 
-    def descended(self, run: int) -> Descent | None:
+    def descend(self, run: int) -> Descent | None:
         record = self.history.run(run)
         told = replay(record, self.history.outcomes(run=run))
         if told is None or self.wiring.finer(record.series) is None:
@@ -162,7 +162,7 @@ class WatchAuthor:
             back_off=self.config.pauses,
             say=self.say,
         )
-        return descent_of(descended(asked, record.series, told.answers))
+        return descent_of(follow_culprits(asked, record.series, told.answers))
 
     def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice:
         if story.run is None:

@@ -17,7 +17,7 @@ from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.sandbox import Sandbox
-from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, judged_as, requests_of
+from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, requests_of, select_profile
 
 if TYPE_CHECKING:
     from mmio_bisect.report.documents.documents import RunHead
@@ -69,7 +69,7 @@ class Bisection:
     sandbox: Sandbox
 
 
-def planned(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisection:
+def plan_bisection(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisection:
     """Raises what is wrong with the recipe, the series, the range or the sandbox.
 
     `entered` from a coarser series, whose case may be in another language, with other functions.
@@ -93,7 +93,7 @@ def planned(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisect
     source = wiring.source(text.series)
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
     requests = requests_of(case, family, asked.targets, asked.opts)
-    profile = judged_as(asked.profile, requests)
+    profile = select_profile(asked.profile, requests)
     only = _counting(asked, case, requests, entered=entered)
     head = RunHead(
         case=case,
@@ -143,7 +143,7 @@ def _counting(
     )
 
 
-def carried_out(plan: Bisection) -> "HuntResult":
+def execute(plan: Bisection) -> "HuntResult":
     from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - imported on demand
     from mmio_bisect.report.terminal.progress import expected_probes, watching  # noqa: PLC0415
     from mmio_bisect.workflow.bisect.hunt import Adapters, hunt  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from mmio_bisect.cli.watch_author import Say
+from mmio_bisect.cli.watch.author import Say
 from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
