@@ -193,3 +193,10 @@ class CancelledError(MmioBisectError):
     """A probe that another verdict made useless, or that the user interrupted."""
 
     exit_code = 130
+
+
+def sentence(message: str) -> str:
+    """With a capital and a full stop, unless it begins with a name or ends with other punctuation."""
+    first = message.split(" ", 1)[0]
+    begun = message[:1].upper() + message[1:] if first.isalpha() and first not in {"pip", "zig"} else message
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."

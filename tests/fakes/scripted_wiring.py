@@ -12,7 +12,6 @@ from pathlib import Path
 
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode
-from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.target import Architecture
@@ -21,6 +20,7 @@ from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingTool
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
+from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
 _BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)

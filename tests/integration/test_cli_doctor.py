@@ -10,9 +10,10 @@ from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.cli.app import main
-from mmio_bisect.composition.wiring import Settings, Wiring, without_password
+from mmio_bisect.composition.wiring import Settings, without_password
 from mmio_bisect.errors import DownloadError
 from mmio_bisect.workflow.ports.series import SeriesSource
+from mmio_bisect.workflow.ports.wiring import Wiring
 
 SCRIPT = Script({"1": "good", "2": "bad"})
 

@@ -9,9 +9,9 @@ from report_values import BROKEN, CASE, FIRST_BAD, LAST_GOOD, cell_answer, point
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.report.documents.documents import RunHead, answer_member, run_document, text_of
+from mmio_bisect.report.documents.documents import answer_member, run_document, text_of
 from mmio_bisect.report.documents.replay import replay
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord

@@ -14,7 +14,7 @@ from mmio_bisect.cli import codes
 from mmio_bisect.cli.commands import COMMANDS
 from mmio_bisect.cli.context import Invocation
 from mmio_bisect.cli.lazy import LazyGroup, list_all
-from mmio_bisect.errors import CancelledError, MmioBisectError
+from mmio_bisect.errors import CancelledError, MmioBisectError, sentence
 from mmio_bisect.report.terminal import output
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> in
         code = _run(words, wire)
     except MmioBisectError as error:
         cancelled = isinstance(error, CancelledError)  # ends with a command that is to be copied
-        output.note(str(error) if cancelled else f"error: {output.sentence(str(error))}")
+        output.note(str(error) if cancelled else f"error: {sentence(str(error))}")
         return codes.in_check(error.exit_code) if in_check else error.exit_code
     except typer.TyperException as error:  # Typer's own word on wrong usage
         _explain_usage(error, words)

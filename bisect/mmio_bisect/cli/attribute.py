@@ -9,8 +9,6 @@ import typer
 
 from mmio_bisect.cli import exits, options
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.composition.sandboxes import SandboxChoice, choose, common_place
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.toolchain import CompilerFamily, Point
 from mmio_bisect.errors import CancelledError, UsageError
@@ -23,8 +21,10 @@ from mmio_bisect.workflow.attribution.layer_commands import has_llvm, reads_ir
 from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 from mmio_bisect.workflow.ports.series import RunsIn
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of
+from mmio_bisect.workflow.probing.sandboxes import SandboxChoice, choose, common_place
 
 EXAMPLES = """
 Examples:
@@ -102,7 +102,7 @@ def attribute(
     lent = _stand_ins(wiring, stand_in or (), families, refresh=refresh)
     cases = _cases(wiring.recipes(), recipe, (older, newer), families)
     places = {wiring.runs_in(point.series) for point in (older, newer, *lent)}
-    chosen = choose(wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=common_place(places))
+    chosen = choose(wiring, how.sandbox, how.bounds(), cases=cases, say=shown.say, runs_in=common_place(places))
     wanted = levels or _one_level(cases[0])
     request = AttributeRequest(
         older=older,

@@ -8,17 +8,18 @@ import typer
 
 from mmio_bisect.cli import exits, options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.sandboxes import choose_for_host_compiler
-from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import MalformedObjectError, UsageError
 from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.check import check_compiler, check_object
 from mmio_bisect.workflow.probing.judge import restrict
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.sandboxes import choose_for_host_compiler
 
 EXAMPLES = """
 Examples:

@@ -8,7 +8,8 @@ import typer
 from mmio_bisect.composition import real_wiring
 
 if TYPE_CHECKING:
-    from mmio_bisect.composition.wiring import Settings, Wire, Wiring
+    from mmio_bisect.composition.wiring import Settings, Wire
+    from mmio_bisect.workflow.ports.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ import typer
 from mmio_bisect import __version__
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
-from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError
+from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError, sentence
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.findings import Finding, State, findings_document, findings_text
+from mmio_bisect.workflow.ports.wiring import Wiring
 
 EXAMPLES = """
 Exits with 0 unless a check failed; a warning is something that one can live with, such as no network while the
@@ -120,7 +121,7 @@ def _docker(wiring: Wiring) -> Finding:
     try:
         found, image = docker.reach(), docker.present_image()
     except SandboxError as error:
-        detail = f"{output.sentence(str(error))} Recipes of your own will need --sandbox local."
+        detail = f"{sentence(str(error))} Recipes of your own will need --sandbox local."
         return Finding(name="docker sandbox", state=State.WARN, detail=detail)
     if image is None:
         detail = f"{found}; an image will be pulled, or else built, when it is first needed"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mmio_bisect.composition.sandboxes import store_volume
+from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.errors import UsageError
 from mmio_bisect.guard.server import guarding
 from mmio_bisect.report.terminal import output

@@ -1,7 +1,7 @@
 """Options that mean the same in every command, and what their words become."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,14 +10,15 @@ from typing import Annotated, TypeVar
 import typer
 
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES, Profile
-from mmio_bisect.composition.sandboxes import Bounds
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
+from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
+from mmio_bisect.workflow.probing.sandboxes import Bounds
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -302,6 +303,11 @@ class Output:
 
     quiet: Quiet = False
     as_json: AsJson = False
+
+    @property
+    def say(self) -> Callable[[str], None] | None:
+        """Where remarks go while it works; None: nowhere."""
+        return None if self.quiet else output.note
 
 
 def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:

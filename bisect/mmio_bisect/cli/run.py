@@ -1,20 +1,26 @@
 """`mmio-bisect run`: bisect a range of compilers."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mmio_bisect.cli import codes, exits, options
-from mmio_bisect.cli.bisection.descent import follow_culprits, plan
-from mmio_bisect.cli.bisection.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.errors import UsageError
-from mmio_bisect.report.documents.documents import RunHead, document, run_document
+from mmio_bisect.domain.run import RunHead
+from mmio_bisect.errors import UsageError, sentence
+from mmio_bisect.report.documents.documents import document, run_document, run_text
+from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.answers import answer_text
-from mmio_bisect.report.terminal.descents import DescentLevel, descent_members, descent_text, plan_members, plan_text
-from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.report.terminal.descents import descent_members, descent_text, plan_members, plan_text
+from mmio_bisect.report.terminal.progress import Watcher, expected_probes, watching
+from mmio_bisect.workflow.bisect.follow import DescentLevel, follow_culprits, plan_levels
+from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult
+from mmio_bisect.workflow.bisect.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.ranges import parse_range
 
@@ -117,10 +123,12 @@ def run(
         sandbox=how.sandbox,
         bounds=how.bounds(),
         refresh=how.refresh,
-        keep=how.keep,
         quiet=shown.quiet,
         argv=typed(context),
         wiring=wiring_of(context, where.settings_for(how.sandbox)),
+        render=run_text,
+        watch=lambda request: _watching(request, how.keep, quiet=shown.quiet),
+        say=output.note,
     )
     bisection = plan_bisection(asked, text)
     head = bisection.head
@@ -136,12 +144,22 @@ def run(
     trouble = [level.trouble for level in levels if level.trouble is not None]
     if not trouble:
         return exits.of_answers(cell.answer for cell in result.answers)
-    output.note(f"error: below {head.series}: {output.sentence(str(trouble[-1]))}")
+    output.note(f"error: below {head.series}: {sentence(str(trouble[-1]))}")
     return trouble[-1].exit_code
 
 
+def _watching(request: HuntRequest, keep: Path | None, *, quiet: bool) -> AbstractContextManager[Watcher]:
+    return watching(
+        output.console(stderr=True),
+        expected=expected_probes(len(request.points), len(request.requests)),
+        sink=partial(keep_probe, keep) if keep else None,
+        quiet=quiet,
+        changed=request.changed,
+    )
+
+
 def _print_plan(bisection: Bisection, *, descend: bool, dry_run: bool, shown: options.Output) -> None:
-    levels = plan(bisection) if descend else plan(bisection)[:1]
+    levels = plan_levels(bisection) if descend else plan_levels(bisection)[:1]
     if not dry_run:
         if not shown.quiet:
             output.note(plan_text(levels).rstrip("\n"))

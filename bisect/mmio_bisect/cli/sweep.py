@@ -12,20 +12,20 @@ import typer
 
 from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import CompilerFamily
-from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.errors import CancelledError, UsageError, sentence
 from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.documents.sweep_documents import SweepHead, plan_document, sweep_document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.sweep_matrix import plan_text, sweep_text
 from mmio_bisect.report.terminal.sweep_progress import watching_sweep
 from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import parse_range
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.sandboxes import choose
 from mmio_bisect.workflow.sweep.cells import SweepRequest, SweepResult, swept_range
 from mmio_bisect.workflow.sweep.cells import sweep as sweep_all
 from mmio_bisect.workflow.sweep.plan import plan_sweep
@@ -84,9 +84,7 @@ def sweep(
     wiring = wiring_of(context, where.settings_for(how.sandbox))
     family = wiring.family(text.series)
     cases = _cases(names, wiring, family, series=text.series)
-    chosen = choose(
-        wiring, how.sandbox, how.bounds(), cases=cases, quiet=shown.quiet, runs_in=wiring.runs_in(text.series)
-    )
+    chosen = choose(wiring, how.sandbox, how.bounds(), cases=cases, say=shown.say, runs_in=wiring.runs_in(text.series))
     source = wiring.source(text.series)
     found = swept_range(text, source.listing(refresh=how.refresh), source.interpret)
     if found.reversed and not shown.quiet:
@@ -119,7 +117,7 @@ def sweep(
     result = _carry_out(plan, keep=how.keep, quiet=shown.quiet)
     _print(plan, result, as_json=shown.as_json)
     for failed in result.failed:
-        output.note(f"error: {failed.point}: {output.sentence(str(failed.error))}")
+        output.note(f"error: {failed.point}: {sentence(str(failed.error))}")
     if result.failed:
         output.note(f"To try these again (nothing is compiled twice): {shlex.join(head.argv)}")
     return max((failed.error.exit_code for failed in result.failed), default=codes.ANSWERED)

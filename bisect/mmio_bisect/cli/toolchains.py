@@ -6,8 +6,7 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.sandboxes import choose
-from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import compiler_name, document, stored_member, toolchain_member
@@ -15,8 +14,10 @@ from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.report.terminal.toolchains import stored_text
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
+from mmio_bisect.workflow.probing.sandboxes import choose
 
 EXAMPLES = """
 Examples:
@@ -53,7 +54,7 @@ def fetch(
     points = list(dict.fromkeys(point for words in which for point in _points(wiring, words, refresh=refresh)))
     sources = {series: wiring.source(series) for series in dict.fromkeys(point.series for point in points)}
     sandboxes = {
-        series: choose(wiring, options.DEFAULT_SANDBOX, quiet=shown.quiet, runs_in=wiring.runs_in(series))
+        series: choose(wiring, options.DEFAULT_SANDBOX, say=shown.say, runs_in=wiring.runs_in(series))
         for series in sources
     }
     toolchains = wiring.store()

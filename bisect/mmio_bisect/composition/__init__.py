@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmio_bisect.composition.wiring import Settings, Wiring
+    from mmio_bisect.composition.wiring import Settings
+    from mmio_bisect.workflow.ports.wiring import Wiring
 
 
 def real_wiring(settings: "Settings") -> "Wiring":

@@ -20,7 +20,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmio_bisect.composition.sandboxes import store_volume
+from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, SandboxSession

@@ -5,15 +5,15 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.composition.rust_endpoints import rust_places
-from mmio_bisect.composition.sandboxes import Bounds, ContainerSandbox, store_volume
+from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
@@ -27,6 +27,8 @@ from mmio_bisect.workflow.ports.recipes import RecipeBook
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
 from mmio_bisect.workflow.ports.store import ToolchainStore
+from mmio_bisect.workflow.ports.wiring import Wiring
+from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder
@@ -50,70 +52,6 @@ class Settings:
     rust_repo: Path | None = None
     repository: Path | None = None
     sandbox: str = "auto"
-
-
-class Wiring(Protocol):
-    """The adapters, made on demand."""
-
-    def series(self) -> tuple[str, ...]:
-        """All names. Raises `InvalidSeriesFileError`."""
-
-    def family(self, series: str) -> CompilerFamily:
-        """What a series consists of. Raises `UnknownSeriesError` with the nearest names, `InvalidSeriesFileError`."""
-
-    def finer(self, series: str) -> "Finer | None":
-        """The series that has points between its own. Raises as `family` does."""
-
-    def lender(self, series: str) -> str | None:
-        """The series whose compilers stand in for its own where those read no IR. Raises as `family` does."""
-
-    def runs_in(self, series: str) -> RunsIn:
-        """Where its compilers can run. Raises as `family` does."""
-
-    def costs_to_list(self, series: str) -> bool:
-        """Whether the first listing is too much for whoever only looks around. Raises as `family` does."""
-
-    def source(self, series: str) -> SeriesSource:
-        """Raises as `family` does."""
-
-    def store(self) -> ToolchainStore: ...
-
-    def store_folder(self) -> Path:
-        """Where the store is, whether it is there yet or not."""
-
-    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
-
-    def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
-        """`say` is told before anything that takes long."""
-
-    def sweep_sandboxes(self) -> None:
-        """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
-
-    def objects(self) -> ObjectReader: ...
-
-    def history(self) -> AbstractContextManager[History]: ...
-
-    def stored_judgements(self) -> AbstractContextManager["StoredJudgements"]:
-        """The history as judging again sees it."""
-
-    def archive(self) -> AbstractContextManager[HistoryQueries]:
-        """The same database, to be asked."""
-
-    def upkeep(self) -> AbstractContextManager[Upkeep]: ...
-
-    def recipes(self) -> RecipeBook: ...
-
-    def read_function(self, text: str) -> FunctionExpectation:
-        """What `--fn` says: the words of an `mmio:` line after `fn=`. Raises `UsageError`."""
-
-    def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
-        """Every file of the recipe folder, and what is wrong with it."""
-
-    def isolation(self) -> frozenset[str]:
-        """What the kernel grants the local sandbox beyond limits. Raises `SandboxError`."""
-
-    def database_state(self) -> str:
-        """Where the history is and at which revision, without passwords. Raises `DatabaseError`."""
 
 
 Wire = Callable[[Settings], Wiring]

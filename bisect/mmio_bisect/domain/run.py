@@ -1,10 +1,13 @@
 """One bisection as it is shown and kept: what was asked, every probe, and the answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
 
@@ -59,3 +62,19 @@ class Cost:
 
     toolchains_fetched: int = 0
     cells_compiled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """What was asked of a run, as the document repeats it. `only` as `HuntRequest.marks`."""
+
+    case: Case
+    series: str
+    first: Point
+    last: Point
+    reversed: bool
+    profile: str
+    defects: frozenset[DefectKind] | None
+    changed: bool
+    argv: tuple[str, ...]
+    only: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)

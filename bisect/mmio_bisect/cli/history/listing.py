@@ -9,7 +9,7 @@ import typer
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
-from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.documents.documents import document, outcome_record_member, run_record_member
 from mmio_bisect.report.documents.history_rows import cell_row_member
 from mmio_bisect.report.terminal import output
@@ -19,6 +19,7 @@ from mmio_bisect.report.terminal.runs import run_text
 from mmio_bisect.report.terminal.tables import columns, moment_text
 from mmio_bisect.workflow.history.history_queries import CellOrder, Filters, Page
 from mmio_bisect.workflow.ports.history import History, RunRecord
+from mmio_bisect.workflow.ports.wiring import Wiring
 
 _RUN_DIGITS = 7
 

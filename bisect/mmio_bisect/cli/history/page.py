@@ -13,11 +13,12 @@ from mmio_bisect import __version__
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
-from mmio_bisect.composition.wiring import Settings, Wiring
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import DiskFullError, UsageError
 from mmio_bisect.report.page.page import page
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
+from mmio_bisect.workflow.ports.wiring import Wiring
 
 EXAMPLES = """
 Examples:

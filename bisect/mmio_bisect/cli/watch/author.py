@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from mmio_bisect.classify.verdict.profiles import PROFILES
-from mmio_bisect.cli.bisection.descent import follow_culprits
-from mmio_bisect.cli.bisection.plan import Asked
 from mmio_bisect.cli.history.page import write_aside
-from mmio_bisect.composition.sandboxes import Bounds
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.answer import Culprit, NoChange
+from mmio_bisect.domain.run import RunHead
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents.documents import RunHead, run_document, text_of
+from mmio_bisect.report.documents.documents import run_text
 from mmio_bisect.report.documents.notices import (
     change_notice,
     descent_of,
@@ -23,11 +22,15 @@ from mmio_bisect.report.documents.notices import (
 )
 from mmio_bisect.report.documents.replay import replay
 from mmio_bisect.report.terminal.progress import Watcher, retry_line
+from mmio_bisect.workflow.bisect.follow import follow_culprits
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
+from mmio_bisect.workflow.bisect.plan import Asked
 from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.sandboxes import Bounds
 from mmio_bisect.workflow.sweep.cells import FailedPoint
 from mmio_bisect.workflow.watch.configuration import Configuration
 from mmio_bisect.workflow.watch.news import PendingDescent
@@ -129,7 +132,7 @@ class WatchAuthor:
             back_off=self.config.pauses,
             verify=True,
             argv=argv,
-            render=lambda run, answers, cost: text_of(run_document(head, run=run, answers=answers, cost=cost)),
+            render=partial(run_text, head),
         )
         return hunt(request, tools, self.events).run
 
@@ -153,12 +156,12 @@ class WatchAuthor:
             sandbox=self.config.sandbox,
             bounds=bounds_of(self.config),
             refresh=True,  # the commits of last night are in no clone yet
-            keep=None,
             quiet=True,
             argv=(*record.argv, "--descend"),
             wiring=self.wiring,
             budget=self.budget,
-            watcher=self.events,
+            render=run_text,
+            watch=lambda _: nullcontext(self.events),
             back_off=self.config.pauses,
             say=self.say,
         )

@@ -15,9 +15,9 @@ from mmio_bisect.cli.watch import tick
 from mmio_bisect.cli.watch.schedule import on_schedule
 from mmio_bisect.cli.watch.status import status_document, status_text
 from mmio_bisect.composition.watch import hold_watch, open_outbox, schedule_of
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
 
 EXAMPLES = """

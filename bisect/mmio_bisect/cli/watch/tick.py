@@ -9,9 +9,7 @@ from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.cli.history.page import write_page
 from mmio_bisect.cli.watch.author import LogEvents, Say, WatchAuthor, bounds_of
 from mmio_bisect.cli.watch.upkeep import keep_house
-from mmio_bisect.composition.sandboxes import choose
 from mmio_bisect.composition.watch import messenger_of, open_outbox
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS
@@ -20,9 +18,11 @@ from mmio_bisect.report.documents.documents import document, text_of
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.workflow.history.history_queries import Filters
 from mmio_bisect.workflow.ports.history import History
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.requests import choose_case, requests_of
+from mmio_bisect.workflow.probing.sandboxes import choose
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.watch.delivery import deliver
 from mmio_bisect.workflow.watch.news import SeriesState
@@ -99,7 +99,6 @@ def _toolbox(
             config.sandbox,
             bounds_of(config),
             cases=cases,
-            quiet=True,
             runs_in=wiring.runs_in(job.series),
         ),
         objects=wiring.objects(),

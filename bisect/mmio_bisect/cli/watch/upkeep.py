@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.cli.watch.author import Say
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
 
 

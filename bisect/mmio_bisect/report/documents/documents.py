@@ -5,16 +5,16 @@ A document only ever grows within one schema number: readers may rely on every k
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import assert_never
 
-from mmio_bisect.domain.access import Access, Defect, DefectKind, Mark
+from mmio_bisect.domain.access import Access, Defect, Mark
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import CellRequest, FunctionJudgement, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead
 from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
 from mmio_bisect.report.explain.emulators import emulators_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -34,20 +34,9 @@ def text_of(members: Mapping[str, object]) -> str:
     return json.dumps(members, ensure_ascii=False, indent=2) + "\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunHead:
-    """What was asked of a run, as the document repeats it. `only` as `HuntRequest.marks`."""
-
-    case: Case
-    series: str
-    first: Point
-    last: Point
-    reversed: bool
-    profile: str
-    defects: frozenset[DefectKind] | None
-    changed: bool
-    argv: tuple[str, ...]
-    only: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)
+def run_text(head: RunHead, run: int, answers: Sequence[CellAnswer], cost: Cost) -> str:
+    """The document as history keeps it."""
+    return text_of(run_document(head, run=run, answers=answers, cost=cost))
 
 
 def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost: Cost) -> JSON:

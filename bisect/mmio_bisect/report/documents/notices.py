@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.documents.replay import Replay
-from mmio_bisect.report.terminal.descents import DescentLevel, descent_text
+from mmio_bisect.report.terminal.descents import descent_text
+from mmio_bisect.workflow.bisect.follow import DescentLevel
 from mmio_bisect.workflow.ports.history import RunRecord
 from mmio_bisect.workflow.watch.news import News, PendingDescent
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, notice_key

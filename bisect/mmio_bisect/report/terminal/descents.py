@@ -2,40 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
-from mmio_bisect.domain.run import CellAnswer
-from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents.documents import JSON, RunHead, run_document
+from mmio_bisect.report.documents.documents import JSON, run_document
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.tables import columns, counted
 from mmio_bisect.workflow.bisect.descend import PlannedLevel
-from mmio_bisect.workflow.bisect.hunt import HuntResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescentLevel:
-    """One level below the first: what was found there, or why not. `other`: it is another transition.
-
-    `stopped` says why there is no way down; `trouble` is what kept us from going it, and may be over another time if
-    it is `passing`.
-    """
-
-    series: str
-    above: CellAnswer
-    head: RunHead | None = None
-    result: HuntResult | None = None
-    other: str | None = None
-    stopped: str | None = None
-    trouble: MmioBisectError | None = None
-    passing: bool = False
-
-    @property
-    def why(self) -> str | None:
-        """Of either kind, in a sentence without its full stop."""
-        return self.stopped if self.trouble is None else str(self.trouble).rstrip(".")
+from mmio_bisect.workflow.bisect.follow import DescentLevel
 
 
 def plan_text(levels: Sequence[PlannedLevel]) -> str:

@@ -56,12 +56,5 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201 - this is what prints
 
 
-def sentence(message: str) -> str:
-    """With a capital and a full stop, unless it begins with a name or ends with other punctuation."""
-    first = message.split(" ", 1)[0]
-    begun = message[:1].upper() + message[1:] if first.isalpha() and first not in {"pip", "zig"} else message
-    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
-
-
 def _drop_the_rest() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,6 @@ A compiler of the host's (`check --compiler`, the series `installed-…`) needs 
 has: it runs locally. One that comes in an image (Debian's) runs in docker or not at all.
 """
 
-import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.errors import SandboxError, UsageError
-from mmio_bisect.report.terminal import output
+from mmio_bisect.errors import SandboxError, UsageError, sentence
 from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
 from mmio_bisect.workflow.ports.series import RunsIn
-
-if TYPE_CHECKING:
-    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume
 
 _NEEDS_DOCKER = "compilers that come in images need docker, so start it, or choose a series that does without, as zig."
 
@@ -48,16 +43,6 @@ class Bounds:
     output: int | None = None
     object: int | None = None
     processes: int | None = None
-
-
-def store_volume() -> "StoreVolume | None":
-    """What MMIO_BISECT_STORE_VOLUME says, in a container. Raises `SandboxError`."""
-    text = os.environ.get("MMIO_BISECT_STORE_VOLUME")
-    if not text:
-        return None
-    from mmio_bisect.adapters.sandbox.docker.container import StoreVolume  # noqa: PLC0415 - loads the docker SDK
-
-    return StoreVolume.from_text(text)
 
 
 class ContainerSandbox(Sandbox, Protocol):
@@ -91,7 +76,7 @@ def choose(
     bounds: Bounds | None = None,
     *,
     cases: Sequence[Case] = (),
-    quiet: bool = False,
+    say: Callable[[str], None] | None = None,
     runs_in: RunsIn = RunsIn.ANY,
 ) -> Sandbox:
     """The sandbox for these cases and compilers.
@@ -99,7 +84,7 @@ def choose(
     What cannot be had is refused at once, what takes long is put off until needed.
     Raises `SandboxError`, and `UsageError` for a name that means none.
     """
-    say = _say_nothing if quiet else output.note
+    say = say or _say_nothing
     make.sweep_sandboxes()
     if runs_in is RunsIn.HOST:
         return _for_installed(make, wanted, bounds, cases, "The series' compilers are this machine's own")
@@ -124,7 +109,7 @@ def choose(
                 raise SandboxError(
                     f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is not a wall against "
                     "hostile source: start docker, or pass --sandbox local if you trust it. "
-                    f"{output.sentence(str(error))}"
+                    f"{sentence(str(error))}"
                 ) from error
             return _Late(lambda image: _docker(docker, found, image), say)
         case SandboxChoice.AUTO:

@@ -1,38 +1,48 @@
-"""One bisection as the command line plans and carries it out: of the range that was asked for, or of one below it."""
+"""One bisection planned and carried out: of the range that was asked for, or of one below it."""
 
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mmio_bisect.classify.verdict.profiles import Profile
-from mmio_bisect.composition.sandboxes import Bounds, choose
-from mmio_bisect.composition.wiring import Wiring
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, hunt
 from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.ports.wiring import Wiring
+from mmio_bisect.workflow.probing.budget import Budget
+from mmio_bisect.workflow.probing.prefetch import Ahead
+from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.ranges import RangeText, resolve_range
 from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.retry import BACK_OFF
+from mmio_bisect.workflow.probing.sandboxes import Bounds, choose
 
-if TYPE_CHECKING:
-    from mmio_bisect.report.documents.documents import RunHead
-    from mmio_bisect.report.terminal.progress import Watcher
-    from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult
-    from mmio_bisect.workflow.probing.budget import Budget
-    from mmio_bisect.workflow.probing.prefetch import Ahead
-    from mmio_bisect.workflow.probing.ranges import RangeText
+
+class Counting(HuntEvents, Protocol):
+    """Events that count the probes."""
+
+    @property
+    def count(self) -> int: ...
+
+
+Watch = Callable[[HuntRequest], AbstractContextManager[Counting]]
+"""What is told of a hunt while it runs."""
+
+Render = Callable[[RunHead, int, Sequence[CellAnswer], Cost], str]
+"""The document of a finished run, by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """The words of the command that hold for every range, checked.
 
-    `budget` None: as much as it takes; `watcher` None: what suits the terminal; `back_off` None: the usual.
+    `budget` None: as much as it takes; `back_off` None: the usual. `quiet`: no word of the sandbox.
     """
 
     recipe: str
@@ -45,18 +55,18 @@ class Asked:
     verify: bool | None
     verify_build: bool | None
     jobs: int
-    ahead: "Ahead"
+    ahead: Ahead
     sandbox: str
     bounds: Bounds
     refresh: bool
-    keep: Path | None
     quiet: bool
     argv: tuple[str, ...]
     wiring: Wiring
-    budget: "Budget | None" = None
-    watcher: "Watcher | None" = None
+    render: Render
+    watch: Watch
+    say: Callable[[str], None]
+    budget: Budget | None = None
     back_off: tuple[float, ...] | None = None
-    say: Callable[[str], None] = output.note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +74,16 @@ class Bisection:
     """All that is needed to begin, before anything is opened."""
 
     asked: Asked
-    head: "RunHead"
-    request: "HuntRequest"
+    head: RunHead
+    request: HuntRequest
     sandbox: Sandbox
 
 
-def plan_bisection(asked: Asked, text: "RangeText", *, entered: bool = False) -> Bisection:
+def plan_bisection(asked: Asked, text: RangeText, *, entered: bool = False) -> Bisection:
     """Raises what is wrong with the recipe, the series, the range or the sandbox.
 
     `entered` from a coarser series, whose case may be in another language, with other functions.
     """
-    from mmio_bisect.report.documents.documents import RunHead, run_document, text_of  # noqa: PLC0415 - `--help` needs none
-    from mmio_bisect.workflow.bisect.hunt import HuntRequest  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.ranges import resolve_range  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.retry import BACK_OFF  # noqa: PLC0415
-
     wiring = asked.wiring
     family = wiring.family(text.series)
     case = choose_case(wiring.recipes().find(asked.recipe), asked.recipe, family, compilers=f"The series {text.series}")
@@ -87,7 +92,7 @@ def plan_bisection(asked: Asked, text: "RangeText", *, entered: bool = False) ->
         asked.sandbox,
         asked.bounds,
         cases=[case],
-        quiet=asked.quiet,
+        say=None if asked.quiet else asked.say,
         runs_in=wiring.runs_in(text.series),
     )
     source = wiring.source(text.series)
@@ -121,7 +126,7 @@ def plan_bisection(asked: Asked, text: "RangeText", *, entered: bool = False) ->
         verify=asked.verify,
         verify_build=asked.verify_build,
         argv=asked.argv,
-        render=lambda number, answers, cost: text_of(run_document(head, run=number, answers=answers, cost=cost)),
+        render=lambda number, answers, cost: asked.render(head, number, answers, cost),
     )
     return Bisection(asked=asked, head=head, request=request, sandbox=chosen)
 
@@ -143,21 +148,10 @@ def _counting(
     )
 
 
-def execute(plan: Bisection) -> "HuntResult":
-    from mmio_bisect.report.documents.keep import keep_probe  # noqa: PLC0415 - imported on demand
-    from mmio_bisect.report.terminal.progress import expected_probes, watching  # noqa: PLC0415
-    from mmio_bisect.workflow.bisect.hunt import Adapters, hunt  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.budget import Budget  # noqa: PLC0415
-
-    asked, request, wiring = plan.asked, plan.request, plan.asked.wiring
-    expected = expected_probes(len(request.points), len(request.requests))
-    sink = partial(keep_probe, asked.keep) if asked.keep else None
-    shown = (
-        watching(output.console(stderr=True), expected=expected, sink=sink, quiet=asked.quiet, changed=request.changed)
-        if asked.watcher is None
-        else nullcontext(asked.watcher)
-    )
-    with wiring.history() as history, shown as events:
+def execute(plan: Bisection) -> HuntResult:
+    """Raises `CancelledError` with the command that resumes it, and as `hunt` does."""
+    asked, wiring = plan.asked, plan.asked.wiring
+    with wiring.history() as history, asked.watch(plan.request) as events:
         tools = Adapters(
             source=wiring.source(plan.head.series),
             store=wiring.store(),
@@ -167,7 +161,7 @@ def execute(plan: Bisection) -> "HuntResult":
             budget=asked.budget or Budget(),
         )
         try:
-            return hunt(request, tools, events)
+            return hunt(plan.request, tools, events)
         except KeyboardInterrupt:
             resume = shlex.join(asked.argv)
             raise CancelledError(f"Interrupted: {events.count} probes are kept; resume with: {resume}") from None

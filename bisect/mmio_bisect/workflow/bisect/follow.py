@@ -6,30 +6,49 @@ trouble's own: the way down was not found to end, it was not gone.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-from mmio_bisect.cli.bisection.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.domain.answer import Culprit
-from mmio_bisect.domain.run import CellAnswer
+from mmio_bisect.domain.run import CellAnswer, RunHead
 from mmio_bisect.errors import CancelledError, DiskFullError, MmioBisectError, OverBudgetError, StoreError
+from mmio_bisect.workflow.bisect.descend import ENDS, PlannedLevel, Stopped, other_transition, plan_descent, range_below
+from mmio_bisect.workflow.bisect.hunt import HuntResult
+from mmio_bisect.workflow.bisect.plan import Asked, Bisection, execute, plan_bisection
+from mmio_bisect.workflow.probing.retry import PASSING
 
-if TYPE_CHECKING:
-    from mmio_bisect.report.terminal.descents import DescentLevel
-    from mmio_bisect.workflow.bisect.descend import PlannedLevel
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescentLevel:
+    """One level below the first: what was found there, or why not. `other`: it is another transition.
+
+    `stopped` says why there is no way down; `trouble` is what kept us from going it, and may be over another time if
+    it is `passing`.
+    """
+
+    series: str
+    above: CellAnswer
+    head: RunHead | None = None
+    result: HuntResult | None = None
+    other: str | None = None
+    stopped: str | None = None
+    trouble: MmioBisectError | None = None
+    passing: bool = False
+
+    @property
+    def why(self) -> str | None:
+        """Of either kind, in a sentence without its full stop."""
+        return self.stopped if self.trouble is None else str(self.trouble).rstrip(".")
 
 
-def plan(bisection: Bisection) -> "tuple[PlannedLevel, ...]":
+def plan_levels(bisection: Bisection) -> tuple[PlannedLevel, ...]:
     """What it will take, from this range down."""
-    from mmio_bisect.workflow.bisect.descend import plan_descent  # noqa: PLC0415 - as in the commands
-
     wiring = bisection.asked.wiring
     return plan_descent(bisection.request.points, wiring.source, wiring.finer)
 
 
 def follow_culprits(
     asked: Asked, series: str, answers: tuple[CellAnswer, ...], *, interruptible: bool = False
-) -> "list[DescentLevel]":
+) -> list[DescentLevel]:
     """All levels below these answers; levels of a target that share a culprit go down together.
 
     An interrupt is raised, or, if `interruptible`, the last of what is returned.
@@ -52,11 +71,7 @@ def _groups(answers: tuple[CellAnswer, ...]) -> list[list[CellAnswer]]:
     return list(found.values())
 
 
-def _down(asked: Asked, series: str, group: list[CellAnswer]) -> "Iterator[DescentLevel]":
-    from mmio_bisect.report.terminal.descents import DescentLevel  # noqa: PLC0415 - as in the commands
-    from mmio_bisect.workflow.bisect.descend import ENDS, Stopped, other_transition, range_below  # noqa: PLC0415
-    from mmio_bisect.workflow.probing.retry import PASSING  # noqa: PLC0415
-
+def _down(asked: Asked, series: str, group: list[CellAnswer]) -> Iterator[DescentLevel]:
     finer, above = asked.wiring.finer(series), group[0]
     if finer is None:
         return
