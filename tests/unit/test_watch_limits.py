@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmio_bisect.adapters.config.configuration_file import load
 from mmio_bisect.adapters.sandbox.execution import Limits
-from mmio_bisect.cli.watch.author import bounds_of
 from mmio_bisect.composition.wiring import limits_of
+from mmio_bisect.workflow.watch.assignments import bounds_of
 
 
 def test_what_the_file_says_of_limits_is_what_the_sandbox_keeps_to(tmp_path: Path) -> None:

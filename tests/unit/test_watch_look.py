@@ -11,7 +11,7 @@ from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
-from mmio_bisect.cli.watch.author import LogEvents
+from mmio_bisect.composition.watch_author import LogEvents
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel

@@ -13,7 +13,7 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.cli.history.page import write_aside
+from mmio_bisect.composition.pages import write_aside
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
 from mmio_bisect.report.documents.documents import document

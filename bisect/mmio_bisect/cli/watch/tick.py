@@ -1,35 +1,27 @@
 """One tick of the watch, put together: every series, what is told of it, and what is delivered."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
-from mmio_bisect.classify.verdict.profiles import PROFILES
-from mmio_bisect.cli.history.page import write_page
-from mmio_bisect.cli.watch.author import LogEvents, Say, WatchAuthor, bounds_of
-from mmio_bisect.cli.watch.upkeep import keep_house
+from mmio_bisect.composition.pages import write_page
 from mmio_bisect.composition.watch import messenger_of, open_outbox
-from mmio_bisect.domain.outcome import CellRequest
-from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UndeliveredError
+from mmio_bisect.composition.watch_author import LogEvents, WatchAuthor
+from mmio_bisect.errors import MmioBisectError, UndeliveredError
 from mmio_bisect.report.documents.documents import document, text_of
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.workflow.history.history_queries import Filters
-from mmio_bisect.workflow.ports.history import History
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.probe import Adapters
-from mmio_bisect.workflow.probing.requests import choose_case, requests_of
-from mmio_bisect.workflow.probing.sandboxes import choose
-from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
+from mmio_bisect.workflow.watch.assignments import adapters_for, assignments
+from mmio_bisect.workflow.watch.configuration import Configuration
 from mmio_bisect.workflow.watch.delivery import deliver
 from mmio_bisect.workflow.watch.news import SeriesState
-from mmio_bisect.workflow.watch.notices import NoticeKind, Outbox
-from mmio_bisect.workflow.watch.settle import settle
-from mmio_bisect.workflow.watch.tick import known_news, left_alone, look, plan_series, state_of
-from mmio_bisect.workflow.watch.values import Assignment, Found, Watched
+from mmio_bisect.workflow.watch.notices import NoticeKind
+from mmio_bisect.workflow.watch.round import Round
+from mmio_bisect.workflow.watch.tick import known_news, left_alone, plan_series, state_of
+from mmio_bisect.workflow.watch.upkeep import keep_house
+from mmio_bisect.workflow.watch.values import Assignment, Say, Watched
 
 REGRESSED = 1
 
@@ -40,80 +32,24 @@ class TickResult:
     document: dict[str, object]
 
 
-def assignments(config: Configuration, wiring: Wiring) -> tuple[Assignment, ...]:
-    """Raises `InvalidConfigurationError`, `UnknownSeriesError` and what is wrong with recipes."""
-    if not config.series:
-        where = config.file or "There is no mmio-bisect.toml, so"
-        raise InvalidConfigurationError(f"{where}: nothing is watched; `mmio-bisect config init` writes an example.")
-    return tuple(_assignment(config, series, wiring) for series in config.series)
-
-
-def _assignment(config: Configuration, series: WatchedSeries, wiring: Wiring) -> Assignment:
-    requests = _requests(series, wiring)
-    if not requests:
-        raise InvalidConfigurationError(
-            f"watch.series.{series.name}: no recipe that its compilers take fits {', '.join(series.recipes)}: "
-            "`mmio-bisect recipes list` shows those that there are."
-        )
-    return Assignment(
-        series=series.name,
-        first=series.first,
-        last=series.last,
-        requests=requests,
-        profile=PROFILES[series.profile],
-        jobs=config.jobs,
-        patience=config.patience,
-        limit=config.points_per_tick,
-        pauses=config.pauses,
-        source_pauses=config.source_pauses,
-        descend=series.descend,
-        channels=tuple(channel.name for channel in config.channels),
-    )
-
-
-def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
-    book, family = wiring.recipes(), wiring.family(series.name)
-    found: list[CellRequest] = []
-    for recipe in map(book.find, book.names()):
-        fitting = [case for case in recipe.cases if case.language in family.languages]
-        if not fitting:
-            continue
-        preferred = choose_case(recipe, recipe.name, family, compilers=f"The series {series.name}")
-        for case in fitting:
-            named = any(fnmatchcase(case.file_name, glob) for glob in series.recipes if "." in glob)
-            if named or (case == preferred and any(fnmatchcase(recipe.name, glob) for glob in series.recipes)):
-                targets = tuple(TARGETS[name] for name in series.targets if name in TARGETS)
-                found += requests_of(case, family, targets, [OptLevel(opt) for opt in series.opts])
-    return tuple(found)
-
-
-def _toolbox(
-    config: Configuration, job: Assignment, wiring: Wiring, history: History, budget: Budget | None = None
-) -> Adapters:
-    cases = [request.case for request in job.requests]
-    return Adapters(
-        source=wiring.source(job.series),
-        store=wiring.store(),
-        sandbox=choose(
-            wiring,
-            config.sandbox,
-            bounds_of(config),
-            cases=cases,
-            runs_in=wiring.runs_in(job.series),
-        ),
-        objects=wiring.objects(),
-        history=history,
-        budget=budget or Budget(),
-    )
-
-
 def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = False) -> TickResult:
     """Raises what is wrong on our own side; what is wrong with a series is in the result."""
     jobs = assignments(config, wiring)
     with wiring.history() as history, open_outbox(config) as outbox:
         number, now = outbox.begin_tick(), datetime.now(UTC)
-        ticking = _Ticking(config, wiring, history, outbox, say, now.isoformat(), ask_again=ask_again)
-        watched = ticking.watch(jobs)
+        budget, events = Budget(config.budget), LogEvents(say)
+        watched = Round(
+            config=config,
+            wiring=wiring,
+            history=history,
+            outbox=outbox,
+            author=WatchAuthor(config=config, wiring=wiring, history=history, budget=budget, events=events, say=say),
+            events=events,
+            budget=budget,
+            say=say,
+            now=now.isoformat(),
+            ask_again=ask_again,
+        ).watch(jobs)
         needed = {pursuit.run for found in watched for pursuit in found.state.pursuits}
         gone = deliver(outbox, messenger_of(config))
         for delivery in gone.sent:
@@ -125,7 +61,7 @@ def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = F
             "watch",
             code=code,
             series=[_member(found) for found in watched],
-            budget=budget_member(ticking.budget),
+            budget=budget_member(budget),
             delivered=len(gone.sent),
             undelivered=len(gone.failed),
         )
@@ -135,63 +71,6 @@ def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = F
         config.page.parent.mkdir(parents=True, exist_ok=True)
         write_page(config.page, wiring, Filters(profile=config.profile))
     return TickResult(code=code, document=dict(told))
-
-
-class _Ticking:
-    """All series of one tick, with one budget: first what is new in each, then what is followed down."""
-
-    def __init__(
-        self,
-        config: Configuration,
-        wiring: Wiring,
-        history: History,
-        outbox: Outbox,
-        say: Say,
-        now: str,
-        *,
-        ask_again: bool,
-    ) -> None:
-        self.budget = Budget(config.budget)
-        self._config, self._wiring, self._history, self._outbox = config, wiring, history, outbox
-        self._say, self._now, self._ask_again = say, now, ask_again
-        self._events = LogEvents(say)
-        self._author = WatchAuthor(
-            config=config, wiring=wiring, history=history, budget=self.budget, events=self._events, say=say
-        )
-
-    def watch(self, jobs: Sequence[Assignment]) -> list[Watched]:
-        """Those that the last budget cut off come first, and none waits for another's descent."""
-        ordered = sorted(jobs, key=lambda job: state_of(job, self._outbox).cut is None)
-        tools = {job.series: _toolbox(self._config, job, self._wiring, self._history, self.budget) for job in jobs}
-        found = {}
-        for job in ordered:
-            self._say(f"{job.series}: looking for new toolchains")
-            found[job.series] = look(
-                job,
-                tools[job.series],
-                self._outbox,
-                self._author,
-                self._events,
-                now=self._now,
-                ask_again=self._ask_again,
-            )
-            self._tell(job.series, found[job.series])
-        watched = []
-        for job in jobs:
-            settled = settle(found[job.series], job, tools[job.series], self._outbox, self._author, now=self._now)
-            for notice in settled.notices:
-                self._say(f"{notice.kind}: {notice.title}")
-            for pursuit in settled.state.pursuits:
-                self._say(f"{job.series}: the descent goes on in the next tick ({pursuit.title}): {pursuit.why}")
-            watched.append(settled)
-        return watched
-
-    def _tell(self, series: str, found: Found) -> None:
-        if found.error is not None:
-            self._say(f"{series}: {found.error}")
-        if (cut := found.state.cut) is not None:
-            left = [*([f"{cut.points} toolchains"] if cut.points else []), *cut.bisections]
-            self._say(f"{series}: left for the next tick: {', '.join(left)}. {cut.message}")
 
 
 def budget_member(budget: Budget) -> dict[str, object]:
@@ -235,7 +114,7 @@ def dry_run(config: Configuration, wiring: Wiring) -> dict[str, object]:
     now = datetime.now(UTC).isoformat()
     with wiring.history() as history, open_outbox(config) as outbox:
         series = [
-            _foreseen(job, _toolbox(config, job, wiring, history), state_of(job, outbox), now)
+            _foreseen(job, adapters_for(config, job, wiring, history), state_of(job, outbox), now)
             for job in assignments(config, wiring)
         ]
         waiting = [

@@ -1,5 +1,6 @@
 """What a tick of the watch is given and what it gives: values, and who puts them into words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,9 @@ from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.watch.news import Line, News, PendingDescent, PointPlan, SeriesState
 from mmio_bisect.workflow.watch.notices import Notice
+
+Say = Callable[[str], None]
+"""Takes a sentence for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

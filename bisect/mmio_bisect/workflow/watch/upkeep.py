@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from mmio_bisect.cli.watch.author import Say
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
+from mmio_bisect.workflow.watch.values import Say
 
 
 def keep_house(config: Configuration, wiring: Wiring, say: Say, *, now: datetime, needed: Collection[int]) -> None:

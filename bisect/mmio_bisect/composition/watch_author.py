@@ -1,13 +1,12 @@
 """The watch's author: runs bisections and descents as the commands do, and has notices and reports written of them."""
 
 import re
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from mmio_bisect.classify.verdict.profiles import PROFILES
-from mmio_bisect.cli.history.page import write_aside
+from mmio_bisect.composition.pages import write_aside
 from mmio_bisect.domain.answer import Culprit, NoChange
 from mmio_bisect.domain.run import RunHead
 from mmio_bisect.domain.toolchain import Point
@@ -30,16 +29,14 @@ from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.probe import Adapters
-from mmio_bisect.workflow.probing.sandboxes import Bounds
 from mmio_bisect.workflow.sweep.cells import FailedPoint
+from mmio_bisect.workflow.watch.assignments import bounds_of
 from mmio_bisect.workflow.watch.configuration import Configuration
 from mmio_bisect.workflow.watch.news import PendingDescent
 from mmio_bisect.workflow.watch.notices import Notice
-from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Descent
+from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Descent, Say
 
 _RUNS_LOOKED_AT = 200
-
-Say = Callable[[str], None]
 
 
 class LogEvents(Watcher):
@@ -60,17 +57,6 @@ class LogEvents(Watcher):
 
     def failed(self, failed: FailedPoint) -> None:
         self._say(f"{failed.point}: {failed.error}")
-
-
-def bounds_of(config: Configuration) -> Bounds:
-    limits = config.limits
-    return Bounds(
-        memory=limits.memory,
-        seconds=limits.seconds,
-        output=limits.output,
-        object=limits.object,
-        processes=limits.processes,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
