@@ -94,7 +94,7 @@ def attribute(
         options.opt_levels(what.opt),
         options.defect_kinds(what.defect),
     )
-    select_profile = options.profile(what.profile)
+    judging = options.profile(what.profile)
     wiring = wiring_of(context, where.settings_for(how.sandbox))
     older, newer = _ends(wiring, pair, refresh=refresh)
     families = [wiring.family(point.series) for point in (older, newer)]
@@ -110,7 +110,7 @@ def attribute(
         asked=tuple(
             zip(*(requests_of(*pair, targets, wanted) for pair in zip(cases, families, strict=True)), strict=True)
         ),
-        profile=select_profile,
+        profile=judging,
         defects=kinds,
         stand_ins=lent,
     )

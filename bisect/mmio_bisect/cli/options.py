@@ -311,12 +311,12 @@ class Output:
 
 
 def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
-    return members(OptLevel, typed, "optimisation level")
+    return members(OptLevel, typed, "an optimisation level")
 
 
 def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
     """None: all."""
-    return frozenset(members(DefectKind, typed, "defect kind")) or None
+    return frozenset(members(DefectKind, typed, "a defect kind")) or None
 
 
 def marks(typed: Iterable[str] | None) -> frozenset[Mark] | None:
@@ -367,7 +367,7 @@ def members(kind: type[Member], typed: Iterable[str] | None, noun: str) -> tuple
     found = []
     for word in words(typed):
         if word not in allowed:
-            raise UsageError(f"“{word}” is no {noun}; there are {', '.join(allowed)}.")
+            raise UsageError(f"“{word}” is not {noun}; there are {', '.join(allowed)}.")
         found.append(allowed[word])
     return tuple(dict.fromkeys(found))
 

@@ -124,7 +124,7 @@ class Cells(Lines):
     def filters(self) -> Filters:
         return replace(
             Lines.filters(self),
-            verdicts=tuple(found.value for found in options.members(Verdict, self.verdict, "verdict")),
+            verdicts=tuple(found.value for found in options.members(Verdict, self.verdict, "a verdict")),
             defects=tuple(sorted(options.defect_kinds(self.defect) or ())),
             functions=options.words(self.function),
         )

@@ -169,11 +169,11 @@ def stats(
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
 ) -> int:
-    select_profile = options.profile(profile).name
+    judging = options.profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
-        found = archive.statistics(select_profile)
+        found = archive.statistics(judging)
     if form.as_json:
-        output.show_document(document("history stats", profile=select_profile, **statistics_members(found)))
+        output.show_document(document("history stats", profile=judging, **statistics_members(found)))
     elif form.as_csv:
         asked.show_csv(("series", "points", "good", "bad", "untestable"), found.series)
     else:
