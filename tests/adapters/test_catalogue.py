@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from paper_workshop import PaperWorkshop
+from paper_image_builder import PaperImageBuilder
 from signalling import Uncancelled
 
 from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalogue
@@ -41,13 +41,13 @@ def refusal(file: Path, text: str) -> str:
     return str(caught.value)
 
 
-def source(file: Path, name: str, workshop: PaperWorkshop | None = None) -> SeriesSource:
+def source(file: Path, name: str, image_builder: PaperImageBuilder | None = None) -> SeriesSource:
     return Catalogue(files=[file]).source(
-        name, folder=file.parent, workshop=workshop or PaperWorkshop(), warn=lambda _sentence: None
+        name, folder=file.parent, image_builder=image_builder or PaperImageBuilder(), warn=lambda _sentence: None
     )
 
 
-class NoYard:
+class NoBuildSandbox:
     """Nothing is built in these tests."""
 
     def session(
@@ -64,9 +64,9 @@ def test_every_shipped_file_is_read_and_every_series_in_it_can_be_made(tmp_path:
         made = catalogue.source(
             name,
             folder=tmp_path,
-            workshop=PaperWorkshop(),
+            image_builder=PaperImageBuilder(),
             warn=lambda _sentence: None,
-            builds=Builds(yard=NoYard(), folder=tmp_path),
+            builds=Builds(build_sandbox=NoBuildSandbox(), folder=tmp_path),
         )
         assert (made.name, made.family) == (name, entry.family)
         assert made.summary
@@ -95,13 +95,13 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
     entries = Catalogue(files=[file, again]).entries
     made = Catalogue(files=[file, again])
     summaries = {
-        name: made.source(name, folder=tmp_path, workshop=PaperWorkshop(), warn=lambda _sentence: None).summary
+        name: made.source(name, folder=tmp_path, image_builder=PaperImageBuilder(), warn=lambda _sentence: None).summary
         for name in ("gcc", "clang")
     }
     assert summaries == {"gcc": "outer", "clang": "inner"}
-    workshop = PaperWorkshop()
-    made.source("gcc", folder=tmp_path, workshop=workshop, warn=lambda _sentence: None).listing()
-    assert workshop.asked == ["trixie"]
+    image_builder = PaperImageBuilder()
+    made.source("gcc", folder=tmp_path, image_builder=image_builder, warn=lambda _sentence: None).listing()
+    assert image_builder.asked == ["trixie"]
     assert entries["gcc"].family is CompilerFamily.GCC, "what the user's file does not say stays as it ships"
 
 
@@ -163,13 +163,13 @@ def test_images_are_points_in_the_order_of_versions_and_digested_by_content(file
         '[series.gnu]\nkind = "image"\nfamily = "gcc"\nsummary = "GCC"\n'
         'images = ["registry.example:5000/gcc:{9..10}"]\ntool = "/usr/local/bin/gcc"\n'
     )
-    workshop = PaperWorkshop()
-    series = source(file, "gnu", workshop)
+    image_builder = PaperImageBuilder()
+    series = source(file, "gnu", image_builder)
     points = series.listing().points
     assert [point.version for point in points] == ["9", "10"]
     assert series.origin(points[0]) == "the image registry.example:5000/gcc:9, pulled unless it is here"
     fetched = [series.fetch(point, tmp_path, Uncancelled()) for point in points]
-    assert workshop.asked == ["registry.example:5000/gcc:9", "registry.example:5000/gcc:10"]
+    assert image_builder.asked == ["registry.example:5000/gcc:9", "registry.example:5000/gcc:10"]
     assert fetched[0].digest != fetched[1].digest
     assert all(one.image is not None and one.tool == ("/usr/local/bin/gcc",) for one in fetched)
 
@@ -182,7 +182,7 @@ def test_lines_for_apt_stand_for_a_suite_that_is_not_debians(file: Path) -> None
     )
     scripts: list[str] = []
 
-    class Listening(PaperWorkshop):
+    class Listening(PaperImageBuilder):
         def ask(self, suite: str, script: str, signals: Signals) -> str:  # noqa: ARG002 - as the port says
             scripts.append(f"{suite}\n{script}")
             native = "Package: .native\nVersion: 0\nArchitecture: amd64\n\n"

@@ -46,9 +46,9 @@ def sandbox() -> dict[str, Any]:
     return configuration(image=IMAGE, mount=VOLUME.mount, limits=Limits(memory_bytes=1 << 30, file_bytes=1 << 20))
 
 
-def workshop() -> dict[str, Any]:
+def image_builder() -> dict[str, Any]:
     return {
-        **images.workshop_configuration(IMAGE),
+        **images.image_builder_configuration(IMAGE),
         "Labels": {OWNER_LABEL: str(Owner.this_process())},
     }
 
@@ -69,8 +69,8 @@ def changed(path: str, value: object, body: dict[str, Any] | None = None) -> dic
 
 def test_sandboxes_and_the_making_of_images_pass() -> None:
     created(sandbox())
-    created(workshop())
-    created({"Image": IMAGE, "Cmd": ["/bin/true"], "Labels": workshop()["Labels"]})
+    created(image_builder())
+    created({"Image": IMAGE, "Cmd": ["/bin/true"], "Labels": image_builder()["Labels"]})
     labels = {images.CACHE_LABEL: "tcc", images.STORE_LABEL: "/compilers/store"}
     limits = Limits(disk_bytes=1 << 30)
     cache = ("mmio-bisect-cache-01234567-tcc-0123456789ab", labels)
@@ -130,7 +130,7 @@ def test_what_the_daemon_would_read_otherwise_is_refused() -> None:
     with pytest.raises(RefusedError):
         created(sandbox(), f"{CREATE}&platform=linux")
     with pytest.raises(RefusedError):
-        created(changed("HostConfig.Binds", ["/:/host"], workshop()))
+        created(changed("HostConfig.Binds", ["/:/host"], image_builder()))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from paper_workshop import PaperWorkshop
+from paper_image_builder import PaperImageBuilder
 from signalling import Uncancelled
 
 from mmio_bisect.adapters.series.catalogue import Catalogue
@@ -23,8 +23,8 @@ from mmio_bisect.workflow.probing.ranges import parse_range, resolve_range
 
 
 @pytest.fixture
-def workshop() -> PaperWorkshop:
-    return PaperWorkshop()
+def image_builder() -> PaperImageBuilder:
+    return PaperImageBuilder()
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def series(tmp_path: Path, workshop: PaperWorkshop, warnings: list[str]) -> Callable[[str], SeriesSource]:
+def series(tmp_path: Path, image_builder: PaperImageBuilder, warnings: list[str]) -> Callable[[str], SeriesSource]:
     """The shipped series of that name, made anew each time, as each command makes it."""
 
     def make(name: str) -> SeriesSource:
-        return Catalogue().source(name, folder=tmp_path / "listings", workshop=workshop, warn=warnings.append)
+        return Catalogue().source(name, folder=tmp_path / "listings", image_builder=image_builder, warn=warnings.append)
 
     return make
 
@@ -126,48 +126,48 @@ def test_upstream_versions_as_users_type_them_are_prefixes(
 
 
 def test_suites_are_asked_once_for_all_series_and_again_when_told(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder
 ) -> None:
     for name in ("clang", "rustc", "gcc"):
         series(name).listing()
     suites = ["bullseye", "bookworm", "trixie", "forky", "sid", "experimental"]
-    assert workshop.asked == suites
+    assert image_builder.asked == suites
     series("gcc").listing(refresh=True)
-    assert workshop.asked == suites * 2
+    assert image_builder.asked == suites * 2
 
 
 def test_a_suite_that_is_gone_is_a_warning_while_others_answer(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, warnings: list[str]
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, warnings: list[str]
 ) -> None:
-    workshop.fails["bullseye"] = DownloadError("The repository has no Release file")
+    image_builder.fails["bullseye"] = DownloadError("The repository has no Release file")
     assert versions(series("gcc"))[0] == "11.3.0+bookworm"
     assert warnings == ["the suite bullseye is left out: The repository has no Release file"]
 
 
 def test_when_no_suite_answers_that_is_the_error(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder
 ) -> None:
     for suite in ("bullseye", "bookworm", "trixie", "forky", "sid", "experimental"):
-        workshop.fails[suite] = SandboxError("Cannot reach the docker daemon")
+        image_builder.fails[suite] = SandboxError("Cannot reach the docker daemon")
     with pytest.raises(SandboxError, match="docker daemon"):
         series("clang").listing()
 
 
 def test_an_old_answer_is_used_with_a_warning_when_a_suite_is_gone(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, warnings: list[str]
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, warnings: list[str]
 ) -> None:
     before = versions(series("clang"))
-    workshop.fails["sid"] = DownloadError("gone")
+    image_builder.fails["sid"] = DownloadError("gone")
     assert versions(series("clang"), refresh=True) == before
     (warning,) = warnings
     assert warning.startswith("what is known of sid is of 20")
 
 
 def test_a_rustc_without_the_targets_core_is_untestable_and_says_why(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, tmp_path: Path
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, tmp_path: Path
 ) -> None:
     core = "Package: libstd-rust-dev\nSource: rustc\nVersion: 1.48.0+dfsg1-2\nArchitecture: arm64\n"
-    workshop.edit = lambda text: text.replace(core, core.replace("-dev", "-gone"))
+    image_builder.edit = lambda text: text.replace(core, core.replace("-dev", "-gone"))
     rustc = series("rustc")
     oldest = rustc.listing().points[0]
     assert oldest.version == "1.48.0+bullseye"
@@ -176,16 +176,16 @@ def test_a_rustc_without_the_targets_core_is_untestable_and_says_why(
     ):
         rustc.fetch(oldest, tmp_path, Uncancelled())
     assert "has no libstd-rust-dev:arm64" in rustc.origin(oldest)
-    assert workshop.built == []
+    assert image_builder.built == []
 
 
 def test_what_a_rustc_needs_is_fetched_in_its_own_version(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, tmp_path: Path
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, tmp_path: Path
 ) -> None:
     rustc = series("rustc")
     (point,) = (point for point in rustc.listing().points if point.version == "1.96.0+trixie")
     fetched = rustc.fetch(point, tmp_path, Uncancelled())
-    ((suite, plan, work),) = workshop.built
+    ((suite, plan, work),) = image_builder.built
     version = "1.96.0+dfsg1-1~deb13u1+b1"
     assert suite == "trixie"
     assert "dpkg --add-architecture arm64" in plan
@@ -198,11 +198,11 @@ def test_what_a_rustc_needs_is_fetched_in_its_own_version(
 
 
 def test_a_suite_that_cannot_stand_alone_is_added_to_its_base(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, tmp_path: Path
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, tmp_path: Path
 ) -> None:
     clang = series("clang")
     fetched = clang.fetch(clang.listing().points[-1], tmp_path, Uncancelled())
-    ((suite, plan, _work),) = workshop.built
+    ((suite, plan, _work),) = image_builder.built
     assert suite == "sid"
     assert "experimental" in plan
     assert (fetched.commit, fetched.released) == ("7e3c57157096", date(2026, 10, 25))
@@ -244,15 +244,15 @@ def test_a_suite_is_added_to_its_bases_sources_in_either_form(
 
 
 def test_the_digest_is_of_the_packages_and_the_tool_whatever_their_order(
-    series: Callable[[str], SeriesSource], workshop: PaperWorkshop, tmp_path: Path
+    series: Callable[[str], SeriesSource], image_builder: PaperImageBuilder, tmp_path: Path
 ) -> None:
     clang, llc = series("clang"), series("clang")
     first, second = clang.listing().points[:2]
     digest = clang.fetch(first, tmp_path, Uncancelled()).digest
-    workshop.printed = "2222  a.deb\n1111  b.deb\n"
+    image_builder.printed = "2222  a.deb\n1111  b.deb\n"
     assert llc.fetch(first, tmp_path, Uncancelled()).digest == digest
     assert clang.fetch(second, tmp_path, Uncancelled()).digest != digest, "another program of the same packages"
-    workshop.printed = "2222  a.deb\n3333  b.deb\n"
+    image_builder.printed = "2222  a.deb\n3333  b.deb\n"
     assert clang.fetch(first, tmp_path, Uncancelled()).digest != digest
 
 

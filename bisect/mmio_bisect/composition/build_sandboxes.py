@@ -34,11 +34,13 @@ _PROCESSES = 4096
 _FILES = 4096
 
 
-def yard_of(
+def build_sandbox_of(
     sandbox: str, images: "Callable[[], DockerImages]", say: Callable[[str], None], folder: Path
 ) -> BuildSandbox:
     """`sandbox` as the user chose it; local builds work, and keep their caches, below `folder`."""
-    return _LocalYard(folder=folder) if sandbox == "local" else _DockerYard(images=once(images), say=say)
+    return (
+        _LocalBuildSandbox(folder=folder) if sandbox == "local" else _DockerBuildSandbox(images=once(images), say=say)
+    )
 
 
 def _limits(room: BuildRequirements) -> "Limits":
@@ -60,7 +62,7 @@ def _limits(room: BuildRequirements) -> "Limits":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _LocalYard:
+class _LocalBuildSandbox:
     folder: Path
 
     @contextmanager
@@ -82,7 +84,7 @@ class _LocalYard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _DockerYard:
+class _DockerBuildSandbox:
     images: "Callable[[], DockerImages]"
     say: Callable[[str], None]
 

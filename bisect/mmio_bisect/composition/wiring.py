@@ -108,7 +108,7 @@ class RealWiring:
         return self._catalogue().source(
             series,
             folder=cache_folder() / "listings",
-            workshop=_LateImages(self._images),
+            image_builder=_LateImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
             rust=rust_places(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
             builds=self._builds(),
@@ -116,11 +116,11 @@ class RealWiring:
 
     def _builds(self) -> "Builds":
         from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - imported on demand
-        from mmio_bisect.composition.build_sandboxes import yard_of  # noqa: PLC0415
+        from mmio_bisect.composition.build_sandboxes import build_sandbox_of  # noqa: PLC0415
 
         folder = self.store_folder().absolute().parent / "builds"
         return Builds(
-            yard=yard_of(self.settings.sandbox, self._images, output.note, folder),
+            build_sandbox=build_sandbox_of(self.settings.sandbox, self._images, output.note, folder),
             folder=folder,
             given=self.settings.repository,
         )

@@ -122,7 +122,7 @@ def _create(query: Mapping[str, str], body: bytes, volume: StoreVolume) -> None:
         raise RefusedError(f"Containers are not made of the image {image}.")
     if not isinstance(labels, dict) or set(labels) != {OWNER_LABEL} or not _OWNER.fullmatch(str(labels[OWNER_LABEL])):
         raise RefusedError(f"A container of mmio-bisect's has the label {OWNER_LABEL}, and no other.")
-    if asked not in (_sandbox_like(asked, image, volume), images.workshop_configuration(image), _still(image)):
+    if asked not in (_sandbox_like(asked, image, volume), images.image_builder_configuration(image), _still(image)):
         raise RefusedError("A container like this is none that mmio-bisect makes.")
 
 

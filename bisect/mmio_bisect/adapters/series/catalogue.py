@@ -44,7 +44,7 @@ SHIPPED: Final = Path(__file__).with_name("shipped")
 class Builds:
     """What series of commits are built with: `folder` has clones, work trees and logs; `given` is a user's clone."""
 
-    yard: BuildSandbox
+    build_sandbox: BuildSandbox
     folder: Path
     given: Path | None = None
 
@@ -54,7 +54,7 @@ class SourceContext:
     """What sources are made with: `warn` is given sentences for the user, `folder` is where listings are kept."""
 
     folder: Path
-    workshop: ImageBuilder
+    image_builder: ImageBuilder
     warn: Callable[[str], None]
     index: Callable[[], SuiteIndex]
     rust: RustPlaces
@@ -83,7 +83,7 @@ def _zig(_name: str, _schema: ZigSchema, bench: SourceContext) -> SeriesSource:
 def _debian(name: str, schema: DebianSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.debian import DebianSeries  # noqa: PLC0415 - imported on demand
 
-    return DebianSeries(schema.config(name), bench.index(), bench.workshop, warn=bench.warn)
+    return DebianSeries(schema.config(name), bench.index(), bench.image_builder, warn=bench.warn)
 
 
 def _git(name: str, schema: GitSchema, bench: SourceContext) -> SeriesSource:
@@ -101,13 +101,13 @@ def _git(name: str, schema: GitSchema, bench: SourceContext) -> SeriesSource:
         ref=schema.ref,
         say=bench.warn,
     )
-    return GitSeries(schema.config(name), repository, builds.yard, builds.folder, cache=place)
+    return GitSeries(schema.config(name), repository, builds.build_sandbox, builds.folder, cache=place)
 
 
 def _image(name: str, schema: ImageSchema, bench: SourceContext) -> SeriesSource:
     from mmio_bisect.adapters.series.image import ImageSeries  # noqa: PLC0415 - imported on demand
 
-    return ImageSeries(schema.config(name), bench.workshop)
+    return ImageSeries(schema.config(name), bench.image_builder)
 
 
 def _installed(name: str, schema: InstalledSchema, _bench: SourceContext) -> SeriesSource:
@@ -185,7 +185,7 @@ class Catalogue:
         name: str,
         *,
         folder: Path,
-        workshop: ImageBuilder,
+        image_builder: ImageBuilder,
         warn: Callable[[str], None],
         rust: RustPlaces = ELSEWHERE,
         builds: Builds | None = None,
@@ -193,20 +193,20 @@ class Catalogue:
         entry = self.entries[name]
         bench = SourceContext(
             folder=folder,
-            workshop=workshop,
+            image_builder=image_builder,
             warn=warn,
-            index=lambda: self._index(folder, workshop, warn),
+            index=lambda: self._index(folder, image_builder, warn),
             rust=rust,
             builds=builds,
         )
         return entry.kind.make(name, entry.schema, bench)
 
-    def _index(self, folder: Path, workshop: ImageBuilder, warn: Callable[[str], None]) -> SuiteIndex:
+    def _index(self, folder: Path, image_builder: ImageBuilder, warn: Callable[[str], None]) -> SuiteIndex:
         """One for all series, so that a suite is asked once."""
         names, foreign = index_names(
             entry.schema for entry in self.entries.values() if isinstance(entry.schema, DebianSchema)
         )
-        return SuiteIndex(workshop, folder, names=names, foreign=foreign, warn=warn)
+        return SuiteIndex(image_builder, folder, names=names, foreign=foreign, warn=warn)
 
 
 @cache

@@ -79,13 +79,13 @@ class DebianSeries:
         self,
         config: DebianConfig,
         index: SuiteIndex,
-        workshop: ImageBuilder,
+        image_builder: ImageBuilder,
         *,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._config = config
         self._index = index
-        self._workshop = workshop
+        self._image_builder = image_builder
         self._warn = warn
         self._offers: tuple[_Offer, ...] = ()
 
@@ -102,7 +102,7 @@ class DebianSeries:
         return self._config.summary
 
     def listing(self, *, refresh: bool = False) -> Listing:
-        """Suites that do not answer are left out with a warning, if others do. Else raises as the workshop does."""
+        """Suites that do not answer are left out with a warning, if others do. Else raises as `ImageBuilder`."""
         asked: list[datetime] = []
         packages: list[tuple[Suite, tuple[Package, ...]]] = []
         failed: dict[str, MmioBisectError] = {}
@@ -144,7 +144,7 @@ class DebianSeries:
 
         plan, work = _scripts(offer)
         snapshot = _SNAPSHOT.search(offer.package.version)
-        image, said = self._workshop.build(offer.suite.image, plan, work, name, signals)
+        image, said = self._image_builder.build(offer.suite.image, plan, work, name, signals)
         return Fetched(
             digest=digest(said),
             tool=(offer.tool,),

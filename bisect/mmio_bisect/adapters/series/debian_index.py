@@ -98,7 +98,7 @@ class SuiteIndex:
 
     def __init__(
         self,
-        workshop: ImageBuilder,
+        image_builder: ImageBuilder,
         cache_folder: Path,
         *,
         names: str,
@@ -106,7 +106,7 @@ class SuiteIndex:
         max_age: timedelta = timedelta(hours=24),
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._workshop = workshop
+        self._image_builder = image_builder
         self._cache_folder = cache_folder
         self._names = names
         self._foreign = foreign
@@ -138,7 +138,7 @@ class SuiteIndex:
 
     def _ask(self, suite: Suite) -> CachedVersions:
         question = _LIST.replace("RELEASES", suite.releases).replace("PACKAGES", self._names).replace("FIELDS", _FIELDS)
-        text = self._workshop.ask(suite.image, suite.prepared(self._foreign) + question, _Nobody())
+        text = self._image_builder.ask(suite.image, suite.prepared(self._foreign) + question, _Nobody())
         found = dict.fromkeys(json.dumps(asdict(package)) for package in parsed(text))
         if len(found) <= 1:
             raise DownloadError(f"Debian's {suite.name} has none of the packages asked for: look at its sources.")

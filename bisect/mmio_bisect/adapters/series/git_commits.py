@@ -63,15 +63,15 @@ class GitSeries:
     """The `SeriesSource`; it builds, rebuilds, weighs and describes its commits.
 
     `folder` has the logs of builds, and products while they are looked at; `cache` is the name of this series' and
-    repository's cache in the yard.
+    repository's cache in the build sandbox.
     """
 
     def __init__(
-        self, config: GitConfig, repository: Repository, yard: BuildSandbox, folder: Path, *, cache: str
+        self, config: GitConfig, repository: Repository, build_sandbox: BuildSandbox, folder: Path, *, cache: str
     ) -> None:
         self._config = config
         self._repository = repository
-        self._yard = yard
+        self._build_sandbox = build_sandbox
         self._folder = folder
         self._cache = cache if config.room.cache is not None else None
         self._commits: dict[str, Logged] = {}
@@ -155,9 +155,9 @@ class GitSeries:
         one, cache = self._one(point), None if afresh else self._cache
         with (
             self._repository.checkout(one.commit, anew=afresh) as tree,
-            self._yard.session(tree, self._config.room, signals, cache=cache) as yard,
+            self._build_sandbox.session(tree, self._config.room, signals, cache=cache) as build_sandbox,
         ):
-            finished = yard.run(self._command(cached=cache is not None), signals)
+            finished = build_sandbox.run(self._command(cached=cache is not None), signals)
         log = self._kept(f"{point}-again" if afresh else str(point), finished)
         if finished.status != 0 or finished.product is None or finished.limit is not None:
             raise _failed(point, finished, log)

@@ -43,9 +43,9 @@ class ImageSeries:
 
     capabilities = Capabilities()
 
-    def __init__(self, config: ImageConfig, workshop: ImageBuilder) -> None:
+    def __init__(self, config: ImageConfig, image_builder: ImageBuilder) -> None:
         self._config = config
-        self._workshop = workshop
+        self._image_builder = image_builder
         self._references = {reference.rpartition(":")[2]: reference for reference in config.references}
 
     @property
@@ -80,7 +80,7 @@ class ImageSeries:
         def digest(content: str) -> str:
             return digest_of("\n".join([*self._config.tool, content]).encode())
 
-        image, content = self._workshop.obtain(
+        image, content = self._image_builder.obtain(
             self._reference(point), lambda content: f"{point.series}-{point.version}-{digest(content)[7:19]}", signals
         )
         return Fetched(

@@ -170,7 +170,7 @@ class DockerImages:
                 base = base_image.base_image(suite, engine, say=self._say)
             if signals.cancelled():
                 raise CancelledError(f"the container of {suite} was not started")
-            with Container.waiting(engine, workshop_configuration(base)) as name:
+            with Container.waiting(engine, image_builder_configuration(base)) as name:
                 yield engine, name
 
 
@@ -184,7 +184,7 @@ def _engine(seconds: float) -> Engine:
         ) from error
 
 
-def workshop_configuration(image: str) -> dict[str, object]:
+def image_builder_configuration(image: str) -> dict[str, object]:
     """The body of the Engine API's ContainerCreate: dpkg wants root, and what it needs to give files to others."""
     return {
         "Image": image,

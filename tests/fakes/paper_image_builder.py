@@ -13,7 +13,7 @@ not read are left out, and so are packages of arm64 but for the libraries that r
 
 
 @dataclass(slots=True)
-class PaperWorkshop:
+class PaperImageBuilder:
     """`fails` is raised instead of an answer for a suite; `edit` changes what one has; `built` is what was ordered."""
 
     fails: dict[str, MmioBisectError] = field(default_factory=dict)
