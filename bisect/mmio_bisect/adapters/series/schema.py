@@ -244,7 +244,7 @@ Inside = Annotated[str, AfterValidator(_inside)]
 class GitSchema(SeriesSchema):
     """Fields as in `GitConfig`; `suite`, `packages`, `memory`, `minutes`, `disk` and `ccache` are the room of a build.
 
-    `ccache` is the size of its cache: where ccache is installed, compilers are called through it (see `composition.build_sandboxes`).
+    `ccache` is the size of its cache: where ccache is installed, compilers are called through it.
     """
 
     summary: str
