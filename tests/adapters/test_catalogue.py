@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from paper_image_builder import PaperImageBuilder
+from pydantic import TypeAdapter, ValidationError
 from signalling import Uncancelled
 
 from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalogue
 from mmio_bisect.adapters.series.image import expanded
+from mmio_bisect.adapters.series.schema import Size
 from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
 from mmio_bisect.workflow.ports.progress import Signals
@@ -194,3 +196,14 @@ def test_lines_for_apt_stand_for_a_suite_that_is_not_debians(file: Path) -> None
     assert script.startswith("trixie\n")
     assert "echo 'deb [trusted=yes] http://vendor.example/apt own main' >> /etc/apt/sources.list" in script
     assert 'case "$release" in own)' in script
+
+
+@pytest.mark.parametrize("text", ["512", "1.5", "2G", "2gib", "GiB", ""])
+def test_a_size_in_a_series_file_has_its_unit(text: str) -> None:
+    with pytest.raises(ValidationError, match="is not a size"):
+        TypeAdapter(Size).validate_python(text)
+
+
+@pytest.mark.parametrize(("text", "count"), [("2GiB", 2 << 30), ("100 MB", 100 << 20), ("1.5KiB", 1536)])
+def test_a_size_in_a_series_file_is_read_as_bytes(text: str, count: int) -> None:
+    assert TypeAdapter(Size).validate_python(text) == count

@@ -95,6 +95,26 @@ def test_help_imports_nothing_heavy(words: list[str], heavy: tuple[str, ...]) ->
     assert said.stderr == "[]\n"
 
 
+def test_an_interrupt_that_was_dealt_with_while_modules_load_does_not_end_the_process(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(
+        """
+from mmio_bisect import __main__
+from mmio_bisect.cli import commands
+
+def run_command_line():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+commands.run_command_line = run_command_line
+raise SystemExit(__main__.main())
+"""
+    )
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False, timeout=60)
+    assert ended.returncode == 130  # and not -2, which is death by SIGINT
+
+
 def test_the_version_alone_needs_no_typer_and_no_rich() -> None:
     program = (
         "import sys; sys.argv[1:] = ['--version']; from mmio_bisect.__main__ import main; main(); "

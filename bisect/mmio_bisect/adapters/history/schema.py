@@ -278,7 +278,7 @@ notes = Table(
     Index("ix_notes_recipe", "recipe"),
 )
 
-# How far the watch has come with each series, and what it knows of it (`workflow.watch_state`).
+# How far the watch has come with each series, and what it knows of it (`workflow.watch.state_text`).
 watched = Table(
     "watched",
     metadata,

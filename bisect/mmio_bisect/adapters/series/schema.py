@@ -216,11 +216,12 @@ class ImageSchema(SeriesSchema):
         )
 
 
+_UNIT: Final = re.compile(r"[KMGT]i?B$")
 _PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
 
 
 def _bytes(value: object) -> object:
-    if isinstance(value, str):
+    if isinstance(value, str) and _UNIT.search(value):
         return parse_size(value)
     raise ValueError(f"“{value}” is not a size: write one with its unit, as in 2GiB")
 

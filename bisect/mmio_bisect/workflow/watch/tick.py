@@ -1,4 +1,4 @@
-"""One tick of the watch over one series: look for new toolchains, probe, compare, bisect. `watch_settle` does the rest.
+"""One tick of the watch over one series: look for new toolchains, probe, compare, bisect. `settle` does the rest.
 
 Outcomes are in history as soon as they are there, and what people are told is kept in one transaction with how far the
 series was watched. So a tick that was killed is repeated by the next one, which neither compiles nor tells anything
