@@ -97,11 +97,12 @@ def test_a_hundred_kills_leave_the_history_of_an_undisturbed_sweep(served: Tool,
         forget(served.store, version)
         killed = 0
         while killed < KILLS:
-            if kill_after(served, words, chance.uniform(0.1, min(took, 2.4))):
+            if kill_after(served, words, chance.uniform(0.1, min(took, 1.2))):
                 killed += 1
             else:  # it was done before it was to be killed: again from the beginning
                 database.unlink()
                 forget(served.store, version)
+        kill_after(served, words, took * 0.7)  # once when there is something to resume from
         before = len(kept(database)) if database.exists() else 0
         resumed = served(*words, "--json")
         assert resumed.status == 0, resumed.err
