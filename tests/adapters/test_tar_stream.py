@@ -112,9 +112,19 @@ def test_what_unpacks_to_too_much_is_stopped(tmp_path: Path) -> None:
         unpack(bomb, tmp_path, most=1 << 20)
 
 
-def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    ],
+)
+def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
     header = tarfile.TarInfo("././@PaxHeader")
-    header.type, header.size = tarfile.XHDTYPE, 1 << 30
+    header.type, header.size = kind, 1 << 30
     with pytest.raises(CorruptArtefactError, match="a header of 1073741824 bytes"):
         unpack(lzma.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(1 << 20)), tmp_path)
 

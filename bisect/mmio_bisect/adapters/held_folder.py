@@ -69,6 +69,21 @@ def temporary_folder(name: str) -> Path:
     return Path(os.environ.get("TMPDIR") or "/tmp").absolute() / f"{name}-{os.getuid()}"  # noqa: S108 - see its users
 
 
+def make_folder(folder: Path) -> None:
+    """Make it and those above it, or leave it as it is, though another may remove it at this moment.
+
+    `Path.mkdir(exist_ok=True)` raises where the folder goes between its attempt and its look. Raises OSError.
+    """
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise
+        else:
+            return
+
+
 @contextlib.contextmanager
 def held_work_folder(parent: Path) -> Iterator[Path]:
     """A new, private folder in `parent`, held for the length of the `with` block and then removed."""

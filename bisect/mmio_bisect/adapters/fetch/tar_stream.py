@@ -14,7 +14,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mmio_bisect.adapters.fetch.tar_files import tarfile
 from mmio_bisect.errors import CorruptArtefactError
@@ -152,14 +152,23 @@ class _Unpacked(io.RawIOBase):
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose headers are not larger than names are: tarfile reads them into memory."""
+    """A member whose headers are not larger than names are: tarfile reads as many bytes as `size` says into memory.
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)
-        if member.type in _LONG_HEADERS and member.size > _LONGEST_HEADER:
-            raise tarfile.ReadError(f"it has a header of {member.size} bytes")
-        return member
+    Whoever asks for the size is refused, since which method tarfile parses a header with differs between its versions
+    (Debian's Python 3.13.5 does not call `frombuf`).
+    """
+
+    _size = 0
+
+    @property
+    def size(self) -> int:
+        if self._size > _LONGEST_HEADER and self.type in _LONG_HEADERS:
+            raise tarfile.ReadError(f"it has a header of {self._size} bytes")
+        return self._size
+
+    @size.setter
+    def size(self, count: int) -> None:
+        self._size = count
 
 
 def unpack_tar(

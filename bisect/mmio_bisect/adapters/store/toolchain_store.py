@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from mmio_bisect.adapters.held_folder import Hold, remove_tree, sweep, try_hold
+from mmio_bisect.adapters.held_folder import Hold, make_folder, remove_tree, sweep, try_hold
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, SandboxError, StoreError
 from mmio_bisect.workflow.ports.images import ImageKeeper
@@ -152,7 +152,7 @@ class FolderToolchainStore:
                 if hold is not None:
                     return found, hold, fetched
             else:
-                work.mkdir(parents=True, exist_ok=True)
+                make_folder(work)
                 claim = try_hold(work)
                 if claim is not None:
                     with claim:
