@@ -24,6 +24,7 @@ from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
 from mmio_bisect.workflow.history.upkeep import Looked
+from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +187,7 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
         for _ in range(3):
             finish_a_run(history)  # 2, 3 and 4
         outbox.finish_tick(outbox.begin_tick(), 0, "{}")
-        outbox.keep("zig", "arm-isv", "{}", [told, replace(told, key="waits", run=3)], ["mail"])
+        outbox.keep("zig", "arm-isv", SeriesState(), [told, replace(told, key="waits", run=3)], ["mail"])
         outbox.delivered("k", "mail")
     before = {line for line in exported(full) if json.loads(line).get("row") != "runs"}
 
@@ -207,7 +208,7 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
 def test_any_number_of_ticks_runs_and_notices_is_let_go_of(full: str) -> None:
     notice = Notice(key="k", kind=NoticeKind.FIXED, series="zig", title="t", plain="p", markdown="m", run=None)
     with SqlOutbox.open(full) as outbox:
-        outbox.keep("zig", "arm-isv", "{}", [replace(notice, key=str(number)) for number in range(1200)], [])
+        outbox.keep("zig", "arm-isv", SeriesState(), [replace(notice, key=str(number)) for number in range(1200)], [])
     with SqlUpkeep.open(full) as upkeep:
         with upkeep._database.bare() as bare:  # the one connection that there is
             bare.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)

@@ -13,6 +13,7 @@ from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
 from mmio_bisect.workflow.watch.delivery import deliver
+from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, Tick, notice_key
 
 CHANNELS = ("chat", "mail")
@@ -28,6 +29,10 @@ def notice(number: int, *, run: int | None = None) -> Notice:
         markdown="**store_then_step.rs** — “writeback-post”, ISV = 0 ▶ 😀",
         run=run,
     )
+
+
+def state(newest: str) -> SeriesState:
+    return SeriesState(newest=newest)
 
 
 class Post:
@@ -63,16 +68,16 @@ def outbox(url: str) -> Iterator[SqlOutbox]:
 
 
 def test_a_state_is_kept_by_series_and_profile(outbox: SqlOutbox) -> None:
-    assert outbox.state("zig", "arm-isv") is None
-    outbox.keep("zig", "arm-isv", "one", (), CHANNELS)
-    outbox.keep("zig", "xen-arm", "other", (), CHANNELS)
-    outbox.keep("zig", "arm-isv", "two", (), CHANNELS)
-    assert (outbox.state("zig", "arm-isv"), outbox.state("zig", "xen-arm")) == ("two", "other")
+    assert outbox.state("zig", "arm-isv") == SeriesState()
+    outbox.keep("zig", "arm-isv", state("one"), (), CHANNELS)
+    outbox.keep("zig", "xen-arm", state("other"), (), CHANNELS)
+    outbox.keep("zig", "arm-isv", state("two"), (), CHANNELS)
+    assert (outbox.state("zig", "arm-isv"), outbox.state("zig", "xen-arm")) == (state("two"), state("other"))
 
 
 def test_a_notice_waits_for_each_channel_until_that_takes_it(outbox: SqlOutbox) -> None:
     told = (notice(1), notice(2))
-    assert outbox.keep("rust-nightly", "arm-isv", "state", told, CHANNELS) == told
+    assert outbox.keep("rust-nightly", "arm-isv", state("state"), told, CHANNELS) == told
     assert [(one.notice, one.channel, one.attempts) for one in outbox.pending()] == [
         (each, channel, 0) for each in told for channel in CHANNELS
     ]
@@ -89,7 +94,7 @@ def test_a_notice_waits_for_each_channel_until_that_takes_it(outbox: SqlOutbox) 
 
 
 def test_a_channel_that_was_taken_out_is_no_trouble_and_is_told_when_it_comes_back(outbox: SqlOutbox) -> None:
-    outbox.keep("rust-nightly", "arm-isv", "state", (notice(1),), CHANNELS)
+    outbox.keep("rust-nightly", "arm-isv", state("state"), (notice(1),), CHANNELS)
     post = Post()
     post.configured.discard("mail")
     gone = deliver(outbox, post)
@@ -100,25 +105,25 @@ def test_a_channel_that_was_taken_out_is_no_trouble_and_is_told_when_it_comes_ba
 
 
 def test_what_was_told_once_is_not_told_again(outbox: SqlOutbox) -> None:
-    outbox.keep("rust-nightly", "arm-isv", "one", (notice(1),), CHANNELS)
+    outbox.keep("rust-nightly", "arm-isv", state("one"), (notice(1),), CHANNELS)
     deliver(outbox, Post())
-    assert outbox.keep("rust-nightly", "arm-isv", "two", (notice(1), notice(2)), CHANNELS) == (notice(2),)
+    assert outbox.keep("rust-nightly", "arm-isv", state("two"), (notice(1), notice(2)), CHANNELS) == (notice(2),)
     assert {one.notice for one in outbox.pending()} == {notice(2)}
 
 
 def test_a_state_and_its_notices_are_kept_together_or_not_at_all(outbox: SqlOutbox) -> None:
-    outbox.keep("rust-nightly", "arm-isv", "before", (), CHANNELS)
+    outbox.keep("rust-nightly", "arm-isv", state("before"), (), CHANNELS)
     impossible = replace(notice(2), title=None)  # type: ignore[arg-type]
     with suppress(MmioBisectError):
-        outbox.keep("rust-nightly", "arm-isv", "after", (notice(1), impossible), CHANNELS)
+        outbox.keep("rust-nightly", "arm-isv", state("after"), (notice(1), impossible), CHANNELS)
         pytest.fail("a notice without a title was taken")
-    assert (outbox.state("rust-nightly", "arm-isv"), outbox.pending()) == ("before", ())
+    assert (outbox.state("rust-nightly", "arm-isv"), outbox.pending()) == (state("before"), ())
 
 
 def test_of_several_watches_at_once_one_tells(url: str) -> None:
     def keep(number: int) -> tuple[Notice, ...]:
         with SqlOutbox.open(url) as own:
-            return own.keep("rust-nightly", "arm-isv", f"state {number}", (notice(1),), CHANNELS)
+            return own.keep("rust-nightly", "arm-isv", state(f"state {number}"), (notice(1),), CHANNELS)
 
     with ThreadPoolExecutor(4) as pool:
         new = list(pool.map(keep, range(4)))
@@ -141,7 +146,7 @@ def test_ticks_are_told_newest_first_and_one_that_was_broken_off_has_no_end(outb
 
 def test_what_one_process_keeps_another_delivers(url: str) -> None:
     with SqlOutbox.open(url) as one:
-        keep = partial(one.keep, "rust-nightly", "arm-isv", "state", channels=("mail",))
+        keep = partial(one.keep, "rust-nightly", "arm-isv", state("state"), channels=("mail",))
         keep(notices=(notice(1, run=7),))
     with SqlOutbox.open(url) as other:
         (waiting,) = other.pending()

@@ -49,8 +49,8 @@ class Author:
     def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice:
         return change_notice(story, None, None, descent)
 
-    def traced(self, series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
-        return traced_notice(series, pursuit, descent)
+    def traced(self, series: str, pending: PendingDescent, descent: Descent) -> Notice:
+        return traced_notice(series, pending, descent)
 
     def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
         return trouble_notice(series, message, since, ticks)

@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmio_bisect.adapters.history.outbox import decode_state, encode_state
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import CorruptDatabaseError
 from mmio_bisect.workflow.watch.news import (
     Deferred,
     Line,
@@ -16,12 +19,11 @@ from mmio_bisect.workflow.watch.news import (
     SeriesState,
     Trouble,
     add_trouble,
-    advanced,
-    begun,
-    cut_off,
+    advance_line,
+    begin_line,
+    defer,
     plan_points,
 )
-from mmio_bisect.workflow.watch.state_text import read, written
 
 LINE = Line(case="a.rs", target="aarch64", opt="2")
 MARK = Mark(function="f", access="store32+0", kind=DefectKind.WRITEBACK_POST)
@@ -30,10 +32,10 @@ OTHER = Mark(function="f", access=None, kind=DefectKind.PAIR)
 
 def told(story: str, *, patience: int = 3) -> list[str]:
     """A letter a night, `b` with the mark and `.` without; what is told, and in which night."""
-    state = begun("0", _marks(story[0]))
+    state = begin_line("0", _marks(story[0]))
     said = []
     for night, letter in enumerate(story[1:], start=1):
-        state, news = advanced(state, LINE, str(night), _marks(letter), patience=patience)
+        state, news = advance_line(state, LINE, str(night), _marks(letter), patience=patience)
         said += [f"{night}: {one.change} {one.last}..{one.first}" for one in news]
     return said
 
@@ -62,8 +64,8 @@ def test_without_patience_every_change_is_told() -> None:
 
 
 def test_marks_of_one_line_are_told_apart() -> None:
-    state, _ = advanced(begun("0", frozenset({MARK})), LINE, "1", frozenset({MARK, OTHER}), patience=3)
-    _, news = advanced(state, LINE, "2", frozenset({OTHER}), patience=3)
+    state, _ = advance_line(begin_line("0", frozenset({MARK})), LINE, "1", frozenset({MARK, OTHER}), patience=3)
+    _, news = advance_line(state, LINE, "2", frozenset({OTHER}), patience=3)
     assert [(one.mark, one.change) for one in news] == [(MARK, "fixed")]
 
 
@@ -142,7 +144,7 @@ def test_a_pause_of_a_day_is_over_for_the_tick_of_the_next_day() -> None:
 def test_what_a_budget_cut_off_counts_the_ticks_that_brought_nothing() -> None:
     cut: Deferred | None = None
     for progress in (True, False, False, True, False):
-        cut = cut_off(cut, "spent", "2026-01-01", progress=progress, points=3)
+        cut = defer(cut, "spent", "2026-01-01", progress=progress, points=3)
     assert cut is not None
     assert (cut.ticks, cut.in_vain) == (5, 1)
 
@@ -157,16 +159,35 @@ def test_trouble_is_told_once_when_it_lasts() -> None:
 
 
 def test_a_state_is_read_as_it_was_written() -> None:
-    line, news = advanced(begun("0", frozenset({OTHER})), LINE, "1", frozenset({MARK}), patience=3)
+    line, news = advance_line(begin_line("0", frozenset({OTHER})), LINE, "1", frozenset({MARK}), patience=3)
     state = SeriesState(
         through="001",
         newest="v001",
         lines={LINE: line, Line(case="b.c", target="aarch64", opt="s"): LineState(version="0")},
         waiting={"v000": 1},
         trouble=Trouble(message="no answer", since="2026-01-01", ticks=2, again="2026-01-02"),
-        cut=Deferred(message="spent", since="2026-01-01", ticks=2, in_vain=1, points=3, bisections=("a.rs in x",)),
-        pursuits=(PendingDescent(run=7, title="a.rs regressed", why="spent", since="2026-01-01"),),
+        deferred=Deferred(message="spent", since="2026-01-01", ticks=2, in_vain=1, points=3, bisections=("a.rs in x",)),
+        descents=(PendingDescent(run=7, title="a.rs regressed", why="spent", since="2026-01-01"),),
     )
     assert len(news) == 2
-    assert read(written(state)) == state
+    assert decode_state(encode_state(state)) == state
     assert [(mark, since) for _, mark, since in state.regressions] == [(MARK, "1")]
+
+
+def test_a_state_of_the_first_format_is_read() -> None:
+    text = """{"format": 1, "through": "001", "newest": "v001", "waiting": {"v000": 1},
+        "trouble": {"message": "no answer", "since": "2026-01-01", "ticks": 3, "told": true, "again": null},
+        "pursuits": [{"run": 7, "title": "t", "why": "spent", "since": "2026-01-01", "in_vain": 1}],
+        "lines": [{"case": "a.rs", "target": "aarch64", "opt": "2", "version": "1", "marks": [{"function": "f",
+            "access": "store32+0", "kind": "writeback-post", "present": true, "told": true, "last": null,
+            "first": null, "lasted": 0, "since": null, "held_back": 0}]}]}"""
+    assert decode_state(text) == SeriesState(
+        through="001",
+        newest="v001",
+        lines={LINE: begin_line("1", frozenset({MARK}))},
+        waiting={"v000": 1},
+        trouble=Trouble(message="no answer", since="2026-01-01", ticks=3, reported=True),
+        descents=(PendingDescent(run=7, title="t", why="spent", since="2026-01-01", in_vain=1),),
+    )
+    with pytest.raises(CorruptDatabaseError, match="restore a backup"):
+        decode_state(text.replace('"format": 1', '"format": 3'))

@@ -161,10 +161,10 @@ class WatchAuthor:
         self._report(f"{story.series}-{story.points[-1].version}-{record.case}-{story.change}", notice)
         return notice
 
-    def traced(self, series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
-        notice = traced_notice(series, pursuit, descent)
-        record = self.history.run(pursuit.run)
-        self._report(f"{series}-{record.last}-{record.case}-descent-{pursuit.run}", notice)
+    def traced(self, series: str, pending: PendingDescent, descent: Descent) -> Notice:
+        notice = traced_notice(series, pending, descent)
+        record = self.history.run(pending.run)
+        self._report(f"{series}-{record.last}-{record.case}-descent-{pending.run}", notice)
         return notice
 
     def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:

@@ -1,17 +1,60 @@
-"""The `Outbox` of the workflow, in the history's database."""
+"""The `Outbox` of the workflow, in the history's database, which keeps the state of each series whole, as JSON."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, insert, select, update
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import Database, open_database
 from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.domain.access import Mark
+from mmio_bisect.errors import CorruptDatabaseError
+from mmio_bisect.workflow.watch.news import Line, LineState, MarkState, SeriesState
 from mmio_bisect.workflow.watch.notices import Delivery, Notice, NoticeKind, Tick
 
+_OF_FORMAT_1 = {"told": "reported", "cut": "deferred", "pursuits": "descents"}
+
 _watched, _notices, _deliveries, _ticks = schema.watched, schema.notices, schema.deliveries, schema.ticks
+_format = TypeAdapter(Literal[1, 2])
+_line, _mark, _mark_state, _series_state = map(TypeAdapter[Any], (Line, Mark, MarkState, SeriesState))
+
+
+def encode_state(state: SeriesState) -> str:
+    lines = [
+        {
+            **asdict(line),
+            "version": found.version,
+            "marks": [{**asdict(mark), **asdict(known)} for mark, known in found.marks.items()],
+        }
+        for line, found in state.lines.items()
+    ]
+    return json.dumps({"format": 2, **asdict(replace(state, lines={})), "lines": lines}, ensure_ascii=False)
+
+
+def decode_state(text: str | None) -> SeriesState:
+    """None is a series that was never watched. Raises `CorruptDatabaseError`."""
+    if text is None:
+        return SeriesState()
+    try:
+        members = json.loads(text, object_hook=lambda found: {_OF_FORMAT_1.get(key, key): found[key] for key in found})
+        _format.validate_python(members["format"])
+        lines = {_line.validate_python(found): _line_state(found) for found in members["lines"]}
+        state: SeriesState = _series_state.validate_python({**members, "lines": lines})
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptDatabaseError(
+            f"What the watch keeps of a series cannot be read ({type(error).__name__}: {error}): restore a backup."
+        ) from error
+    return state
+
+
+def _line_state(members: dict[str, Any]) -> LineState:
+    marks = {_mark.validate_python(found): _mark_state.validate_python(found) for found in members["marks"]}
+    return LineState(version=members["version"], marks=marks)
 
 
 class SqlOutbox:
@@ -32,17 +75,16 @@ class SqlOutbox:
     ) -> None:
         self._database.close()
 
-    def state(self, series: str, profile: str) -> str | None:
+    def state(self, series: str, profile: str) -> SeriesState:
         wanted = select(_watched.c.state).where(_watched.c.series == series, _watched.c.profile == profile)
         with self._database.reading() as connection:
-            found = connection.scalar(wanted)
-        return None if found is None else str(found)
+            return decode_state(connection.scalar(wanted))
 
     def keep(
-        self, series: str, profile: str, state: str, notices: Sequence[Notice], channels: Sequence[str]
+        self, series: str, profile: str, state: SeriesState, notices: Sequence[Notice], channels: Sequence[str]
     ) -> tuple[Notice, ...]:
         key = {"series": series, "profile": profile}
-        values = {"state": state, "updated": now()}
+        values = {"state": encode_state(state), "updated": now()}
         with self._database.writing() as connection:
             if insert_if_new(connection, _watched, key=key, values=values) is None:
                 there = (_watched.c.series == series, _watched.c.profile == profile)

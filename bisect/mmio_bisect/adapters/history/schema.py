@@ -278,7 +278,7 @@ notes = Table(
     Index("ix_notes_recipe", "recipe"),
 )
 
-# How far the watch has come with each series, and what it knows of it (`workflow.watch.state_text`).
+# How far the watch has come with each series, and what it knows of it (`outbox`).
 watched = Table(
     "watched",
     metadata,

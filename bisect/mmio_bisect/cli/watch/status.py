@@ -14,7 +14,6 @@ from mmio_bisect.workflow.probing.ranges import matching_points
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
 from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Tick
-from mmio_bisect.workflow.watch.state_text import read
 
 
 def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def status_document(config: Configuration, wiring: Wiring) -> dict[str, Any]:
     with open_outbox(config) as outbox:
         ticks = outbox.ticks(limit=1)
         pending = outbox.pending()
-        states = {one.name: read(outbox.state(one.name, one.profile)) for one in config.series}
+        states = {one.name: outbox.state(one.name, one.profile) for one in config.series}
     last = ticks[0] if ticks else None
     due = schedule_of(config).after(datetime.now(UTC))
     return dict(
@@ -74,8 +73,8 @@ def _member(series: WatchedSeries, state: SeriesState, wiring: Wiring) -> dict[s
             "ticks": trouble.ticks,
             "left_alone_until": trouble.again,
         },
-        "cut_off": None if state.cut is None else asdict(state.cut),
-        "descents": [asdict(pursuit) for pursuit in state.pursuits],
+        "cut_off": None if state.deferred is None else asdict(state.deferred),
+        "descents": [asdict(pending) for pending in state.descents],
         "flapping": sum(one.held_back > 0 for line in state.lines.values() for one in line.marks.values()),
         "regressions": [
             {
@@ -112,7 +111,7 @@ def status_text(told: dict[str, Any]) -> str:
             cut = one["cut_off"]
             left = [*([f"{cut['points']} toolchains"] if cut["points"] else []), *cut["bisections"]]
             lines.append(f"  left for the next tick: {', '.join(left)}. {cut['message']}")
-        lines += [f"  descent goes on ({pursuit['title']}): {pursuit['why']}" for pursuit in one["descents"]]
+        lines += [f"  descent goes on ({pending['title']}): {pending['why']}" for pending in one["descents"]]
         if one["flapping"]:
             lines.append(f"  {one['flapping']} flapping")
         lines += [

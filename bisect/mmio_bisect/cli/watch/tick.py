@@ -50,7 +50,7 @@ def tick(config: Configuration, wiring: Wiring, say: Say, *, ask_again: bool = F
             now=now.isoformat(),
             ask_again=ask_again,
         ).watch(jobs)
-        needed = {pursuit.run for found in watched for pursuit in found.state.pursuits}
+        needed = {pending.run for found in watched for pending in found.state.descents}
         gone = deliver(outbox, messenger_of(config))
         for delivery in gone.sent:
             say(f"told {delivery.channel}: {delivery.notice.title}")
@@ -100,8 +100,8 @@ def _member(found: Watched) -> dict[str, object]:
         "regressions": len(found.state.regressions),
         "trouble": None if found.state.trouble is None else found.state.trouble.message,
         "left_alone_until": None if found.state.trouble is None else found.state.trouble.again,
-        "cut_off": None if found.state.cut is None else asdict(found.state.cut),
-        "descents": [asdict(pursuit) for pursuit in found.state.pursuits],
+        "cut_off": None if found.state.deferred is None else asdict(found.state.deferred),
+        "descents": [asdict(pending) for pending in found.state.descents],
         "cost": {
             "toolchains_fetched": found.cost.toolchains_fetched,
             "cells_compiled": found.cost.cells_compiled,
@@ -135,5 +135,5 @@ def _foreseen(job: Assignment, tools: Adapters, state: SeriesState, now: str) ->
         "cells": 0 if plan is None else plan.cells,
         "news": [] if plan is None else [news_line(one) for one in known_news(job, tools, state)],
         "left_alone": None if alone is None else str(alone),
-        "descents": [pursuit.title for pursuit in state.pursuits],
+        "descents": [pending.title for pending in state.descents],
     }

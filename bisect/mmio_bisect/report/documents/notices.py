@@ -90,20 +90,20 @@ def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
     )
 
 
-def traced_notice(series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
+def traced_notice(series: str, pending: PendingDescent, descent: Descent) -> Notice:
     """A descent's end, after the change itself was told."""
     outcome = f"traced to {descent.claim}" if descent.claim else "traced no further"
-    title = f"{pursuit.title}: {outcome}"
+    title = f"{pending.title}: {outcome}"
     lines = list(descent.lines)
     markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), "", descent.markdown, ""])
     return Notice(
-        key=notice_key("traced", series, str(pursuit.run), pursuit.since),
+        key=notice_key("traced", series, str(pending.run), pending.since),
         kind=NoticeKind.TRACED,
         series=series,
         title=title,
         plain="\n".join([title, *lines]),
         markdown=markdown,
-        run=pursuit.run,
+        run=pending.run,
     )
 
 

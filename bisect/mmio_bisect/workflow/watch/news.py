@@ -33,7 +33,7 @@ class MarkState:
     """
 
     present: bool
-    told: bool
+    reported: bool
     last: str | None = None
     first: str | None = None
     lasted: int = 0
@@ -61,38 +61,38 @@ class News:
     since: str | None = None
 
 
-def begun(version: str, marks: frozenset[Mark]) -> LineState:
+def begin_line(version: str, marks: frozenset[Mark]) -> LineState:
     """A line's first measurement: what is there is known, and no news."""
-    return LineState(version=version, marks={mark: MarkState(present=True, told=True) for mark in marks})
+    return LineState(version=version, marks={mark: MarkState(present=True, reported=True) for mark in marks})
 
 
-def advanced(
+def advance_line(
     state: LineState, line: Line, version: str, marks: frozenset[Mark], *, patience: int
 ) -> tuple[LineState, tuple[News, ...]]:
     """The line at its next testable point, and what is news there."""
     after: dict[Mark, MarkState] = {}
     news = []
     for mark in sorted({*state.marks, *marks}, key=_order):
-        before = state.marks.get(mark, MarkState(present=False, told=False))
-        found, told = _stepped(before, present=mark in marks, last=state.version, here=version, patience=patience)
+        before = state.marks.get(mark, MarkState(present=False, reported=False))
+        found, told = _step_mark(before, present=mark in marks, last=state.version, here=version, patience=patience)
         if told and found.last is not None and found.first is not None:
             change = Change.INTRODUCED if found.present else Change.FIXED
             since = before.since if change is Change.FIXED else None
             news.append(News(line=line, mark=mark, change=change, last=found.last, first=found.first, since=since))
-            found = replace(found, told=found.present, since=found.first if found.present else None, held_back=0)
-        if found.present or found.told or found.lasted <= patience:
+            found = replace(found, reported=found.present, since=found.first if found.present else None, held_back=0)
+        if found.present or found.reported or found.lasted <= patience:
             after[mark] = found
     return LineState(version=version, marks=after), tuple(news)
 
 
-def _stepped(before: MarkState, *, present: bool, last: str, here: str, patience: int) -> tuple[MarkState, bool]:
+def _step_mark(before: MarkState, *, present: bool, last: str, here: str, patience: int) -> tuple[MarkState, bool]:
     """The mark one point on, and whether that is to be told."""
     if present == before.present:
         lasted = before.lasted + 1
-        return replace(before, lasted=lasted), present != before.told and lasted >= patience
+        return replace(before, lasted=lasted), present != before.reported and lasted >= patience
     changed = replace(before, present=present, last=last, first=here, lasted=1)
     if before.first is None or before.lasted >= patience or patience == 1:
-        return changed, present != before.told
+        return changed, present != before.reported
     return replace(changed, held_back=before.held_back + 1), False
 
 
@@ -110,7 +110,7 @@ class Trouble:
     message: str
     since: str
     ticks: int
-    told: bool = False
+    reported: bool = False
     again: str | None = None
 
     def leaves_alone(self, now: str) -> bool:
@@ -127,13 +127,13 @@ def add_trouble(
     that comes each day, whenever within its minute it comes.
     """
     ticks = 1 if before is None else before.ticks + 1
-    known = before is not None and before.told
+    known = before is not None and before.reported
     telling = not known and ticks >= patience
     since = now if before is None else before.since
     pause = pauses[min(ticks, len(pauses)) - 1] if pauses else 0
     until = (datetime.fromisoformat(now) + timedelta(seconds=pause)).replace(second=0, microsecond=0)
     again = until.isoformat() if pause else None
-    return Trouble(message=message, since=since, ticks=ticks, told=known or telling, again=again), telling
+    return Trouble(message=message, since=since, ticks=ticks, reported=known or telling, again=again), telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class Deferred:
     bisections: tuple[str, ...] = ()
 
 
-def cut_off(
+def defer(
     before: Deferred | None, message: str, now: str, *, progress: bool, points: int, bisections: Sequence[str] = ()
 ) -> Deferred:
     """One more tick of it."""
@@ -191,8 +191,8 @@ class SeriesState:
     lines: Mapping[Line, LineState] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
     trouble: Trouble | None = None
-    cut: Deferred | None = None
-    pursuits: tuple[PendingDescent, ...] = ()
+    deferred: Deferred | None = None
+    descents: tuple[PendingDescent, ...] = ()
 
     @property
     def regressions(self) -> tuple[tuple[Line, Mark, str | None], ...]:
@@ -201,7 +201,7 @@ class SeriesState:
             (line, mark, one.since)
             for line, state in sorted(self.lines.items())
             for mark, one in state.marks.items()
-            if one.told
+            if one.reported
         )
 
 

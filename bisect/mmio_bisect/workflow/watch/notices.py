@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.workflow.watch.news import SeriesState
 
 
 class NoticeKind(StrEnum):
@@ -56,10 +57,11 @@ class Tick:
 class Outbox(Protocol):
     """What the watch keeps besides history. Every call is one transaction."""
 
-    def state(self, series: str, profile: str) -> str | None: ...
+    def state(self, series: str, profile: str) -> SeriesState:
+        """An empty one of a series that was never watched. Raises `CorruptDatabaseError`."""
 
     def keep(
-        self, series: str, profile: str, state: str, notices: Sequence[Notice], channels: Sequence[str]
+        self, series: str, profile: str, state: SeriesState, notices: Sequence[Notice], channels: Sequence[str]
     ) -> tuple[Notice, ...]:
         """The state and what follows from it, together or not at all. Gives the notices that are new."""
 

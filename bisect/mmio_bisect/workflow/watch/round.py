@@ -32,7 +32,7 @@ class Round:
 
     def watch(self, jobs: Sequence[Assignment]) -> list[Watched]:
         """Those that the last budget cut off come first, and none waits for another's descent."""
-        ordered = sorted(jobs, key=lambda job: state_of(job, self.outbox).cut is None)
+        ordered = sorted(jobs, key=lambda job: state_of(job, self.outbox).deferred is None)
         tools = {job.series: adapters_for(self.config, job, self.wiring, self.history, self.budget) for job in jobs}
         found = {}
         for job in ordered:
@@ -52,14 +52,14 @@ class Round:
             settled = settle(found[job.series], job, tools[job.series], self.outbox, self.author, now=self.now)
             for notice in settled.notices:
                 self.say(f"{notice.kind}: {notice.title}")
-            for pursuit in settled.state.pursuits:
-                self.say(f"{job.series}: the descent goes on in the next tick ({pursuit.title}): {pursuit.why}")
+            for pending in settled.state.descents:
+                self.say(f"{job.series}: the descent goes on in the next tick ({pending.title}): {pending.why}")
             watched.append(settled)
         return watched
 
     def _tell(self, series: str, found: Found) -> None:
         if found.error is not None:
             self.say(f"{series}: {found.error}")
-        if (cut := found.state.cut) is not None:
+        if (cut := found.state.deferred) is not None:
             left = [*([f"{cut.points} toolchains"] if cut.points else []), *cut.bisections]
             self.say(f"{series}: left for the next tick: {', '.join(left)}. {cut.message}")

@@ -37,13 +37,12 @@ from mmio_bisect.workflow.watch.news import (
     PointPlan,
     SeriesState,
     add_trouble,
-    advanced,
-    begun,
-    cut_off,
+    advance_line,
+    begin_line,
+    defer,
     plan_points,
 )
 from mmio_bisect.workflow.watch.notices import Notice, Outbox
-from mmio_bisect.workflow.watch.state_text import read, written
 from mmio_bisect.workflow.watch.values import Assignment, Author, ChangeGroup, Found, WatchPlan, line_of
 
 _LOOK_BACK = 60
@@ -90,14 +89,14 @@ def look(
         found = _ranged(job, tools, state)
         if state.through is None:
             state = replace(state, through=found.before)
-            outbox.keep(job.series, job.profile.name, written(state), (), ())
+            outbox.keep(job.series, job.profile.name, state, (), ())
         return _Looking(job, tools, author, events, now).tick(state, found)
     except _OF_SERIES as error:
         return _in_trouble(job, author, state, error, now)
 
 
 def state_of(job: Assignment, outbox: Outbox) -> SeriesState:
-    return read(outbox.state(job.series, job.profile.name))
+    return outbox.state(job.series, job.profile.name)
 
 
 def left_alone(job: Assignment, state: SeriesState, now: str) -> MmioBisectError | None:
@@ -152,7 +151,7 @@ class _Looking:
     def tick(self, state: SeriesState, found: _Range) -> Found:
         job, plan, spent = self.job, found.plan.points, self.tools.budget.spent.toolchains
         if not plan.points:
-            after, said = self._with_trouble(replace(state, cut=None), plan, {}, None, cut=False)
+            after, said = self._with_trouble(replace(state, deferred=None), plan, {}, None, cut=False)
             return Found(plan=found.plan, state=after, notices=tuple(said))
         request = SweepRequest(
             requests=job.requests, points=plan.points, profile=job.profile, jobs=job.jobs, back_off=job.pauses
@@ -175,7 +174,7 @@ class _Looking:
         after = _dated(after, stories)
         had = {point for point, probes in by_point.items() if not self._is_late(probes)}
         after = self._moved_on(after, found, answered, lost=set(plan.points) - had - set(over), over=set(over))
-        after = replace(after, cut=self._cut_off(state, over, spent))
+        after = replace(after, deferred=self._cut_off(state, over, spent))
         fault = next((lost[point] for point in plan.new if point in lost and point not in over), None)
         after, notices = self._with_trouble(after, plan, by_point, fault, cut=bool(over))
         notices += self._too_little(after)
@@ -199,8 +198,8 @@ class _Looking:
     def _cut_off(self, state: SeriesState, over: dict[Point, OverBudgetError], spent: int) -> Deferred | None:
         if not over:
             return None
-        return cut_off(
-            state.cut,
+        return defer(
+            state.deferred,
             str(next(iter(over.values()))),
             self.now,
             progress=self.tools.budget.spent.toolchains > spent,
@@ -219,19 +218,19 @@ class _Looking:
         cost: Cost,
     ) -> Found:
         """A bisection was cut off: nothing is told yet, and the next tick goes over all of it, from history."""
-        cut = cut_off(
-            state.cut,
+        cut = defer(
+            state.deferred,
             why,
             self.now,
             progress=self.tools.budget.spent.toolchains > spent,
             points=points,
             bisections=[f"{one.news[0].line.case} {one.change} in {one.points[-1]}" for one in stories],
         )
-        return Found(plan=found.plan, state=replace(state, cut=cut), cost=cost)
+        return Found(plan=found.plan, state=replace(state, deferred=cut), cost=cost)
 
     def _too_little(self, state: SeriesState) -> list[Notice]:
         """A budget with which nothing gets done is trouble too, told once."""
-        cut = state.cut
+        cut = state.deferred
         if cut is None or cut.in_vain != self.job.patience:
             return []
         return [self.author.in_trouble(self.job.series, cut.message, cut.since, cut.ticks)]
@@ -244,7 +243,7 @@ class _Looking:
             measured = all((one.last, one.first) == ends for one in story.news)  # and not by neighbours
             return replace(story, run=found.run, culprit=found.culprit, unchanged=found.unchanged and measured)
         except OverBudgetError as error:
-            if state.cut is None or state.cut.in_vain < self.job.patience:
+            if state.deferred is None or state.deferred.in_vain < self.job.patience:
                 raise
             return replace(story, why_not=str(error))
         except _OF_SERIES as error:
@@ -271,7 +270,7 @@ class _Looking:
             for probe in prober.known(point, tuple(missing.values())) if missing else ():
                 if probe.judgement.verdict is not Verdict.UNTESTABLE:
                     line = line_of(probe.request)
-                    lines[line] = begun(point.version, _marks(probe))
+                    lines[line] = begin_line(point.version, _marks(probe))
                     del missing[line]
         return replace(state, lines=lines)
 
@@ -342,7 +341,7 @@ class _Looking:
         before, job = state.trouble, self.job
         fresh = [probe for point in plan.new for probe in by_point.get(point, ())]
         if not plan.new or any(probe.outcome.kind is not OutcomeKind.NO_TOOLCHAIN for probe in fresh):
-            if before is not None and before.told:
+            if before is not None and before.reported:
                 said = self.author.recovered(job.series, before.message, before.since, before.ticks)
                 return replace(state, trouble=None), [said]
             return replace(state, trouble=None), []
@@ -388,8 +387,8 @@ def _folded(state: SeriesState, probes: Sequence[Sequence[Probe]], patience: int
             continue
         line, marks = line_of(probe.request), _marks(probe)
         if line not in lines:
-            lines[line] = begun(probe.point.version, marks)
+            lines[line] = begin_line(probe.point.version, marks)
             continue
-        lines[line], found = advanced(lines[line], line, probe.point.version, marks, patience=patience)
+        lines[line], found = advance_line(lines[line], line, probe.point.version, marks, patience=patience)
         news += found
     return replace(state, lines=lines), news

@@ -106,7 +106,7 @@ class Author(Protocol):
 
     def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice: ...
 
-    def traced(self, series: str, pursuit: PendingDescent, descent: Descent) -> Notice:
+    def traced(self, series: str, pending: PendingDescent, descent: Descent) -> Notice:
         """Of a descent that came to its end in a later tick than its bisection."""
 
     def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice: ...
