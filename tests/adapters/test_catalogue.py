@@ -12,7 +12,7 @@ from signalling import Uncancelled
 from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalogue
 from mmio_bisect.adapters.series.image import expanded
 from mmio_bisect.adapters.series.schema import Size
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements, SandboxSession

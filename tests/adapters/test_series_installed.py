@@ -6,7 +6,8 @@ import pytest
 from signalling import Uncancelled
 
 from mmio_bisect.adapters.series.installed import InstalledConfig, InstalledSeries, _with_libraries
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import UnknownVersionError
 
 

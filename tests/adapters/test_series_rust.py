@@ -16,7 +16,8 @@ from mmio_bisect.adapters.series.rust_dist import RustNightlySeries, RustRelease
 from mmio_bisect.adapters.series.rust_endpoints import RustServer
 from mmio_bisect.adapters.series.rust_manifest import read_manifest
 from mmio_bisect.adapters.series.rust_release import Manifest
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     BrokenToolchainError,
     CancelledError,
@@ -26,6 +27,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
 )
 from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 MANIFEST = Path(__file__).parents[1] / "fixtures" / "rust" / "channel-rust-nightly.toml.xz"
@@ -201,13 +203,13 @@ def test_rustc_is_known_by_what_it_prints_and_its_commit_by_the_manifest_if_it_k
     said = "rustc 1.85.1 (4eb161250 2025-03-15)\nbinary: rustc\ncommit-hash: {}\nLLVM version: 19.1.7\n"
     server = RustServer(url="http://127.0.0.1:9", triple=TRIPLE, downloads=Downloads())
     series = RustNightlySeries("rust-nightly", "it", server)
-    known = series.identify(fetched, said.format("4" * 40))
+    known = identified(series.family, fetched, said.format("4" * 40))
     assert (known.family, known.compiler_version, known.llvm_version) == (CompilerFamily.RUSTC, "1.85.1", "19.1.7")
     assert (known.commit, known.released) == ("4" * 40, date(2025, 3, 16))
     assert known.version_text == "rustc 1.85.1 (4eb161250 2025-03-15)"
-    assert series.identify(fetched, said.format("unknown")).commit == "4eb161250"
-    with pytest.raises(BrokenToolchainError, match="does not say which rustc it is, but 'clang'"):
-        series.identify(fetched, "clang\n")
+    assert identified(series.family, fetched, said.format("unknown")).commit == "4eb161250"
+    with pytest.raises(BrokenToolchainError, match="does not say which rustc it is, but “clang”"):
+        identified(series.family, fetched, "clang\n")
 
 
 def test_every_day_is_a_point_and_ranges_may_mix_dates_and_latest(server: DistServer) -> None:

@@ -24,6 +24,7 @@ from mmio_bisect.errors import (
     UnknownVersionError,
     UsageError,
 )
+from mmio_bisect.workflow.probing.identity import identified
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
 
 NOW = datetime(2024, 2, 10, tzinfo=UTC)
@@ -111,7 +112,7 @@ def test_a_merge_is_fetched_from_its_folder(grown: Grown, tmp_path: Path, server
     fetched = ci.fetch(ci.listing().points[3], folder, Noted())
     assert (fetched.tool, fetched.commit) == (("bin/rustc",), grown.merges[3])
     assert fetched.released == datetime(2024, 2, 3, tzinfo=UTC).date()
-    assert ci.identify(fetched, f"rustc 1.78.0-nightly\ncommit-hash: {'0' * 40}\n").commit == grown.merges[3]
+    assert identified(ci.family, fetched, f"rustc 1.78.0-nightly\ncommit-hash: {'0' * 40}\n").commit == grown.merges[3]
 
 
 @pytest.mark.parametrize(("place", "for_good", "why"), [(0, True, "keeps them for 168 days"), (3, False, "or not yet")])

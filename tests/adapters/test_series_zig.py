@@ -20,7 +20,8 @@ from packaging.version import Version
 from mmio_bisect.adapters.fetch.pip_process import PipResult, explain
 from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.adapters.series.zig import ZigSeries
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     BrokenToolchainError,
     CancelledError,
@@ -29,6 +30,7 @@ from mmio_bisect.errors import (
     DownloadError,
 )
 from mmio_bisect.workflow.ports.series import Fetched
+from mmio_bisect.workflow.probing.identity import identified
 
 
 class Recorder:
@@ -375,7 +377,7 @@ FETCHED = Fetched(digest="sha256:" + "0" * 64, tool=("ziglang/zig", "clang"), ar
 def test_the_version_is_read_and_zig_bootstraps_commit_is_not_taken_for_llvms(
     series: ZigSeries, line: str, version: str
 ) -> None:
-    found = series.identify(FETCHED, f"{line}\nTarget: x86_64-unknown-linux-musl\nThread model: posix\n")
+    found = identified(series.family, FETCHED, f"{line}\nTarget: x86_64-unknown-linux-musl\nThread model: posix\n")
     assert (found.family, found.version_text) == (CompilerFamily.CLANG, line)
     assert (found.compiler_version, found.llvm_version) == (version, version)
     assert (found.commit, found.released) == (None, None)
@@ -385,7 +387,7 @@ def test_the_version_is_read_and_zig_bootstraps_commit_is_not_taken_for_llvms(
 @pytest.mark.parametrize("said", ["", "gcc (GCC) 12.2.0", "clang version unknown", "Segmentation fault"])
 def test_a_compiler_that_says_anything_else_is_broken(series: ZigSeries, said: str) -> None:
     with pytest.raises(BrokenToolchainError, match="does not say which clang"):
-        series.identify(FETCHED, said)
+        identified(series.family, FETCHED, said)
 
 
 @pytest.mark.network
@@ -394,4 +396,4 @@ def test_the_real_0_13_0_is_clang_18_1_6(series: ZigSeries, folder: Path) -> Non
     real = next(point for point in series.listing().points if point.version == "0.13.0")
     fetched = series.fetch(real, folder, Recorder())
     said = subprocess.run([folder / fetched.tool[0], "clang", "--version"], capture_output=True, text=True, check=True)
-    assert series.identify(fetched, said.stdout).compiler_version == "18.1.6"
+    assert identified(series.family, fetched, said.stdout).compiler_version == "18.1.6"

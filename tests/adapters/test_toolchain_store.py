@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import (
     BrokenToolchainError,
     CancelledError,

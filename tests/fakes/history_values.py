@@ -14,6 +14,7 @@ from mmio_bisect.domain.access import (
     RegisterClass,
     Transfer,
 )
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import (
     Cell,
     CellRequest,
@@ -38,7 +39,7 @@ from mmio_bisect.domain.recipe import (
 )
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.toolchain import Point, Toolchain
 
 SOURCE = b"void store(volatile int *p) { *p = 1; }\n"
 

@@ -13,9 +13,10 @@ from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.workflow.probing.compile import cell_of
 from mmio_bisect.workflow.probing.judge import judge_object
 from mmio_bisect.workflow.probing.objects import Objects

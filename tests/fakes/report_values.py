@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.answer import Answer
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import (
     CellRequest,
     FunctionJudgement,
@@ -16,7 +17,7 @@ from mmio_bisect.domain.outcome import (
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, digest_of
 from mmio_bisect.domain.run import CellAnswer, Probe
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.toolchain import Point, Toolchain
 
 CASE = Case(
     recipe="store_then_step",

@@ -13,9 +13,10 @@ from pathlib import Path
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode
 from mmio_bisect.composition.wiring import RealWiring, Settings
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.target import Architecture
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
@@ -118,18 +119,6 @@ class _Source:
     def origin(self, point: Point) -> str:
         return f"{point.version}, as the script says"
 
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return Toolchain(
-            digest=fetched.digest,
-            family=CompilerFamily.CLANG,
-            tool=fetched.tool,
-            version_text=f"clang version {version_output}",
-            compiler_version=version_output,
-            llvm_version=version_output,
-            commit=None,
-            released=None,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class _Sandbox:
@@ -165,7 +154,9 @@ class _Session:
             raise CancelledError("told to stop")
         version = (self.root / _TOOL).read_text()
         if "--version" in command.argv:
-            return Finished(argv=command.argv, status=0, limit=None, output=version, product=None, seconds=0.0)
+            return Finished(
+                argv=command.argv, status=0, limit=None, output=f"clang version {version}", product=None, seconds=0.0
+            )
         self.script.on_compile(version)
         with self.script.lock:
             self.script.compiled.append(version)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from report_values import request, toolchain
 
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution.mixing import OpenToolchain
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished

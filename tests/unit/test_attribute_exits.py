@@ -6,8 +6,9 @@ from report_values import request, toolchain
 from mmio_bisect.cli import exits
 from mmio_bisect.cli.attribute import EXAMPLES, refuse_without_llvm
 from mmio_bisect.domain.attribution import NothingToAttribute, Side
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Judgement, Verdict
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import NothingTestableError, UsageError
 
 

@@ -8,9 +8,10 @@ from report_values import FIRST_BAD, LAST_GOOD, cell_answer, point
 
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change, Culprit, NoChange
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Probe
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.report.terminal.descents import plan_text
 from mmio_bisect.workflow.bisect.descend import (
     Finer,

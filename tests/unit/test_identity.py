@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.families import CompilerFamily, family_of
 from mmio_bisect.errors import BrokenToolchainError
 from mmio_bisect.workflow.ports.series import Fetched
-from mmio_bisect.workflow.probing.identity import family_of, identified, version_in
+from mmio_bisect.workflow.probing.identity import identified
 
 FETCHED = Fetched(digest="sha256:" + "0" * 64, tool=("/usr/bin/cc",), arguments=("-x",))
 
@@ -46,7 +46,7 @@ def test_compilers_are_known_by_their_words(
     text: str, family: CompilerFamily, version: str, llvm: str | None, commit: str | None, released: date | None
 ) -> None:
     assert family_of(text) is family
-    assert version_in(family, text) == version
+    assert family.descriptor.version_in(text) == version
     found = identified(family, FETCHED, text)
     assert (found.compiler_version, found.llvm_version, found.commit, found.released) == (
         version,

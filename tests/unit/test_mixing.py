@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from table_compiler import place
 
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Outcome
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution import layer_commands
 from mmio_bisect.workflow.attribution.mixing import Refused, read_handed
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from report_values import CASE, request, toolchain
 
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Cell
 from mmio_bisect.domain.recipe import Language
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.workflow.attribution import layer_commands
 from mmio_bisect.workflow.probing.compile import cell_of
 
@@ -15,7 +15,7 @@ LIMIT = ("-opt-bisect-limit=7",)
 
 
 def cell(family: CompilerFamily) -> Cell:
-    (language, *_) = family.languages
+    (language, *_) = family.descriptor.languages
     wanted = replace(request(), case=replace(CASE, language=language, compile_flags=("-flag-of-the-case",)))
     return cell_of(wanted, replace(toolchain("18.1.8"), family=family, tool=(family.value,)))
 
@@ -30,7 +30,7 @@ def cell(family: CompilerFamily) -> Cell:
 )
 def test_each_family_is_told_llvms_options_in_its_own_way(family: CompilerFamily, told: tuple[str, ...]) -> None:
     words = layer_commands.whole(cell(family), LIMIT).argv
-    assert words[-len(told) - 3 :] == (*told, f"{CASE.recipe}.{family.languages[0]}", "-o", "stage.o")
+    assert words[-len(told) - 3 :] == (*told, f"{CASE.recipe}.{family.descriptor.languages[0]}", "-o", "stage.o")
 
 
 def test_a_back_end_is_handed_ir_and_runs_no_pass_of_the_middle_end() -> None:

@@ -7,8 +7,9 @@ from report_values import BAD, GOOD, UNTESTABLE, toolchain
 from table_compiler import Makes, place
 
 from mmio_bisect.domain.attribution import Layer, Likeness
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Judgement, Outcome
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution.mixing import Refused
 from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
 from mmio_bisect.workflow.ports.sandbox import Command

@@ -4,9 +4,9 @@ import pytest
 
 from mmio_bisect.classify.verdict.profiles import PROFILES, profile_for
 from mmio_bisect.cli import options
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.target import TARGETS
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import requests_of, select_profile
 
@@ -60,5 +60,5 @@ def test_a_profile_that_runs_none_of_the_targets_is_refused() -> None:
 def test_every_target_has_a_triple_for_each_family_and_a_profile_of_its_own(target: object) -> None:
     assert target in TARGETS.values()
     name = next(known for known, one in TARGETS.items() if one is target)
-    assert all(TARGETS[name].triple(family) for family in CompilerFamily)
+    assert all(family.descriptor.triple(TARGETS[name]) for family in CompilerFamily)
     assert TARGETS[name].architecture in profile_for(PROFILES["arm-isv"], TARGETS[name].architecture).architectures

@@ -9,15 +9,15 @@ import typer
 
 from mmio_bisect.cli import exits, options
 from mmio_bisect.cli.context import typed, wiring_of
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.toolchain import CompilerFamily, Point
+from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.report.documents.attribution_documents import attribution_document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.attributions import attribution_text
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.workflow.attribution.attribute import attribute_all
-from mmio_bisect.workflow.attribution.layer_commands import has_llvm, reads_ir
 from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 from mmio_bisect.workflow.ports.series import RunsIn
@@ -137,7 +137,7 @@ def attribute(
 def refuse_without_llvm(points: Sequence[Point], families: Sequence[CompilerFamily]) -> None:
     """Before anything is fetched."""
     for point, family in zip(points, families, strict=True):
-        if not has_llvm(family):
+        if family.descriptor.llvm is None:
             raise UsageError(
                 f"{point} is a {family}, which has no LLVM inside: attribute needs two compilers that have, such as "
                 "clang, zig or rustc."
@@ -151,10 +151,10 @@ def _one_level(case: Case) -> tuple[OptLevel, ...]:
 def _cases(book: RecipeBook, name: str, points: Sequence[Point], families: Sequence[CompilerFamily]) -> list[Case]:
     """One for each; where they compile different languages, a file name decides for those that compile it."""
     ending = name.rpartition(".")[2] if "." in name else ""
-    compiled = {language.value for family in families for language in family.languages}
+    compiled = {language.value for family in families for language in family.descriptor.languages}
     cases = []
     for point, family in zip(points, families, strict=True):
-        foreign = ending in compiled and ending not in {language.value for language in family.languages}
+        foreign = ending in compiled and ending not in {language.value for language in family.descriptor.languages}
         wanted = name.removesuffix(f".{ending}") if foreign else name
         cases.append(choose_case(book.find(wanted), wanted, family, compilers=f"The series {point.series}"))
     return cases
@@ -164,7 +164,7 @@ def _stand_ins(
     wiring: Wiring, words: Sequence[str], families: Sequence[CompilerFamily], *, refresh: bool
 ) -> tuple[Point, ...]:
     """The compilers that `--stand-in` names. Raises `UsageError`, and the errors of the series."""
-    if words and all(reads_ir(family) for family in families):
+    if words and all(family.descriptor.llvm and family.descriptor.llvm.reads_ir for family in families):
         raise UsageError("Both compilers read IR themselves: leave --stand-in out.")
     points = []
     for word in words:

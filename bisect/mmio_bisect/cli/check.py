@@ -9,8 +9,8 @@ import typer
 from mmio_bisect.cli import exits, options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.domain.families import CompilerFamily, guess_family
 from mmio_bisect.domain.recipe import Case, ConstantWindow
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import MalformedObjectError, UsageError
 from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output
@@ -89,21 +89,15 @@ def _case(wiring: Wiring, recipe: str | None, compiler: Path | None) -> Case | N
     if recipe is None:
         return None
     name = compiler.name if compiler else ""
-    family = CompilerFamily.RUSTC if recipe.endswith(".rs") else _family(name)
+    family = CompilerFamily.RUSTC if recipe.endswith(".rs") else guess_family(name)
     return choose_case(wiring.recipes().find(recipe), recipe, family, compilers=name or family.value)
-
-
-def _family(compiler: str) -> CompilerFamily:
-    """What a compiler of that name probably is; which it is, it will say itself."""
-    families = (CompilerFamily.RUSTC, CompilerFamily.GCC, CompilerFamily.LLC)
-    return next((family for family in families if family.value in compiler), CompilerFamily.CLANG)
 
 
 def _check_compiler(
     wiring: Wiring, case: Case, compiler: Path, what: options.What, how: options.How, keep: Path | None
 ) -> list[Checked]:
     sandbox = choose_for_host_compiler(wiring, how.sandbox, how.bounds(), cases=[case])
-    family = _family(compiler.name)
+    family = guess_family(compiler.name)
     requests = requests_of(case, family, options.targets(what.target), options.opt_levels(what.opt))
     kinds = options.defect_kinds(what.defect)
     profile, objects = select_profile(options.profile(what.profile), requests), wiring.objects()

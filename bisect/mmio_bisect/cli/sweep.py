@@ -12,8 +12,8 @@ import typer
 
 from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import CancelledError, UsageError, sentence
 from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.documents.sweep_documents import SweepHead, plan_document, sweep_document
@@ -130,9 +130,9 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
         chosen = [choose_case(book.find(name), name, family, compilers=compilers) for name in names]
         return tuple({case.digest + case.file_name: case for case in chosen}.values())
     found = [book.find(name) for name in book.names()]
-    fitting = [recipe for recipe in found if set(recipe.languages) & set(family.languages)]
+    fitting = [recipe for recipe in found if set(recipe.languages) & set(family.descriptor.languages)]
     if not fitting:
-        endings = ", ".join(f".{language}" for language in family.languages)
+        endings = ", ".join(f".{language}" for language in family.descriptor.languages)
         raise UsageError(
             f"No recipe is there that {compilers[0].lower()}{compilers[1:]} compiles ({endings}): name some."
         )

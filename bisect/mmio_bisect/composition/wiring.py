@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.composition.rust_endpoints import rust_places
 from mmio_bisect.composition.volumes import store_volume
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import FunctionExpectation
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.history.history_queries import HistoryQueries

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from mmio_bisect.domain.toolchain import CompilerFamily
-
 
 class Architecture(StrEnum):
     """The names of the architectures that are shipped; tests and extensions may register others."""
@@ -42,15 +40,6 @@ class Target:
             return True
         order: Literal["little", "big"] = "big" if object_code[5] == 2 else "little"
         return (object_code[4], int.from_bytes(object_code[18:20], order)) == self.elf
-
-    def triple(self, family: CompilerFamily) -> str:
-        match family:
-            case CompilerFamily.CLANG | CompilerFamily.LLC:
-                return self.clang_triple
-            case CompilerFamily.RUSTC:
-                return self.rust_triple
-            case CompilerFamily.GCC | CompilerFamily.TCC:
-                return self.gcc_triple
 
 
 TARGETS: dict[str, Target] = {

@@ -2,45 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.llvm import LlvmVersion
-from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
-
-
-class CompilerFamily(StrEnum):
-    """Compilers that are called alike."""
-
-    CLANG = "clang"
-    GCC = "gcc"
-    RUSTC = "rustc"
-    LLC = "llc"
-    TCC = "tcc"
-
-    @property
-    def languages(self) -> tuple[Language, ...]:
-        """What the family compiles, preferred language first."""
-        match self:
-            case CompilerFamily.CLANG:
-                return (Language.C, Language.LLVM_IR)
-            case CompilerFamily.GCC | CompilerFamily.TCC:
-                return (Language.C,)
-            case CompilerFamily.RUSTC:
-                return (Language.RUST,)
-            case CompilerFamily.LLC:
-                return (Language.LLVM_IR,)
-
-    @property
-    def only_target(self) -> str | None:
-        """The one target that all compilers of the family are built for here."""
-        return "aarch64" if self is CompilerFamily.TCC else None
-
-    @property
-    def opt_levels(self) -> tuple[OptLevel, ...]:
-        """To llc, optimising for size is an attribute of a function, and no level."""
-        if self is CompilerFamily.LLC:
-            return (OptLevel.O0, OptLevel.O1, OptLevel.O2, OptLevel.O3)
-        return tuple(OptLevel)
+from mmio_bisect.domain.recipe import digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

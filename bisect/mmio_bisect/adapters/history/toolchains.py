@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, select, update
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
 from mmio_bisect.adapters.history.timeline import standings
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point, Toolchain
 
 _toolchains, _points = schema.toolchains, schema.points
 

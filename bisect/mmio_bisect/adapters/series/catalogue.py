@@ -29,8 +29,8 @@ from mmio_bisect.adapters.series.schema import (
     ZigSchema,
     index_names,
 )
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.sandbox import BuildSandbox

@@ -19,13 +19,13 @@ from typing import Final
 
 from mmio_bisect.adapters.series.debian_index import APT, NATIVE, Package, Suite, SuiteIndex
 from mmio_bisect.adapters.series.version_order import debian_sort_key
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import DownloadError, MissingToolchainError, MmioBisectError, SandboxError, UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched
-from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _INSTALL: Final = f"{APT} --yes --no-install-recommends"
 # Unpacking is all that an image needs of dpkg: no documentation, and no flushing of what is thrown away if it fails.
@@ -150,13 +150,9 @@ class DebianSeries:
             tool=(offer.tool,),
             arguments=self._config.arguments,
             image=image,
-            version_words=version_words(self.family),
             commit=snapshot["commit"] if snapshot else None,
             released=date.fromisoformat(snapshot["date"]) if snapshot else None,
         )
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identified(self.family, fetched, version_output)
 
     def _offer(self, point: Point) -> _Offer:
         if not self._offers:
@@ -252,7 +248,7 @@ def _offer(
     if config.llvm is not None:
         named = (one for one in by_name.get(config.llvm.format(**words), ()) if one.source == package.source)
         llvm = next((match[1] for one in named if (match := _LLVM.search(one.depends))), None)
-    elif config.family is CompilerFamily.GCC:
+    elif config.family.descriptor.llvm is None:
         llvm = None
     major = int((llvm or "0").partition(".")[0].partition("~")[0])
     key = f"{debian_sort_key(words['version'])} {major:04}{order:02} {name}"

@@ -26,13 +26,13 @@ from mmio_bisect.adapters.git.repository import Logged, Repository
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildSandbox, Command, Finished, LimitHit
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, Made
-from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
@@ -168,13 +168,9 @@ class GitSeries:
             digest=digest_of("\n".join([*self._config.tool, *_contents(folder)]).encode()),
             tool=self._config.tool,
             arguments=self._config.arguments,
-            version_words=version_words(self.family),
             commit=one.commit,
             released=one.committed.date(),
         )
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identified(self.family, fetched, version_output)
 
     def _one(self, point: Point) -> Logged:
         if not self._commits:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mmio_bisect.domain.toolchain import CompilerFamily
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements
 
 

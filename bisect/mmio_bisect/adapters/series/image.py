@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from mmio_bisect.adapters.series.version_order import debian_sort_key
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched
-from mmio_bisect.workflow.probing.identity import identified, version_words
 
 _NUMBERS: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -88,11 +88,7 @@ class ImageSeries:
             tool=self._config.tool,
             arguments=self._config.arguments,
             image=image,
-            version_words=version_words(self.family),
         )
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identified(self.family, fetched, version_output)
 
     def _reference(self, point: Point) -> str:
         try:

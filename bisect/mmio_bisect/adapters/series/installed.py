@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from mmio_bisect.adapters.series.version_order import debian_sort_key
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import CancelledError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched
-from mmio_bisect.workflow.probing.identity import identified, version_in, version_words
 
 _SECONDS: Final = 20
 _LIBRARY: Final = re.compile(r"(?:=> |^\s*)(/\S+) \(0x")
@@ -92,11 +92,7 @@ class InstalledSeries:
             digest=digest_of("\n".join(parts).encode()),
             tool=(str(found.program),),
             arguments=(),
-            version_words=version_words(self.family),
         )
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identified(self.family, fetched, version_output)
 
     def _one(self, point: Point) -> _Found:
         if not self._found:
@@ -120,7 +116,7 @@ class InstalledSeries:
 
     def _look_at(self, program: Path) -> _Found | None:
         """None for what is not a compiler of the family."""
-        version = version_in(self.family, _said(str(program), "--version"))
+        version = self.family.descriptor.version_in(_said(str(program), "--version"))
         if version is None:
             return None
         files = tuple(sorted(set(_files(program, self.family))))
@@ -135,17 +131,12 @@ class InstalledSeries:
 
 def _files(program: Path, family: CompilerFamily) -> Iterator[Path]:
     yield from _with_libraries(program)
-    match family:
-        case CompilerFamily.GCC:
-            for name in ("cc1", "as"):
-                part = Path(_said(str(program), f"-print-prog-name={name}").strip())
-                if part.is_file():
-                    yield from _with_libraries(part)
-        case CompilerFamily.RUSTC:
-            sysroot = Path(_said(str(program), "--print", "sysroot").strip())
-            yield from sysroot.glob("lib/rustlib/*/lib/libcore-*.rlib")
-        case CompilerFamily.CLANG | CompilerFamily.LLC:
-            pass
+    for part in family.descriptor.parts:
+        path = Path(_said(str(program), *part.words).strip())
+        if part.files is not None:
+            yield from path.glob(part.files)
+        elif path.is_file():
+            yield from _with_libraries(path)
 
 
 def _with_libraries(program: Path) -> Iterator[Path]:

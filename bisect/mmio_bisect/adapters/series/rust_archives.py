@@ -17,7 +17,6 @@ from typing import Final
 from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.adapters.fetch.tar_stream import unpack_tar
 from mmio_bisect.adapters.series.rust_release import Archive
-from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CorruptArtefactError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Fetched
@@ -67,30 +66,8 @@ def rustc_from(digest: str, folder: Path, what: object, *, commit: str | None, r
         digest=digest,
         tool=(PROGRAM,),
         arguments=(),
-        version_words=("--version", "--verbose"),
         commit=commit,
         released=released,
-    )
-
-
-def identify_rustc(fetched: Fetched, version_output: str) -> Toolchain:
-    """From `rustc --version --verbose`. Raises `BrokenToolchainError`."""
-    found = _RUSTC.search(version_output)
-    if found is None:
-        said = version_output.strip().splitlines()[:1] or ["nothing"]
-        raise BrokenToolchainError(f"the compiler does not say which rustc it is, but {said[0][:200]!r}")
-    details = {detail["name"]: detail["value"] for detail in _DETAIL.finditer(version_output)}
-    commits = (fetched.commit, details.get("commit-hash"))
-    return Toolchain(
-        digest=fetched.digest,
-        family=CompilerFamily.RUSTC,
-        tool=fetched.tool,
-        arguments=fetched.arguments,
-        version_text=version_output[found.start() :].splitlines()[0].strip(),
-        compiler_version=found["version"],
-        llvm_version=details.get("LLVM version"),
-        commit=next((commit for commit in commits if commit and _COMMIT.fullmatch(commit)), fetched.commit),
-        released=fetched.released,
     )
 
 

@@ -19,14 +19,14 @@ from mmio_bisect.adapters.fetch.answers import NotThereError
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,
     fetch_archives,
-    identify_rustc,
     rustc_from,
 )
 from mmio_bisect.adapters.series.rust_endpoints import Merges, RustBuilds
 from mmio_bisect.adapters.series.rust_release import Archive
 from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.merge import Merge
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched
@@ -121,9 +121,6 @@ class RustCiSeries:
         return rustc_from(
             digest_of_archives(archives, hashes), folder, point, commit=point.version, released=merged.date()
         )
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identify_rustc(fetched, version_output)
 
     def _folder(self, point: Point) -> str:
         return f"{self._builds.url}/rustc-builds{'-alt' if self._builds.alt else ''}/{point.version}"

@@ -28,13 +28,13 @@ from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCach
 from mmio_bisect.adapters.series.rust_archives import (
     digest_of_archives,
     fetch_archives,
-    identify_rustc,
     rustc_from,
 )
 from mmio_bisect.adapters.series.rust_endpoints import RustServer
 from mmio_bisect.adapters.series.rust_release import OFFICIAL, Archive, Manifest
 from mmio_bisect.adapters.series.version_order import sort_key
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import (
     CorruptArtefactError,
     DownloadError,
@@ -159,9 +159,6 @@ class RustNightlySeries:
             ) from None
         return fetch_release(self._server, point, manifest, folder, signals, for_good=for_good)
 
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identify_rustc(fetched, version_output)
-
     def _point(self, day: date) -> Point:
         return Point(series=self.name, version=day.isoformat(), sort_key=day.isoformat())
 
@@ -284,9 +281,6 @@ class RustReleaseSeries:
         except NotThereError as missing:
             raise MissingToolchainError(f"{point} is listed, but {missing} is not there", for_good=False) from None
         return fetch_release(self._server, point, manifest, folder, signals, for_good=False)
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        return identify_rustc(fetched, version_output)
 
     def _day(self, point: Point) -> str:
         days = _days(self._listed(refresh=False))

@@ -13,8 +13,8 @@ from mmio_bisect.adapters.series.git_config import GitConfig
 from mmio_bisect.adapters.series.image import ImageConfig, expanded
 from mmio_bisect.adapters.series.installed import InstalledConfig
 from mmio_bisect.adapters.series.rust_endpoints import RustBuilds, RustPlaces, RustServer
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.sizes import parse_size
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.workflow.bisect.descend import Handle
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements
 

@@ -19,11 +19,11 @@ from mmio_bisect.adapters.fetch.pip_process import PipResult, explain, run_pip
 from mmio_bisect.adapters.fetch.wheel import digest_of_file, unpack_wheel
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.version_order import sort_key
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched
-from mmio_bisect.workflow.probing.identity import identified
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
@@ -84,13 +84,6 @@ class ZigSeries:
             raise BrokenToolchainError(f"the wheel of {point} has no {_PROGRAM} in it")
         program.chmod(0o755)
         return Fetched(digest=digest, tool=(_PROGRAM, "clang"), arguments=("-isystem", f"{{toolchain}}/{_HEADERS}"))
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        """From the first line of `clang --version`.
-
-        The commit that some wheels print there is zig-bootstrap's, not LLVM's: it stays in `version_text` alone.
-        """
-        return identified(self.family, fetched, version_output)
 
     def _ask(self) -> CachedVersions:
         try:

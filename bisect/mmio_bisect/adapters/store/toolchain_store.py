@@ -34,7 +34,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from mmio_bisect.adapters.held_folder import Hold, make_folder, remove_tree, sweep, try_hold
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, SandboxError, StoreError
 from mmio_bisect.workflow.ports.images import ImageKeeper
 from mmio_bisect.workflow.ports.store import Filled, Lease, StoredToolchain

@@ -14,9 +14,9 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, Probe
-from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
+from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
-from mmio_bisect.report.documents.explorer import Pane, compiler_there, link
+from mmio_bisect.report.documents.explorer import Pane, link
 from mmio_bisect.report.documents.filecheck import filecheck_test
 from mmio_bisect.report.documents.replay import Replay
 from mmio_bisect.report.terminal.assembly import Column, listing
@@ -24,8 +24,6 @@ from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.ports.history import RunRecord
 
-_PROGRAMS = {CompilerFamily.CLANG: "clang", CompilerFamily.RUSTC: "rustc", CompilerFamily.GCC: "aarch64-linux-gnu-gcc"}
-_PROGRAMS |= {CompilerFamily.LLC: "llc", CompilerFamily.TCC: "arm64-tcc"}
 _SAME_ARCHITECTURE = {"thumb": "arm"}
 
 
@@ -154,12 +152,16 @@ def _reproduction(cell: CellAnswer, neighbours: Sequence[Probe]) -> str:
     panes = [
         Pane(compiler=found, options=shlex.join(flag for flag in _assembly_flags(probe) if flag != "-S"))
         for probe in neighbours
-        if (found := compiler_there(probe.toolchain)) is not None
+        if (found := _name_on_explorer(probe.toolchain)) is not None
     ]
     lines += ["", f"[Compiler Explorer]({link(case.text.decode(errors='replace'), case.language, panes)})"]
     if len(panes) < len(neighbours):
         lines.append("(it has not all of these compilers: choose the nearest there)")
     return "\n".join(lines)
+
+
+def _name_on_explorer(toolchain: Toolchain) -> str | None:
+    return toolchain.family.descriptor.explorer(toolchain.compiler_version, toolchain.version_text)
 
 
 def plain_commands(probe: Probe) -> list[str]:
@@ -169,7 +171,7 @@ def plain_commands(probe: Probe) -> list[str]:
         install = f"python3 -m pip install ziglang=={probe.point.version}"
         program = ["python3", "-m", "ziglang", *toolchain.tool[1:]]
         return [install, shlex.join([*program, *_assembly_flags(probe), case.file_name, "-o", "-"])]
-    program = [_PROGRAMS[toolchain.family]]
+    program = [toolchain.family.descriptor.program]
     return [f"{shlex.join([*program, *_assembly_flags(probe), case.file_name, '-o', '-'])}  # {_told(toolchain)}"]
 
 

@@ -12,7 +12,6 @@ from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribut
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.workflow.attribution.layer_commands import has_middle
 from mmio_bisect.workflow.attribution.layers import conclude, mixes_of
 from mmio_bisect.workflow.attribution.limits import search_limits
 from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, Telling
@@ -117,10 +116,10 @@ def _keys(judgement: Judgement) -> Telling:
 
 def _layers(bench: Comparison) -> tuple[Layer, ...]:
     """What can be told apart: a case that is IR has no front end, and an llc is a back end alone."""
-    cells = (bench.good.cell, bench.bad.cell)
-    if not any(has_middle(cell.toolchain.family) for cell in cells):
+    places = (bench.good, bench.bad)
+    if not any(place.has_middle for place in places):
         return (Layer.BACK,)
-    if all(cell.request.case.language is Language.LLVM_IR for cell in cells):
+    if all(place.cell.request.case.language is Language.LLVM_IR for place in places):
         return (Layer.MIDDLE, Layer.BACK)
     return tuple(Layer)
 

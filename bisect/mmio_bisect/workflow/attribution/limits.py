@@ -134,7 +134,7 @@ def _search(bench: Comparison, trying: _Trying) -> LimitSearch:
         passes=len(passes),
         before=before or 0,
         compiles=bench.compiles - began,
-        option=None if number is None else " ".join(layer_commands.llvm_options(trying.by.cell, _limit(number))),
+        option=None if number is None else " ".join(layer_commands.layers_of(trying.by.cell).options(_limit(number))),
         note=note,
     )
 

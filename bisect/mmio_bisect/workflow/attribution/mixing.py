@@ -49,11 +49,11 @@ class OpenToolchain:
 
     @property
     def reads_ir(self) -> bool:
-        return layer_commands.reads_ir(self.cell.toolchain.family)
+        return layer_commands.layers_of(self.cell).reads_ir
 
     @property
     def has_middle(self) -> bool:
-        return layer_commands.has_middle(self.cell.toolchain.family)
+        return layer_commands.layers_of(self.cell).has_middle
 
     @property
     def all_compiles(self) -> int:

@@ -10,7 +10,7 @@ from mmio_bisect.domain.attribution import Layer, Likeness, Side, StandIn
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError
-from mmio_bisect.workflow.attribution.layer_commands import ir_cell, reads_ir
+from mmio_bisect.workflow.attribution.layer_commands import ir_cell
 from mmio_bisect.workflow.attribution.mixing import OpenToolchain
 from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
 from mmio_bisect.workflow.ports.history import History
@@ -71,7 +71,7 @@ class OpenToolchains:
     def opened(self, side: Side) -> Iterator[OpenToolchain]:
         with ExitStack() as stack:
             place = self._entered(stack, side.point, side.request)
-            if not reads_ir(side.toolchain.family):
+            if not place.reads_ir:
                 self._lend(stack, side, place)
             yield place
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.merge import Merge
-from mmio_bisect.domain.toolchain import CompilerFamily, Listing, Point, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.workflow.ports.progress import Signals
 
 
@@ -19,14 +20,13 @@ class Fetched:
     """What a series' source put into a folder: everything of a `Toolchain` but what only running it tells.
 
     `image` names the docker image that the toolchain runs in, and that is the store's from now on; None: any will do.
-    `version_words` make the compiler say what it is; `commit` and `released` are what it does not say itself.
+    `commit` and `released` are what the compiler does not say itself.
     """
 
     digest: str
     tool: tuple[str, ...]
     arguments: tuple[str, ...]
     image: str | None = None
-    version_words: tuple[str, ...] = ("--version",)
     commit: str | None = None
     released: date | None = None
 
@@ -98,6 +98,3 @@ class SeriesSource(Protocol):
         Raises `MissingToolchainError` when there is none, which is an answer; `DownloadError`, `CorruptArtefactError`,
         `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
         """
-
-    def identify(self, fetched: Fetched, version_output: str) -> Toolchain:
-        """Read what the compiler says of itself. Raises `BrokenToolchainError`."""

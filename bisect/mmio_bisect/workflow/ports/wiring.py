@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import FunctionExpectation
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.workflow.bisect.descend import Finer
 from mmio_bisect.workflow.history.history_queries import HistoryQueries
 from mmio_bisect.workflow.history.rejudge import StoredJudgements

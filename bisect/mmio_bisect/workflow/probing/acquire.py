@@ -9,6 +9,7 @@ from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Sandbox
 from mmio_bisect.workflow.ports.series import SeriesSource
 from mmio_bisect.workflow.ports.store import Filled, Lease, ToolchainStore
+from mmio_bisect.workflow.probing.identity import identified
 
 
 def acquire(
@@ -22,8 +23,9 @@ def acquire(
 
     def fill(folder: Path) -> Filled:
         fetched = source.fetch(point, folder, signals)
-        said = ask_version(fetched.tool, folder, sandbox, signals, words=fetched.version_words, image=fetched.image)
-        return Filled(toolchain=source.identify(fetched, said), image=fetched.image)
+        words = source.family.descriptor.version_words
+        said = ask_version(fetched.tool, folder, sandbox, signals, words=words, image=fetched.image)
+        return Filled(toolchain=identified(source.family, fetched, said), image=fetched.image)
 
     return store.lease(point, fill, cancelled=signals.cancelled)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.domain.families import family_of
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
@@ -17,7 +18,7 @@ from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.acquire import ask_version
 from mmio_bisect.workflow.probing.compile import cell_of, compile_cell
-from mmio_bisect.workflow.probing.identity import family_of, identified, version_words
+from mmio_bisect.workflow.probing.identity import identified
 from mmio_bisect.workflow.probing.judge import judge_outcome
 
 
@@ -70,7 +71,7 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
         raise BrokenToolchainError(
             f"{compiler} is not a clang, gcc, llc or rustc that is known: its --version says “{first}”."
         )
-    words = version_words(family)
+    words = family.descriptor.version_words
     if words != ("--version",):
         text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words)
     fetched = Fetched(digest=digest_of(compiler.read_bytes()), tool=tool, arguments=())

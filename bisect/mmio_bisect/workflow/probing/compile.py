@@ -1,11 +1,10 @@
-"""From a cell to an outcome: the command line of each compiler family, and what its ending means."""
+"""From a cell to an outcome: the command line, and what its ending means."""
 
 import re
 from dataclasses import replace
 
 from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
-from mmio_bisect.domain.recipe import Language
-from mmio_bisect.domain.toolchain import CompilerFamily, Toolchain
+from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, SandboxSession
@@ -33,35 +32,10 @@ _TARGET_UNKNOWN = re.compile(
 
 def cell_of(request: CellRequest, toolchain: Toolchain) -> Cell:
     """The request as this toolchain would be asked for it."""
-    triple = request.target.triple(toolchain.family)
-    flags = (*toolchain.arguments, *_flags(request, toolchain.family, triple), *request.case.compile_flags)
+    family, case = toolchain.family.descriptor, request.case
+    flags = (*toolchain.arguments, *family.flags(case, request.target, request.opt), *case.compile_flags)
+    triple = family.triple(request.target)
     return Cell(request=request, toolchain=toolchain, triple=triple, flags=(*flags, *request.extra_flags))
-
-
-def _flags(request: CellRequest, family: CompilerFamily, triple: str) -> tuple[str, ...]:
-    """No compiler's name goes into the object: equal code makes equal objects. No header of the host is seen."""
-    case, opt = request.case, request.opt
-    match family:
-        case CompilerFamily.CLANG:
-            language = ("-Wno-override-module",) if case.language is Language.LLVM_IR else ("-nostdlibinc",)
-            return (f"--target={triple}", *request.target.clang_flags, f"-O{opt}", "-fno-ident", *language, "-c")
-        case CompilerFamily.GCC:
-            return (*request.target.gcc_flags, f"-O{opt}", "-fno-ident", "-c")
-        case CompilerFamily.TCC:  # its target is built in, and all levels are alike to it
-            return ("-nostdinc", f"-O{opt}", "-c")
-        case CompilerFamily.LLC:  # clang's relocation model on Linux, and so its code for addresses
-            flags = request.target.llc_flags
-            return (f"-mtriple={triple}", *flags, f"-O{opt}", "-relocation-model=pic", "-filetype=obj")
-        case CompilerFamily.RUSTC:
-            edition = (f"--edition={case.edition}",) if case.edition else ()
-            return (
-                f"--target={triple}",
-                f"-Copt-level={opt}",
-                "-Ccodegen-units=1",
-                "--crate-type=lib",
-                "--emit=obj",
-                *edition,
-            )
 
 
 def command_of(cell: Cell) -> Command:

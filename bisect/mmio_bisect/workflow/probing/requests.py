@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, Profile, profile_for
+from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
 from mmio_bisect.domain.target import TARGETS, Target
-from mmio_bisect.domain.toolchain import CompilerFamily
 from mmio_bisect.errors import UnknownRecipeError, UsageError
 
 
@@ -18,13 +18,13 @@ def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers:
     """
     ending = name.rpartition(".")[2] if "." in name else ""
     named = [case for case in recipe.cases if case.language.value == ending]
-    for language in family.languages:
+    for language in family.descriptor.languages:
         for case in named or recipe.cases:
             if case.language is language:
                 return case
     has = _listed([case.language for case in named] or recipe.languages)
     raise UnknownRecipeError(
-        f"{compilers} compiles {_listed(family.languages)}, but {name} is there in {has} only: "
+        f"{compilers} compiles {_listed(family.descriptor.languages)}, but {name} is there in {has} only: "
         "choose another recipe, or compilers for that language."
     )
 
@@ -45,13 +45,14 @@ def requests_of(
     """
     own = [TARGETS[name] for name in case.targets]
     chosen = own if targets == ALL_TARGETS else targets or own[:1]
-    if family.only_target is not None:
-        if targets and targets != ALL_TARGETS and any(target.name != family.only_target for target in targets):
-            raise UsageError(f"The compilers of the family {family} are built for {family.only_target} alone.")
-        chosen = [TARGETS[family.only_target]]
-    levels = [opt for opt in (opts or case.opt_levels) if opt in family.opt_levels]
+    only, known = family.descriptor.only_target, family.descriptor.opt_levels
+    if only is not None:
+        if targets and targets != ALL_TARGETS and any(target.name != only for target in targets):
+            raise UsageError(f"The compilers of the family {family} are built for {only} alone.")
+        chosen = [TARGETS[only]]
+    levels = [opt for opt in (opts or case.opt_levels) if opt in known]
     if not levels or (opts and len(levels) < len(opts)):
-        raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(family.opt_levels)}.")
+        raise UsageError(f"No such level is known to {family}: give --opt one of {', '.join(known)}.")
     return tuple(CellRequest(case=case, target=target, opt=opt) for target in chosen for opt in levels)
 
 

@@ -52,7 +52,7 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
     book, family = wiring.recipes(), wiring.family(series.name)
     found: list[CellRequest] = []
     for recipe in map(book.find, book.names()):
-        fitting = [case for case in recipe.cases if case.language in family.languages]
+        fitting = [case for case in recipe.cases if case.language in family.descriptor.languages]
         if not fitting:
             continue
         preferred = choose_case(recipe, recipe.name, family, compilers=f"The series {series.name}")
