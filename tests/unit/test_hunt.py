@@ -17,7 +17,7 @@ from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.run import CellAnswer, Probe
+from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
@@ -97,7 +97,7 @@ def run(
         profile=ARM_ISV,
         jobs=jobs,
         back_off=(0.001, 0.002),
-        verify=False,
+        verify=VerifyMode.NEVER,
         render=lambda number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
     )
     return hunt(replace(request, **options), tools, watcher or Watcher())  # type: ignore[arg-type]

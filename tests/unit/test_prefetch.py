@@ -13,6 +13,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import CancelledError, DownloadError
 from mmio_bisect.report.terminal.progress import Watcher
@@ -47,7 +48,7 @@ def run(compilers: Script, folder: Path, ahead: Ahead) -> HuntResult:
         jobs=1,
         back_off=(),
         ahead=ahead,
-        verify=False,
+        verify=VerifyMode.NEVER,
         render=lambda *_: "",
     )
     return hunt(request, tools, Watcher())

@@ -11,7 +11,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.run import CellAnswer
+from mmio_bisect.domain.run import CellAnswer, VerifyMode
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, hunt
@@ -26,7 +26,7 @@ class Bisection:
         self._wiring = scripted(self.script, Settings(store=folder / "store"))
         self._history = MemoryHistory()
 
-    def __call__(self, *, verify: bool | None = None, changed: bool = False) -> CellAnswer:
+    def __call__(self, *, verify: VerifyMode = VerifyMode.AUTO, changed: bool = False) -> CellAnswer:
         source = self._wiring.source("zig")
         case = self._wiring.recipes().find("store_then_step.c").cases[0]
         tools = Adapters(
@@ -68,19 +68,19 @@ def test_an_answer_out_of_history_is_not_looked_at_again_unless_asked(bisect: Bi
     compiled = len(bisect.script.compiled)
     assert bisect().verification is None
     assert len(bisect.script.compiled) == compiled
-    again = bisect(verify=True)
+    again = bisect(verify=VerifyMode.ALWAYS)
     assert again.verification is not None
     assert len(bisect.script.compiled) == compiled + 2
 
 
 def test_nobody_looks_where_it_is_not_wanted(bisect: Bisection) -> None:
-    assert bisect(verify=False).verification is None
+    assert bisect(verify=VerifyMode.NEVER).verification is None
 
 
 def test_equal_code_on_both_sides_refutes_the_culprit(bisect: Bisection) -> None:
-    bisect(verify=False)
+    bisect(verify=VerifyMode.NEVER)
     bisect.does["1.4"] = "good"
-    found = bisect(verify=True)
+    found = bisect(verify=VerifyMode.ALWAYS)
     assert isinstance(found.answer, Contradiction)
     assert [(point.version, verdict) for point, verdict in found.answer.witnesses] == [
         ("1.3", Verdict.GOOD),
@@ -92,9 +92,9 @@ def test_equal_code_on_both_sides_refutes_the_culprit(bisect: Bisection) -> None
 
 @pytest.mark.parametrize(("now", "says"), [("no such builtin", "is untestable"), ("bad", "is bad")])
 def test_a_neighbour_that_does_otherwise_now_refutes_it_too(bisect: Bisection, now: str, says: str) -> None:
-    bisect(verify=False)
+    bisect(verify=VerifyMode.NEVER)
     bisect.does["1.3"], bisect.does["1.4"] = now, "good" if now == "bad" else "bad"
-    found = bisect(verify=True)
+    found = bisect(verify=VerifyMode.ALWAYS)
     assert isinstance(found.answer, Contradiction)
     assert found.verification is not None
     assert not found.verification.confirmed

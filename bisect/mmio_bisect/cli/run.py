@@ -10,7 +10,7 @@ import typer
 
 from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.domain.run import RunHead
+from mmio_bisect.domain.run import RunHead, VerifyMode
 from mmio_bisect.errors import UsageError, sentence
 from mmio_bisect.report.documents.documents import document, run_document, run_text
 from mmio_bisect.report.documents.keep import keep_probe
@@ -116,8 +116,8 @@ def run(
         only=options.marks(what.only),
         profile=options.profile(what.profile),
         changed=what.changed,
-        verify=verify,
-        verify_build=verify_build,
+        verify=_when(verify),
+        verify_build=_when(verify_build),
         jobs=how.jobs,
         ahead=ahead.of(how.jobs),
         sandbox=how.sandbox,
@@ -146,6 +146,10 @@ def run(
         return exits.of_answers(cell.answer for cell in result.answers)
     output.note(f"error: below {head.series}: {sentence(str(trouble[-1]))}")
     return trouble[-1].exit_code
+
+
+def _when(flag: bool | None) -> VerifyMode:
+    return VerifyMode.AUTO if flag is None else VerifyMode.ALWAYS if flag else VerifyMode.NEVER
 
 
 def _watching(request: HuntRequest, keep: Path | None, *, quiet: bool) -> AbstractContextManager[Watcher]:

@@ -8,7 +8,7 @@ from functools import partial
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.pages import write_aside
 from mmio_bisect.domain.answer import Culprit, NoChange
-from mmio_bisect.domain.run import RunHead
+from mmio_bisect.domain.run import RunHead, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import run_text
@@ -116,7 +116,7 @@ class WatchAuthor:
             marks=story.marks,
             jobs=self.config.jobs,
             back_off=self.config.pauses,
-            verify=True,
+            verify=VerifyMode.ALWAYS,
             argv=argv,
             render=partial(run_text, head),
         )
@@ -135,8 +135,8 @@ class WatchAuthor:
             only=told.only,
             profile=PROFILES[record.profile],
             changed=False,
-            verify=None,
-            verify_build=None,
+            verify=VerifyMode.AUTO,
+            verify_build=VerifyMode.AUTO,
             jobs=self.config.jobs,
             ahead=Ahead(),
             sandbox=self.config.sandbox,

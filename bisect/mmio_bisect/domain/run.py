@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer
@@ -26,6 +27,14 @@ class Probe:
     judgement: Judgement
     from_history: bool
     seconds: float
+
+
+class VerifyMode(Enum):
+    """When to look at a culprit a second time; `AUTO` is the default of whoever looks."""
+
+    AUTO = auto()
+    ALWAYS = auto()
+    NEVER = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

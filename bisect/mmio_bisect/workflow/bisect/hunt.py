@@ -15,7 +15,7 @@ from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
 from mmio_bisect.search import Session
@@ -37,10 +37,10 @@ class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
 
     `defects` are the kinds that make a verdict bad (None: all); of a request in `marks` only these of them do. With
-    `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`. `verify`:
-    compile the neighbours of a culprit again (None: if this run compiled either of them), and, with `verify_build`,
-    build their compilers again for it (None: if that is cheap). `render` makes the document that history keeps of the
-    finished run.
+    `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`.
+    `verify`: compile the neighbours of a culprit again (`AUTO`: if this run compiled either of them), and, with
+    `verify_build`, build their compilers again for it (`AUTO`: if that is cheap). `render` makes the document that
+    history keeps of the finished run.
     """
 
     requests: tuple[CellRequest, ...]
@@ -53,8 +53,8 @@ class HuntRequest:
     ask_again: bool = False
     back_off: tuple[float, ...] = BACK_OFF
     ahead: Ahead = field(default_factory=Ahead)
-    verify: bool | None = None
-    verify_build: bool | None = None
+    verify: VerifyMode = VerifyMode.AUTO
+    verify_build: VerifyMode = VerifyMode.AUTO
     argv: tuple[str, ...] = ()
     render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
 
@@ -256,7 +256,7 @@ class _Probing:
     def verified(self, search: _Search, rebuilds: Rebuilds) -> CellAnswer:
         """A search's answer, its culprit looked at twice where that is wanted."""
         answer, wanted = search.answer(), self.request.verify
-        if wanted is False:
+        if wanted is VerifyMode.NEVER:
             return answer
 
         def again(probe: Probe) -> Again:
@@ -267,7 +267,7 @@ class _Probing:
                 partial(self.events.retrying, probe.point),
             )
 
-        forced = wanted is True or self.request.verify_build is True
+        forced = VerifyMode.ALWAYS in {wanted, self.request.verify_build}
         return verified(answer, again, search.reread, forced=forced)
 
     def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:

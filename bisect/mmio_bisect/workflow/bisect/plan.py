@@ -10,7 +10,7 @@ from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
+from mmio_bisect.domain.run import CellAnswer, Cost, RunHead, VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, hunt
 from mmio_bisect.workflow.ports.sandbox import Sandbox
@@ -52,8 +52,8 @@ class Asked:
     only: frozenset[Mark] | None
     profile: Profile
     changed: bool
-    verify: bool | None
-    verify_build: bool | None
+    verify: VerifyMode
+    verify_build: VerifyMode
     jobs: int
     ahead: Ahead
     sandbox: str

@@ -16,7 +16,7 @@ from typing import Final, Self
 from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
-from mmio_bisect.domain.run import CellAnswer, Probe, Verification
+from mmio_bisect.domain.run import CellAnswer, Probe, Verification, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MissingToolchainError, OverBudgetError
 from mmio_bisect.workflow.ports.progress import Signals
@@ -45,9 +45,9 @@ class Again:
 
 
 class Rebuilds:
-    """Toolchains made again, each once, where `wanted` (None: where that is cheap); they go at the end."""
+    """Toolchains made again, each once, where `wanted` (`AUTO`: where that is cheap); they go at the end."""
 
-    def __init__(self, tools: Adapters, wanted: bool | None) -> None:  # noqa: FBT001 - of an option
+    def __init__(self, tools: Adapters, wanted: VerifyMode) -> None:
         self._tools = tools
         self._wanted = wanted
         self._made: dict[Point, Made | MissingToolchainError] = {}
@@ -64,9 +64,9 @@ class Rebuilds:
     def of(self, point: Point, signals: Signals) -> Made | None:
         """None where it is not to be built. Raises as `fetch` of the source does, and `OverBudgetError`."""
         able = self._tools.source.capabilities
-        if self._wanted is False or able.afresh is None:
+        if self._wanted is VerifyMode.NEVER or able.afresh is None:
             return None
-        if self._wanted is None and able.seconds is not None and able.seconds(point) > CHEAP_SECONDS:
+        if self._wanted is VerifyMode.AUTO and able.seconds is not None and able.seconds(point) > CHEAP_SECONDS:
             return None
         if point not in self._made:
             try:
