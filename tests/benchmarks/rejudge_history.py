@@ -20,9 +20,9 @@ from sqlalchemy import Connection, insert
 
 from mmio_bisect.adapters.history import cases, judgements, schema, toolchains
 from mmio_bisect.adapters.history.database import open_database
-from mmio_bisect.classify.verdict.judge import RULES
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.composition.wiring import RealWiring, Settings
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.workflow.probing.judge import judge_object

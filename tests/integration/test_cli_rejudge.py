@@ -7,8 +7,8 @@ import pytest
 from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.classify.verdict.judge import RULES
 from mmio_bisect.cli.app import main
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Cell, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 

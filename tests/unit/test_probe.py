@@ -7,9 +7,9 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 from signalling import Uncancelled
 
-from mmio_bisect.classify.verdict.judge import RULES
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.target import TARGETS

@@ -3,8 +3,7 @@
 import pytest
 from report_values import point, toolchain
 
-from mmio_bisect.classify.verdict.defects import PAGES
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import PAGES, DefectKind
 from mmio_bisect.report.explain import topics
 from mmio_bisect.report.terminal.tables import age_text, columns, counted, moment_text
 from mmio_bisect.report.terminal.toolchains import stored_text

@@ -22,7 +22,7 @@ from mmio_bisect.classify.verdict.matching import (
 )
 from mmio_bisect.classify.verdict.paths import MAX_ORDERS, Order, orders, repeated
 from mmio_bisect.classify.verdict.profiles import Profile
-from mmio_bisect.domain.access import Access, Defect, DefectKind, Form, RegisterClass, Transfer
+from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.recipe import (
     ConstantWindow,
@@ -31,25 +31,6 @@ from mmio_bisect.domain.recipe import (
     ExactAccesses,
     FunctionExpectation,
 )
-
-RULES = 3
-"""The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
-differently, so that history knows which judgements to make again."""
-
-_FORM_DEFECTS = {
-    Form.PAIR: DefectKind.PAIR,
-    Form.STRUCTURE: DefectKind.STRUCTURE,
-    Form.EXCLUSIVE: DefectKind.EXCLUSIVE,
-    Form.ATOMIC: DefectKind.ATOMIC,
-    Form.BLOCK: DefectKind.BLOCK,
-    Form.CACHE: DefectKind.CACHE,
-    Form.TAG: DefectKind.TAG,
-    Form.LS64: DefectKind.LS64,
-    Form.GUARDED_STACK: DefectKind.GUARDED_STACK,
-    Form.LIBCALL: DefectKind.LIBCALL,
-    Form.READ_MODIFY_WRITE: DefectKind.READ_MODIFY_WRITE,
-    Form.FOLDED: DefectKind.FOLDED,
-}
 
 _MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKind.WRITEBACK_PRE}
 
@@ -105,8 +86,8 @@ def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]
     kinds = []
     if transfer.addressing.writes_back:
         kinds.append(_MODE_DEFECTS[transfer.addressing.value])
-    if transfer.form in _FORM_DEFECTS:
-        kinds.append(_FORM_DEFECTS[transfer.form])
+    if transfer.form is not Form.SINGLE:
+        kinds.append(DefectKind(transfer.form.value))
     if transfer.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
         kinds.append(DefectKind.SIMD_FP)
     return tuple(kinds) or (DefectKind.UNEMULATED,)

@@ -7,9 +7,8 @@ profile makes of the accesses is read from their decoded forms.
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from mmio_bisect.classify.verdict.defects import PAGES
 from mmio_bisect.classify.verdict.profiles import profiles_of
-from mmio_bisect.domain.access import Defect
+from mmio_bisect.domain.access import PAGES, Defect
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import Case
@@ -83,8 +82,9 @@ def _what(answers: Sequence[CellAnswer]) -> str:
     lines = ["## What and since when", ""]
     lines += [f"* {cell.request.target.name} -O{cell.request.opt}: {_claim(cell)}" for cell in answers]
     defects = {defect.kind: defect for cell in answers for defect in _defects(reversed(_neighbours(cell)))}
-    for page in (PAGES[kind] for kind in defects):
-        lines += ["", f"**{page.kind}**: {page.title}. {page.text} ({page.source})"]
+    for kind in defects:
+        page = PAGES[kind]
+        lines += ["", f"**{kind}**: {page.title}. {page.text} ({page.source})"]
     return "\n".join(lines)
 
 

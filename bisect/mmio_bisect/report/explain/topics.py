@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from mmio_bisect.classify.verdict.defects import PAGES
 from mmio_bisect.classify.verdict.profiles import PROFILES, profiles_of
-from mmio_bisect.domain.access import DefectKind, Transfer
+from mmio_bisect.domain.access import PAGES, DefectKind, Transfer
 from mmio_bisect.report.documents.documents import JSON
 from mmio_bisect.report.terminal.tables import columns
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def all_defects() -> tuple[str, JSON]:
-    rows = [(page.kind.value, page.title) for page in PAGES.values()]
+    rows = [(kind.value, page.title) for kind, page in PAGES.items()]
     members: JSON = {"defects": [{"kind": kind, "title": title} for kind, title in rows]}
     return columns(rows) + "\n", members
 

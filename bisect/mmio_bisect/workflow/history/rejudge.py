@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.judge import RULES
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import InvalidRecipeError
