@@ -10,10 +10,9 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_reje
 from memory_history import MemoryHistory
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.domain.answer import Change, Culprit
 from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.run import CellAnswer, Cost
+from mmio_bisect.domain.run import Cost
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import History
 
@@ -243,9 +242,7 @@ class TestRuns:
         history.record_outcome(cell, an_object())
         probe = a_probe(cell, an_object())
         history.record_probe(run, probe)
-        culprit = Culprit(change=Change.INTRODUCED, last=a_point("0.12.1"), first=a_point("0.13.0"))
-        answer = CellAnswer(request=cell.request, answer=culprit, probes=(probe,))
-        history.finish_run(run, [answer], Cost(cells_compiled=1), '{"schema": 1}')
+        history.finish_run(run, Cost(cells_compiled=1), '{"schema": 1}')
         record = history.run(run)
         assert record.document == '{"schema": 1}'
         assert record.finished is not None
@@ -262,4 +259,4 @@ class TestRuns:
         with pytest.raises(UnknownRunError, match="no run 9"):
             history.record_probe(9, a_probe(a_cell(), an_object()))
         with pytest.raises(UnknownRunError, match="no run 9"):
-            history.finish_run(9, [], Cost(), "{}")
+            history.finish_run(9, Cost(), "{}")

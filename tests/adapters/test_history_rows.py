@@ -3,7 +3,7 @@
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +26,14 @@ from history_values import (
 )
 from hypothesis import given, settings
 
+from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost
+from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import CorruptDatabaseError
+from mmio_bisect.report.documents.documents import run_text
 
 _fresh_number = itertools.count()
 
@@ -57,6 +59,57 @@ def history(file: Path) -> Iterator[SqlHistory]:
 def ask(file: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(file)) as connection:
         return connection.execute(query).fetchall()
+
+
+ALL_ANSWERS = """SELECT run_id, ordinal, kind, change, last, first, suspects, verdict, unprobed, witnesses
+    FROM answers ORDER BY run_id"""
+ANSWERS: list[tuple[Answer, tuple[Any, ...]]] = [
+    (
+        Culprit(change=Change.INTRODUCED, last=a_point("0.12.1"), first=a_point("0.13.0")),
+        ("culprit", "introduced", "0.12.1", "0.13.0", ["0.13.0"], None, None, []),
+    ),
+    (
+        Suspects(
+            change=Change.FIXED,
+            last=a_point("0.12.1"),
+            first=a_point("0.14.0"),
+            suspects=(a_point("0.13.0"), a_point("0.14.0")),
+        ),
+        ("suspects", "fixed", "0.12.1", "0.14.0", ["0.13.0", "0.14.0"], None, None, []),
+    ),
+    (
+        NoChange(verdict=Verdict.BAD, oldest=a_point("0.9.0"), newest=a_point("0.17.0"), unprobed=17),
+        ("no-change", None, None, None, [], "bad", 17, [["0.9.0", "bad"], ["0.17.0", "bad"]]),
+    ),
+    (
+        Contradiction(witnesses=((a_point("0.9.0"), Verdict.GOOD), (a_point("0.10.0"), Verdict.BAD))),
+        ("contradiction", None, None, None, [], None, None, [["0.9.0", "good"], ["0.10.0", "bad"]]),
+    ),
+    (
+        NothingTestable(probed=2, unprobed=3),
+        ("nothing-testable", None, None, None, [], None, 3, []),
+    ),
+]
+
+
+def finish_a_run(history: SqlHistory, answer: Answer) -> int:
+    head = RunHead(
+        case=a_case(),
+        series="zig",
+        first=a_point(),
+        last=a_point(),
+        reversed=False,
+        profile="arm-isv",
+        defects=None,
+        changed=False,
+        argv=(),
+    )
+    run = history.begin_run(
+        case=head.case, series=head.series, first=head.first, last=head.last, profile=head.profile, argv=head.argv
+    )
+    answers = (CellAnswer(request=a_cell().request, answer=answer, probes=()),)
+    history.finish_run(run, Cost(), run_text(head, run, answers, Cost()))
+    return run
 
 
 class TestWhatIsKeptComesBack:
@@ -144,51 +197,23 @@ class TestRowsForQueries:
             (2, "0.12.0", "bad"),
         ]
 
-    @pytest.mark.parametrize(
-        ("answer", "row"),
-        [
-            (
-                Culprit(change=Change.INTRODUCED, last=a_point("0.12.1"), first=a_point("0.13.0")),
-                ("culprit", "introduced", "0.12.1", "0.13.0", ["0.13.0"], None, None, []),
-            ),
-            (
-                Suspects(
-                    change=Change.FIXED,
-                    last=a_point("0.12.1"),
-                    first=a_point("0.14.0"),
-                    suspects=(a_point("0.13.0"), a_point("0.14.0")),
-                ),
-                ("suspects", "fixed", "0.12.1", "0.14.0", ["0.13.0", "0.14.0"], None, None, []),
-            ),
-            (
-                NoChange(verdict=Verdict.BAD, oldest=a_point("0.9.0"), newest=a_point("0.17.0"), unprobed=17),
-                ("no-change", None, None, None, [], "bad", 17, [["0.9.0", "bad"], ["0.17.0", "bad"]]),
-            ),
-            (
-                Contradiction(witnesses=((a_point("0.9.0"), Verdict.GOOD), (a_point("0.10.0"), Verdict.BAD))),
-                ("contradiction", None, None, None, [], None, None, [["0.9.0", "good"], ["0.10.0", "bad"]]),
-            ),
-            (
-                NothingTestable(probed=2, unprobed=3),
-                ("nothing-testable", None, None, None, [], None, 3, []),
-            ),
-        ],
-    )
+    @pytest.mark.parametrize(("answer", "row"), ANSWERS)
     def test_an_answer_of_each_kind_is_a_row(
-        self,
-        history: SqlHistory,
-        file: Path,
-        answer: Culprit | Suspects | NoChange | Contradiction | NothingTestable,
-        row: tuple[Any, ...],
+        self, history: SqlHistory, file: Path, answer: Answer, row: tuple[Any, ...]
     ) -> None:
-        run = history.begin_run(
-            case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=()
-        )
-        history.finish_run(run, [CellAnswer(request=a_cell().request, answer=answer, probes=())], Cost(), "{}")
-        ((*told, suspects, verdict, unprobed, witnesses),) = ask(
-            file, "SELECT kind, change, last, first, suspects, verdict, unprobed, witnesses FROM answers"
-        )
-        assert (*told, json.loads(suspects), verdict, unprobed, json.loads(witnesses)) == row
+        run = finish_a_run(history, answer)
+        ((*told, suspects, verdict, unprobed, witnesses),) = ask(file, ALL_ANSWERS)
+        assert told[:2] == [run, 0]
+        assert (*told[2:], json.loads(suspects), verdict, unprobed, json.loads(witnesses)) == row
+
+    def test_answers_are_the_same_rows_in_postgresql(self, postgresql: Callable[[], str]) -> None:
+        url = postgresql()
+        with SqlHistory.open(url) as history:
+            runs = [finish_a_run(history, answer) for answer, _ in ANSWERS]
+            history.begin_run(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=())
+        with SqlHistoryQueries.open(url) as queries:
+            _, told = queries.sql(ALL_ANSWERS, None)
+        assert list(told) == [(run, 0, *row) for run, (_, row) in zip(runs, ANSWERS, strict=True)]
 
 
 class TestTheViewOfVerdicts:

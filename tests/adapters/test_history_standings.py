@@ -1,5 +1,6 @@
 """What follows from outcomes and judgements is kept up to date with them, and is what one would make of them anew."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -188,6 +189,14 @@ def count_of(connection: sqlite3.Connection, table: str) -> int:
     return int(count)
 
 
+ANSWERS = """SELECT run_id, ordinal, target, opt, kind, change, last, first, verdict, unprobed, suspects, witnesses
+    FROM answers ORDER BY run_id, ordinal"""
+
+
+def readable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*row[:-2], *map(json.loads, row[-2:]))
+
+
 @pytest.mark.parametrize("dump", sorted(DUMPS.glob("*.sql")), ids=lambda path: path.stem)
 def test_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_that_is_in_it(
     dump: Path, tmp_path: Path
@@ -197,6 +206,7 @@ def test_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_that_i
         connection.executescript(dump.read_text())
         tables = ("toolchains", "points", "cases", "objects", "outcomes", "judgements", "accesses", "run_probes")
         before = {table: count_of(connection, table) for table in tables}
+        answers = connection.execute(ANSWERS).fetchall()
     with SqlHistory.open(f"sqlite:///{file}") as history:
         kept = derived_in(history)
         assert len(list(history.outcomes())) == before["outcomes"] > 0
@@ -209,4 +219,7 @@ def test_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_that_i
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert {table: count_of(connection, table) for table in tables} == before
+        # A table then, a view of the runs' documents now.
+        assert list(map(readable, connection.execute(ANSWERS))) == list(map(readable, answers))
+        assert len(answers) == 2
         assert connection.execute("SELECT count(DISTINCT uid) FROM runs WHERE uid <> ''").fetchone() == (2,)

@@ -16,12 +16,12 @@ import pytest
 from filled_history import fill
 from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_toolchain, an_object
 
+from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
-from mmio_bisect.domain.answer import Change, Culprit
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost
+from mmio_bisect.domain.run import Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
 from mmio_bisect.workflow.history.upkeep import Looked
 from mmio_bisect.workflow.watch.news import SeriesState
@@ -68,11 +68,8 @@ def finish_a_run(history: SqlHistory) -> int:
     run = history.begin_run(
         case=a_case(), series="zig", first=a_point("0.9.0"), last=a_point(), profile="arm-isv", argv=("run",)
     )
-    probe = a_probe(cell, an_object())
-    history.record_probe(run, probe)
-    answer = Culprit(change=Change.INTRODUCED, last=a_point("0.12.1"), first=a_point())
-    cells = (CellAnswer(request=cell.request, answer=answer, probes=(probe,)),)
-    history.finish_run(run, cells, Cost(cells_compiled=1), json.dumps({"run": run, "answers": []}))
+    history.record_probe(run, a_probe(cell, an_object()))
+    history.finish_run(run, Cost(cells_compiled=1), json.dumps({"run": run, "answers": []}))
     return run
 
 
@@ -113,6 +110,36 @@ def test_two_histories_become_one_whichever_is_taken_into_the_other(tmp_path: Pa
         assert [run.id for run in ours.runs(limit=9)] == [2, 1]
         assert [json.loads(run.document or "")["run"] for run in ours.runs(limit=9)] == [2, 1]
     assert all(map(whole, urls))
+
+
+def of_the_first_version(lines: list[str]) -> list[str]:
+    """As the first exports were: runs tell their answers, and a column that came later is not there."""
+    head, *rows = map(json.loads, lines)
+    for row in rows:
+        if row["row"] == "runs":
+            row["answers"] = [{"ordinal": 0, "kind": "culprit"}]
+        if row["row"] == "judgements":
+            del row["reason"]
+    return [json.dumps(row) for row in ({**head, "version": 1}, *rows)]
+
+
+def test_an_older_export_is_taken_in_without_the_columns_that_came_later(full: str, tmp_path: Path) -> None:
+    lines = exported(full)
+    older = of_the_first_version(lines)
+    other = url_of(tmp_path / "other.db")
+    assert sum(taken_in(other, older).values()) == len(lines) - 1
+    assert [line for line in exported(other) if '"row":"judgements"' not in line] == [
+        line for line in lines if '"row":"judgements"' not in line
+    ]
+    assert whole(other)
+    assert taken_in(full, older) == {}
+
+
+def test_an_export_of_today_must_have_every_column(full: str, tmp_path: Path) -> None:
+    head, *rows = of_the_first_version(exported(full))
+    today = json.dumps({**json.loads(head), "version": int(schema.HEAD)})
+    with pytest.raises(InvalidExportError, match="look at reason"):
+        taken_in(url_of(tmp_path / "other.db"), [today, *rows])
 
 
 def test_a_contradiction_is_refused_with_both_rows_and_nothing_is_taken_in(full: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -37,10 +37,9 @@ class JudgedBy:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryHistory:
-    """What was recorded lies open in `probes`, `answers` and `costs`, by run."""
+    """What was recorded lies open in `probes` and `costs`, by run."""
 
     probes: dict[int, list[Probe]] = field(default_factory=dict)
-    answers: dict[int, tuple[CellAnswer, ...]] = field(default_factory=dict)
     costs: dict[int, Cost] = field(default_factory=dict)
     _runs: dict[int, RunRecord] = field(default_factory=dict)
     _outcomes: dict[str, _Kept] = field(default_factory=dict)
@@ -123,9 +122,8 @@ class MemoryHistory:
         self.run(run)
         self.probes[run].append(probe)
 
-    def finish_run(self, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None:
+    def finish_run(self, run: int, cost: Cost, document: str) -> None:
         self._runs[run] = replace(self.run(run), finished=_now(), document=document)
-        self.answers[run] = tuple(answers)
         self.costs[run] = cost
 
     def runs(self, *, limit: int) -> tuple[RunRecord, ...]:

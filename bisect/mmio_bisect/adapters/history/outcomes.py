@@ -3,11 +3,12 @@
 import shlex
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
 from mmio_bisect.adapters.history.rows import insert_new, now, select_in
-from mmio_bisect.domain.outcome import Cell, Outcome, OutcomeKind
+from mmio_bisect.domain.outcome import Cell, Outcome
+from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 _outcomes, _cases, _points, _probes = schema.outcomes, schema.cases, schema.points, schema.run_probes
@@ -39,20 +40,16 @@ def _values(cell: Cell, outcome: Outcome) -> dict[str, object]:
         "opt": request.opt.value,
         "flags": list(cell.flags),
         "extra": shlex.join(request.extra_flags),
-        "kind": outcome.kind.value,
+        **record_of(outcome, without={"object_code"}),
         "object_digest": outcome.object_digest,
-        "argv": list(outcome.argv),
-        "sandbox": outcome.sandbox,
-        "status": outcome.status,
-        "output": outcome.output,
-        "seconds": outcome.seconds,
         "recorded": now(),
     }
 
 
 def load(connection: Connection, cell_keys: Iterable[str]) -> dict[str, Outcome]:
     """By key, those that are there."""
-    return {row.cell_key: _read(row, row.data) for row in select_in(connection, _WITH_OBJECTS, "cells", set(cell_keys))}
+    rows = select_in(connection, _WITH_OBJECTS, "cells", set(cell_keys))
+    return {row.cell_key: _read(row._mapping, row.data) for row in rows}  # noqa: SLF001 - public in SQLAlchemy
 
 
 _WITH_OBJECTS = (
@@ -88,34 +85,23 @@ def keys_beginning(connection: Connection, prefix: str, *, limit: int) -> tuple[
 
 
 def record(connection: Connection, cell_key: str) -> OutcomeRecord:
-    row = connection.execute(
-        select(_outcomes, _cases.c.recipe, _cases.c.language, _cases.c.text)
+    stored = (
+        select(_outcomes, _cases.c.recipe, _cases.c.language, _cases.c.text.label("case_text"))
         .join(_cases, _outcomes.c.case_digest == _cases.c.digest)
         .where(_outcomes.c.cell_key == cell_key)
-    ).one()
-    return OutcomeRecord(
-        cell_key=row.cell_key,
-        recipe=row.recipe,
-        language=row.language,
-        case_text=row.text,
-        points=toolchains.points_of(connection, row.toolchain_digest),
-        toolchain=toolchains.of_digest(connection, row.toolchain_digest),
-        triple=row.triple,
-        opt=row.opt,
-        flags=tuple(row.flags),
-        recorded=row.recorded,
-        outcome=_read(row, None if row.object_digest is None else objects.stored(connection, row.object_digest)),
-        judgements=judgements.of_object(connection, row.object_digest),
+    )
+    row = connection.execute(stored).mappings().one()
+    toolchain, digest = row["toolchain_digest"], row["object_digest"]
+    return value_of(
+        OutcomeRecord,
+        row,
+        case_text=row["case_text"],
+        points=toolchains.points_of(connection, toolchain),
+        toolchain=toolchains.of_digest(connection, toolchain),
+        outcome=_read(row, None if digest is None else objects.stored(connection, digest)),
+        judgements=judgements.of_object(connection, digest),
     )
 
 
-def _read(row: Row[tuple[object, ...]], stored: bytes | None) -> Outcome:
-    return Outcome(
-        kind=OutcomeKind(row.kind),
-        object_code=None if stored is None else objects.read(row.object_digest, stored),
-        argv=tuple(row.argv),
-        sandbox=row.sandbox,
-        status=row.status,
-        output=row.output,
-        seconds=row.seconds,
-    )
+def _read(row: RowMapping, stored: bytes | None) -> Outcome:
+    return value_of(Outcome, row, object_code=None if stored is None else objects.read(row["object_digest"], stored))

@@ -44,8 +44,7 @@ def _forget_runs(connection: Connection, before: str, needed: Collection[int]) -
     old: list[ColumnElement[bool]] = [_runs.c.started < before, _runs.c.id.not_in(told)]
     gone = [run for run in connection.scalars(select(_runs.c.id).where(*old)) if run not in needed]
     for some in _in_parts(gone):
-        for table in (schema.run_probes, schema.answers):
-            connection.execute(delete(table).where(table.c.run_id.in_(some)))
+        connection.execute(delete(schema.run_probes).where(schema.run_probes.c.run_id.in_(some)))
         connection.execute(delete(_runs).where(_runs.c.id.in_(some)))
     return len(gone)
 

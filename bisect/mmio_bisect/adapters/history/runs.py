@@ -1,16 +1,15 @@
-"""Runs: what was asked, every probe in its order, and the answers."""
+"""Runs: what was asked, every probe in its order, and the document with the answers."""
 
 from collections.abc import Sequence
-from typing import Any, assert_never
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from mmio_bisect.adapters.history import cases, schema
 from mmio_bisect.adapters.history.rows import now
-from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.records import record_of, value_of
+from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import RunRecord
@@ -58,77 +57,23 @@ def keep_probe(connection: Connection, run: int, probe: Probe) -> None:
     )
 
 
-def finish(connection: Connection, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None:
+def finish(connection: Connection, run: int, cost: Cost, document: str) -> None:
     load(connection, run)
-    connection.execute(
-        update(_runs)
-        .where(_runs.c.id == run)
-        .values(
-            finished=now(),
-            toolchains_fetched=cost.toolchains_fetched,
-            cells_compiled=cost.cells_compiled,
-            document=document,
-        )
-    )
-    for ordinal, answer in enumerate(answers):
-        connection.execute(
-            insert(schema.answers).values(
-                run_id=run,
-                ordinal=ordinal,
-                target=answer.request.target.name,
-                opt=answer.request.opt.value,
-                **_answer_values(answer.answer),
-            )
-        )
+    finished = {"finished": now(), **record_of(cost), "document": document}
+    connection.execute(update(_runs).where(_runs.c.id == run).values(finished))
 
 
 def newest(connection: Connection, *, limit: int) -> tuple[RunRecord, ...]:
     rows = connection.execute(select(_runs).order_by(_runs.c.id.desc()).limit(limit))
-    return tuple(map(_record, rows))
+    return tuple(map(_record, rows.mappings()))
 
 
 def load(connection: Connection, run: int) -> RunRecord:
-    row = connection.execute(select(_runs).where(_runs.c.id == run)).one_or_none()
+    row = connection.execute(select(_runs).where(_runs.c.id == run)).mappings().one_or_none()
     if row is None:
         raise UnknownRunError(f"History has no run {run}: `mmio-bisect history list` shows those that it has.")
     return _record(row)
 
 
-def _answer_values(answer: Answer) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"suspects": [], "witnesses": []}
-    match answer:
-        case Culprit(change=change, last=last, first=first):
-            suspects = [first.version]
-            kind = "culprit"
-        case Suspects(change=change, last=last, first=first):
-            suspects = [point.version for point in answer.suspects]
-            kind = "suspects"
-        case NoChange(verdict=verdict, unprobed=unprobed):
-            ends = [[answer.oldest.version, verdict.value], [answer.newest.version, verdict.value]]
-            same = {"kind": "no-change", "verdict": verdict.value, "unprobed": unprobed}
-            return nothing | same | {"witnesses": ends}
-        case Contradiction(witnesses=witnesses):
-            told = [[point.version, verdict.value] for point, verdict in witnesses]
-            return nothing | {"kind": "contradiction", "witnesses": told}
-        case NothingTestable(unprobed=unprobed):
-            return nothing | {"kind": "nothing-testable", "unprobed": unprobed}
-        case _:
-            assert_never(answer)
-    changed = {"kind": kind, "change": change.value, "last": last.version, "first": first.version}
-    return nothing | changed | {"suspects": suspects}
-
-
-def _record(row: Row[tuple[Any, ...]]) -> RunRecord:
-    return RunRecord(
-        id=row.id,
-        recipe=row.recipe,
-        case=f"{row.recipe}.{row.language}",
-        series=row.series,
-        first=row.first,
-        last=row.last,
-        profile=row.profile,
-        started=row.started,
-        finished=row.finished,
-        argv=tuple(row.argv),
-        document=row.document,
-    )
+def _record(row: RowMapping) -> RunRecord:
+    return value_of(RunRecord, row, case=f"{row['recipe']}.{row['language']}")

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # Revisions this version knows, oldest first. Kept here so that opening an up-to-date database imports no alembic.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = REVISIONS[-1]
 REVISION_TABLE = "alembic_version"
 
@@ -238,25 +238,6 @@ run_probes = Table(
     required("from_history", Boolean),
     required("seconds", Float),
     Index("ix_run_probes_cell_key", "cell_key"),
-)
-
-# `change` to `suspects` are of a culprit or suspects, `verdict` and `unprobed` of no change; `witnesses`, version and
-# verdict of each, are of a contradiction and of both ends without change. Versions are of the run's series.
-answers = Table(
-    "answers",
-    metadata,
-    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
-    Column("ordinal", Integer, primary_key=True),
-    required("target", String),
-    required("opt", String),
-    required("kind", String),
-    Column("change", String),
-    Column("last", String),
-    Column("first", String),
-    required("suspects", JSON),
-    Column("verdict", String),
-    Column("unprobed", Integer),
-    required("witnesses", JSON),
 )
 
 # What people say of a regression. Empty columns match everything: a note on a recipe and defect is of all its series.

@@ -10,7 +10,7 @@ from mmio_bisect.adapters.history.database import BUSY_TIMEOUT, Database, open_d
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -100,10 +100,10 @@ class SqlHistory:
         with self._database.writing() as connection:
             runs.keep_probe(connection, run, probe)
 
-    def finish_run(self, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None:
+    def finish_run(self, run: int, cost: Cost, document: str) -> None:
         """Raises `UnknownRunError`."""
         with self._database.writing() as connection:
-            runs.finish(connection, run, answers, cost, document)
+            runs.finish(connection, run, cost, document)
 
     def runs(self, *, limit: int) -> tuple[RunRecord, ...]:
         """Newest first."""

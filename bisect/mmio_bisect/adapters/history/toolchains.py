@@ -2,48 +2,38 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
 from mmio_bisect.adapters.history.timeline import standings
-from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
 _toolchains, _points = schema.toolchains, schema.points
 
 
 def keep(connection: Connection, found: Iterable[Toolchain]) -> None:
-    insert_new(connection, _toolchains, "digest", {toolchain.digest: _values(toolchain) for toolchain in found})
-
-
-def _values(toolchain: Toolchain) -> dict[str, object]:
-    return {
-        "family": toolchain.family.value,
-        "tool": list(toolchain.tool),
-        "arguments": list(toolchain.arguments),
-        "version_text": toolchain.version_text,
-        "compiler_version": toolchain.compiler_version,
-        "llvm_version": toolchain.llvm_version,
-        "commit": toolchain.commit,
-        "released": toolchain.released,
-    }
+    rows = {toolchain.digest: record_of(toolchain, without={"digest"}) for toolchain in found}
+    insert_new(connection, _toolchains, "digest", rows)
 
 
 def of_digest(connection: Connection, digest: str) -> Toolchain:
-    return _toolchain(connection.execute(select(_toolchains).where(_toolchains.c.digest == digest)).one())
+    stored = select(_toolchains).where(_toolchains.c.digest == digest)
+    return value_of(Toolchain, connection.execute(stored).mappings().one())
 
 
 def of_point(connection: Connection, point: Point) -> Toolchain | None:
     """What the point became when it was last remembered."""
-    row = connection.execute(
+    newest = (
         select(_toolchains)
         .join(_points)
         .where(_points.c.series == point.series, _points.c.version == point.version)
         .order_by(_points.c.remembered.desc())
         .limit(1)
-    ).one_or_none()
-    return None if row is None else _toolchain(row)
+    )
+    row = connection.execute(newest).mappings().one_or_none()
+    return None if row is None else value_of(Toolchain, row)
 
 
 def versions_of(connection: Connection, series: str) -> frozenset[str]:
@@ -82,17 +72,3 @@ def points_of(connection: Connection, digest: str) -> tuple[Point, ...]:
         .order_by(_points.c.series, _points.c.sort_key)
     )
     return tuple(Point(series=row.series, version=row.version, sort_key=row.sort_key) for row in rows)
-
-
-def _toolchain(row: Row[tuple[object, ...]]) -> Toolchain:
-    return Toolchain(
-        digest=row.digest,
-        family=CompilerFamily(row.family),
-        tool=tuple(row.tool),
-        arguments=tuple(row.arguments),
-        version_text=row.version_text,
-        compiler_version=row.compiler_version,
-        llvm_version=row.llvm_version,
-        commit=row.commit,
-        released=row.released,
-    )

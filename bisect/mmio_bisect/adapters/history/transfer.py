@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -21,7 +22,8 @@ from mmio_bisect.errors import ConflictError, InvalidExportError
 from mmio_bisect.workflow.history.upkeep import Imported
 
 FORMAT = "mmio-bisect-history"
-VERSION = 1
+VERSION = int(schema.HEAD)
+"""Of the columns: an export of an older version lacks those that came later. The first exports call theirs 1."""
 
 Row = dict[str, Any]
 
@@ -48,11 +50,7 @@ def export(connection: Connection) -> Iterator[str]:
     for row in _ordered(connection, schema.runs):
         told = _told(schema.runs, row)
         number = told.pop("id")
-        parts = {
-            "probes": _parts(connection, schema.run_probes, "run_id", number),
-            "answers": _parts(connection, schema.answers, "run_id", number),
-        }
-        yield _line({"row": "runs", **told, **parts})
+        yield _line({"row": "runs", **told, "probes": _parts(connection, schema.run_probes, "run_id", number)})
     for row in _ordered(connection, schema.notes):
         yield _line({"row": "notes", **_told(schema.notes, row)})
 
@@ -61,10 +59,13 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
     """Within the caller's transaction."""
     new: Counter[str] = Counter()
     known = 0
-    for number, told in enumerate(_read(lines), start=2):
+    rows = _read(lines)
+    version = _version(next(rows, None))
+    taker = _Taker(connection, older=version < VERSION)
+    for number, told in enumerate(rows, start=2):
         kind = told.pop("row", None)
         try:
-            fresh = _take(connection, kind, told)
+            fresh = taker.take(kind, told)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidExportError(
                 f"Line {number} of the export cannot be read ({type(error).__name__}: {error}): export anew."
@@ -79,8 +80,6 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
 
 
 def _read(lines: Iterable[str]) -> Iterator[Row]:
-    """Every line but the first, which says what this is."""
-    head = None
     for number, line in enumerate(lines, start=1):
         try:
             told = json.loads(line)
@@ -88,104 +87,135 @@ def _read(lines: Iterable[str]) -> Iterator[Row]:
             raise InvalidExportError(f"Line {number} of the export is no JSON ({error}): export anew.") from error
         if not isinstance(told, dict):
             raise InvalidExportError(f"Line {number} of the export is no JSON object: export anew.")
-        if head is not None:
-            yield told
-            continue
-        head = told
-        if head.get("format") != FORMAT or not isinstance(head.get("version"), int):
-            raise InvalidExportError("That is not an export of a history: make one with `mmio-bisect history export`.")
-        if head["version"] > VERSION:
-            raise InvalidExportError(
-                f"The export has version {head['version']}, and this mmio-bisect knows up to {VERSION}: upgrade it."
-            )
+        yield told
+
+
+def _version(head: Row | None) -> int:
+    """From the first line, which says what this is."""
     if head is None:
         raise InvalidExportError("The export is empty: make one with `mmio-bisect history export`.")
+    version = head.get("version")
+    if head.get("format") != FORMAT or not isinstance(version, int):
+        raise InvalidExportError("That is not an export of a history: make one with `mmio-bisect history export`.")
+    if version > VERSION:
+        raise InvalidExportError(
+            f"The export has version {version}, and this mmio-bisect knows up to {VERSION}: upgrade it."
+        )
+    return version
 
 
-def _take(connection: Connection, kind: object, told: Row) -> bool:
-    """Whether it was new."""
-    plain = {table.name: table for table in (*_PLAIN, schema.notes)}
-    if isinstance(kind, str) and kind in plain:
-        return _take_row(connection, plain[kind], told)
-    if kind == "judgements":
-        return _take_judgement(connection, told)
-    if kind == "runs":
-        return _take_run(connection, told)
-    raise ValueError(f"no kind of row: {kind}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taker:
+    """Takes rows in; those of an `older` export lack the columns that came later."""
 
+    connection: Connection = field(kw_only=False)
+    older: bool
 
-def _take_row(connection: Connection, table: Table, told: Row) -> bool:
-    row = _stored(table, told)
-    key = {column.name: row[column.name] for column in table.primary_key}
-    there = connection.execute(select(table).where(*(table.c[name] == value for name, value in key.items()))).first()
-    if there is None:
-        connection.execute(insert(table).values(row))
-        return True
-    ours = _told(table, there._asdict())
-    _agree(table.name, ours, _told(table, row))
-    if table is schema.points and told["remembered"] > ours["remembered"]:
-        of_point = [table.c[name] == value for name, value in key.items()]
-        values = {"remembered": told["remembered"], "sort_key": told["sort_key"]}
-        connection.execute(update(table).where(*of_point).values(values))
-        return True
-    return False
+    def take(self, kind: object, told: Row) -> bool:
+        """Whether it was new."""
+        plain = {table.name: table for table in (*_PLAIN, schema.notes)}
+        if isinstance(kind, str) and kind in plain:
+            return self._take_row(plain[kind], told)
+        if kind == "judgements":
+            return self._take_judgement(told)
+        if kind == "runs":
+            return self._take_run(told)
+        raise ValueError(f"no kind of row: {kind}")
 
-
-def _take_judgement(connection: Connection, told: Row) -> bool:
-    functions = told.pop("functions")
-    table = schema.judgements
-    row = _stored(table, told)
-    there = connection.execute(select(table).where(*(table.c[name] == row[name] for name in _OF_JUDGEMENT))).first()
-    if there is not None:
-        ours = _told(table, there._asdict())
-        number = ours.pop("id")
-        _agree("judgements", {**ours, "functions": _functions(connection, number)}, {**told, "functions": functions})
+    def _take_row(self, table: Table, told: Row) -> bool:
+        row = self._stored(table, told)
+        ours = self._there(table, row, tuple(column.name for column in table.primary_key))
+        if ours is None:
+            self._insert(table, [row])
+            return True
+        _agree(table.name, ours, _told(table, row))
+        if table is schema.points and told["remembered"] > ours["remembered"]:
+            of_point = [table.c[column.name] == row[column.name] for column in table.primary_key]
+            values = {"remembered": told["remembered"], "sort_key": told["sort_key"]}
+            self.connection.execute(update(table).where(*of_point).values(values))
+            return True
         return False
-    number = (connection.execute(insert(table).values(row)).inserted_primary_key or (0,))[0]
-    for function in functions:
-        parts = {name: function.pop(name) for name in ("accesses", "defects")}
-        common = {"judgement_id": number, "function_ordinal": function["function_ordinal"]}
-        connection.execute(insert(schema.judged_functions).values({**function, "judgement_id": number}))
-        for part in (schema.accesses, schema.defects):
-            if parts[part.name]:
-                connection.execute(insert(part), [{**row, **common} for row in parts[part.name]])
-    return True
+
+    def _take_judgement(self, told: Row) -> bool:
+        functions = told.pop("functions")
+        table = schema.judgements
+        row = self._stored(table, told)
+        ours = self._there(table, row, _OF_JUDGEMENT)
+        if ours is not None:
+            ours["functions"] = _functions(self.connection, ours.pop("id"))
+            _agree(table.name, ours, {**told, "functions": functions})
+            return False
+        number = self._insert(table, [row])
+        for function in functions:
+            parts = {part: function.pop(part.name) for part in (schema.accesses, schema.defects)}
+            common = {"judgement_id": number, "function_ordinal": function["function_ordinal"]}
+            self._insert(schema.judged_functions, [{**function, "judgement_id": number}])
+            for part, rows in parts.items():
+                self._insert(part, [{**row, **common} for row in rows])
+        return True
+
+    def _take_run(self, told: Row) -> bool:
+        probes = told.pop("probes")
+        if self.older:
+            told.pop("answers", None)  # the document says the same
+        table = schema.runs
+        row = self._stored(table, told)
+        ours = self._there(table, row, ("uid",))
+        if ours is not None:
+            ours["probes"] = _parts(self.connection, schema.run_probes, "run_id", ours.pop("id"))
+            _agree(table.name, _numbered(ours, 0), _numbered({**told, "probes": probes}, 0))
+            return False
+        number = self._insert(table, [row])
+        self.connection.execute(update(table).where(table.c.id == number).values(_numbered(row, number)))
+        self._insert(schema.run_probes, [{**probe, "run_id": number} for probe in probes])
+        return True
+
+    def _there(self, table: Table, row: Row, key: tuple[str, ...]) -> Row | None:
+        """The row of that key, as JSON has it."""
+        found = self.connection.execute(select(table).where(*(table.c[name] == row[name] for name in key))).first()
+        return None if found is None else _told(table, found._asdict())
+
+    def _insert(self, table: Table, rows: list[Row]) -> int:
+        """Gives the number of a single row, where the database numbers them."""
+        if not rows:
+            return 0
+        inserted = self.connection.execute(insert(table), rows[0] if len(rows) == 1 else rows)
+        return int((inserted.inserted_primary_key or (0,))[0]) if "id" in table.c else 0
+
+    def _stored(self, table: Table, told: Row) -> Row:
+        """As the database has it; every column must be told, and nothing else."""
+        names = {column.name for column in table.columns} - ({"id"} if "id" in table.c else set())
+        later = {column.name for column in table.columns if column.nullable or column.server_default is not None}
+        if unknown := (set(told) ^ names) - (later - set(told) if self.older else set()):
+            raise ValueError(f"{table.name} has {', '.join(sorted(names))}; look at {', '.join(sorted(unknown))}")
+        return {name: _in(table.c[name], value) for name, value in told.items()}
 
 
-def _take_run(connection: Connection, told: Row) -> bool:
-    parts = {"run_probes": told.pop("probes"), "answers": told.pop("answers")}
-    table = schema.runs
-    there = connection.execute(select(table).where(table.c.uid == told["uid"])).first()
-    if there is not None:
-        ours = _told(table, there._asdict())
-        number = ours.pop("id")
-        ours |= {name: _parts(connection, schema.metadata.tables[name], "run_id", number) for name in parts}
-        _agree("runs", _without_number(ours), _without_number({**told, **parts}))
-        return False
-    row = _stored(table, told)
-    number = (connection.execute(insert(table).values(row)).inserted_primary_key or (0,))[0]
-    if row["document"] is not None:  # it says which run it is of
-        document = _RUN_NUMBER.sub(rf"\g<1>{number}", row["document"], count=1)
-        connection.execute(update(table).where(table.c.id == number).values(document=document))
-    for name, rows in parts.items():
-        if rows:
-            connection.execute(insert(schema.metadata.tables[name]), [{**row, "run_id": number} for row in rows])
-    return True
-
-
-def _without_number(run: Row) -> Row:
+def _numbered(run: Row, number: int) -> Row:
+    """With this number in its document, which says which run it is of."""
     document = run["document"]
-    return run if document is None else {**run, "document": _RUN_NUMBER.sub(r"\g<1>0", document, count=1)}
+    return run if document is None else {**run, "document": _RUN_NUMBER.sub(rf"\g<1>{number}", document, count=1)}
 
 
 def _agree(kind: str, ours: Row, theirs: Row) -> None:
     differs = _DIFFERS.get(kind, frozenset())
-    wrong = sorted(name for name in ours if name not in differs and ours[name] != theirs.get(name))
+    wrong = sorted(name for name in theirs if name not in differs and not _same(ours[name], theirs[name]))
     if wrong:
         raise ConflictError(
             f"Two {kind} of the same name differ in {', '.join(wrong)}, so nothing was taken in: find out which is "
             f"right and correct the other history. Here: {_shown(ours, wrong)} There: {_shown(theirs, wrong)}"
         )
+
+
+def _same(ours: Any, theirs: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """As far as theirs tells: a row of an older export lacks columns, its parts do too."""
+    match ours, theirs:
+        case dict(), dict():
+            return all(name in ours and _same(ours[name], value) for name, value in theirs.items())
+        case list(), list():
+            return len(ours) == len(theirs) and all(map(_same, ours, theirs))
+        case _:
+            return bool(ours == theirs)
 
 
 def _shown(row: Row, wrong: list[str]) -> str:
@@ -232,14 +262,6 @@ def _out(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - whatever JSO
     if isinstance(column.type, LargeBinary):
         return base64.b64encode(value).decode()
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _stored(table: Table, told: Row) -> Row:
-    """As the database has it; every column must be told, and nothing else."""
-    names = {column.name for column in table.columns} - ({"id"} if "id" in table.c else set())
-    if unknown := set(told) ^ names:
-        raise ValueError(f"{table.name} has {', '.join(sorted(names))}; look at {', '.join(sorted(unknown))}")
-    return {name: _in(table.c[name], value) for name, value in told.items()}
 
 
 def _in(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - for the same reason

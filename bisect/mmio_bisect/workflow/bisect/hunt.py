@@ -109,7 +109,7 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
         answers = tuple(_told_of(probing.verified(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
-    tools.history.finish_run(run, answers, prober.spent, request.render(run, answers, prober.spent))
+    tools.history.finish_run(run, prober.spent, request.render(run, answers, prober.spent))
     return HuntResult(run=run, answers=answers, cost=prober.spent)
 
 

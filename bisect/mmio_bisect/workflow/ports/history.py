@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
 
@@ -80,7 +80,8 @@ class History(Protocol):
 
     def record_probe(self, run: int, probe: Probe) -> None: ...
 
-    def finish_run(self, run: int, answers: Sequence[CellAnswer], cost: Cost, document: str) -> None: ...
+    def finish_run(self, run: int, cost: Cost, document: str) -> None:
+        """`document` holds the answers, see `RunRecord`."""
 
     def runs(self, *, limit: int) -> tuple[RunRecord, ...]: ...
 
