@@ -18,7 +18,7 @@ from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.descents import descent_members, descent_text, plan_members, plan_text
 from mmio_bisect.report.terminal.progress import Watcher, expected_probes, watching
-from mmio_bisect.workflow.bisect.follow import DescentLevel, follow_culprits, plan_levels
+from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, follow_culprits, plan_levels
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult
 from mmio_bisect.workflow.bisect.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.workflow.probing.prefetch import Ahead
@@ -141,7 +141,7 @@ def run(
     result = execute(bisection)
     levels = follow_culprits(asked, head.series, result.answers, interruptible=True) if descend else []
     _print(head, result, levels, as_json=shown.as_json)
-    trouble = [level.trouble for level in levels if level.trouble is not None]
+    trouble = [level.end.error for level in levels if isinstance(level.end, BrokenOff)]
     if not trouble:
         return exits.of_answers(cell.answer for cell in result.answers)
     output.note(f"error: below {head.series}: {sentence(str(trouble[-1]))}")

@@ -156,23 +156,35 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSearch:
-    """A search over LLVM's `-opt-bisect-limit`: with `number` passes the access is bad, with one less it is good.
+class DecidingPass:
+    """With `number` passes the access is bad, with one less it is good; `option` is how a compiler is told so many."""
 
-    `then` says what came after the passes that were left on, where that is not simply the rest.
-    `name` is None where no limit changes the verdict, and `note` says how so; `option` is how a compiler is told the
-    limit. The first `before` passes are another layer's, and stay on. `compiles` is what it took.
+    name: PassName
+    number: int
+    option: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDecidingPass:
+    """No limit changes the verdict, and `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSearch:
+    """A search over LLVM's `-opt-bisect-limit`.
+
+    `then` says what came after the passes that were left on, where that is not simply the rest. The first `before`
+    passes are another layer's, and stay on. `compiles` is what it took.
     """
 
     layer: Layer
     then: str
-    name: PassName | None
-    number: int | None
+    answer: DecidingPass | NoDecidingPass
     passes: int
     compiles: int
     before: int = 0
-    option: str | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

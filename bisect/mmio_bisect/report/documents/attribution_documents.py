@@ -5,9 +5,11 @@ from typing import assert_never
 
 from mmio_bisect.domain.attribution import (
     Attribution,
+    DecidingPass,
     Explanation,
     Layer,
     LimitSearch,
+    NoDecidingPass,
     NothingToAttribute,
     PassChange,
     PassFindings,
@@ -106,16 +108,17 @@ def _stand_in(one: StandIn) -> JSON:
 
 
 def _search(search: LimitSearch) -> JSON:
+    found = search.answer if isinstance(search.answer, DecidingPass) else None
     return {
         "layer": search.layer.value,
         "then": search.then.removeprefix(", then ") or None,
-        "pass": _name(search.name),
-        "limit": search.number,
-        "option": search.option,
+        "pass": _name(None if found is None else found.name),
+        "limit": found and found.number,
+        "option": found and found.option,
         "passes": search.passes,
         "passes_before": search.before,
         "compiles": search.compiles,
-        "note": search.note,
+        "note": search.answer.why if isinstance(search.answer, NoDecidingPass) else None,
     }
 
 

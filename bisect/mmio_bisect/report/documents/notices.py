@@ -6,7 +6,7 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.documents.replay import Replay
 from mmio_bisect.report.terminal.descents import descent_text
-from mmio_bisect.workflow.bisect.follow import DescentLevel
+from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
 from mmio_bisect.workflow.ports.history import RunRecord
 from mmio_bisect.workflow.watch.news import News, PendingDescent
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, notice_key
@@ -73,12 +73,12 @@ def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
         return None
     lines, claim = [], None
     for level in levels:
-        if level.result is None:
-            lines.append(f"Into {level.series} it was not followed: {level.why}.")
+        if not isinstance(level.end, Followed):
+            lines.append(f"Into {level.series} it was not followed: {level.end.why}.")
             continue
-        claims = list(dict.fromkeys(_claim(cell.answer) for cell in level.result.answers))
-        if level.other is not None:
-            lines.append(f"{level.series} does not show this transition: {level.other}.")
+        claims = list(dict.fromkeys(_claim(cell.answer) for cell in level.end.result.answers))
+        if level.end.other is not None:
+            lines.append(f"{level.series} does not show this transition: {level.end.other}.")
             continue
         lines.append(f"Followed into {level.series}: {'; '.join(claims)}.")
         claim = claims[0] if len(claims) == 1 else claim
@@ -86,7 +86,7 @@ def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
         claim=claim,
         lines=tuple(lines),
         markdown=f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```",
-        unfinished=next((level.why for level in levels if level.passing), None),
+        unfinished=next((end.why for level in levels if isinstance(end := level.end, BrokenOff) and end.passing), None),
     )
 
 

@@ -11,11 +11,13 @@ from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.attribution import (
     Attribution,
     Confidence,
+    DecidingPass,
     Divergence,
     Explanation,
     Layer,
     Likeness,
     LimitSearch,
+    NoDecidingPass,
     NothingToAttribute,
     PassChange,
     PassFindings,
@@ -144,14 +146,12 @@ def _stood_in(one: StandIn) -> str:
 def _searched(search: LimitSearch) -> Text:
     head = f"\nPasses of the {search.layer} switched off{search.then} ({counted(search.compiles, 'compile')}): "
     text = Text(head, style="bold")
-    if search.name is None:
-        text.append(f"{search.note}.\n")
-    else:
-        before = f", of which {search.before} are the middle end's" if search.before else ""
-        text.append(
-            f"good with {(search.number or 0) - 1} of {search.passes} passes{before}, bad with {search.name.title} "
-            f"({search.option})\n"
-        )
+    match search.answer:
+        case NoDecidingPass(why=why):
+            text.append(f"{why}.\n")
+        case DecidingPass(name=name, number=number, option=option):
+            before = f", of which {search.before} are the middle end's" if search.before else ""
+            text.append(f"good with {number - 1} of {search.passes} passes{before}, bad with {name.title} ({option})\n")
     return text
 
 
@@ -163,7 +163,8 @@ def _passes(found: Attribution, findings: PassFindings) -> Text:
         text.append_text(_divergence(found, findings.diverging))
     if findings.forming is not None:
         text.append(f"\n{findings.function}: the access takes its form in ", style="bold")
-        confirmed = any(search.name and same_pass(search.name, findings.forming.name) for search in found.searches)
+        deciding = (search.answer for search in found.searches if isinstance(search.answer, DecidingPass))
+        confirmed = any(same_pass(one.name, findings.forming.name) for one in deciding)
         text.append(f"{_full(findings.forming.name)} of {found.bad.point}")
         text.append("; with it and what follows it switched off, it is good\n" if confirmed else "\n")
         text.append_text(_change(findings.forming))

@@ -2,14 +2,15 @@
 
 import shlex
 from collections.abc import Sequence
+from typing import assert_never
 
 from rich.text import Text
 
 from mmio_bisect.report.documents.documents import JSON, run_document
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.tables import columns, counted
-from mmio_bisect.workflow.bisect.descend import PlannedLevel
-from mmio_bisect.workflow.bisect.follow import DescentLevel
+from mmio_bisect.workflow.bisect.descend import PlannedLevel, Stopped
+from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
 
 
 def plan_text(levels: Sequence[PlannedLevel]) -> str:
@@ -54,22 +55,22 @@ def descent_text(levels: Sequence[DescentLevel], *, width: int, argv: Sequence[s
     text = Text()
     for level in levels:
         text.append(f"\nInto {level.series}\n", style="bold")
-        if level.stopped is not None:
-            text.append(f"The descent ends here: {level.stopped}.\n")
-        if level.trouble is not None:
-            text.append("The descent broke off here, and what is above stands: ", style="yellow")
-            text.append(f"{level.why}.\n")
-            if argv:
-                text.append(f"To go on from here (nothing is compiled twice): {shlex.join(argv)}\n")
-        if level.result is not None and level.head is not None:
-            if level.other is not None:
-                text.append(f"This is not the transition that was followed: {level.other}.\n", style="yellow")
-            found = level.result
-            text.append_text(
-                answer_text(
-                    found.answers, argv=level.head.argv, cost=found.cost, width=width, changed=level.head.changed
+        match level.end:
+            case Stopped(why=why):
+                text.append(f"The descent ends here: {why}.\n")
+            case BrokenOff(why=why):
+                text.append("The descent broke off here, and what is above stands: ", style="yellow")
+                text.append(f"{why}.\n")
+                if argv:
+                    text.append(f"To go on from here (nothing is compiled twice): {shlex.join(argv)}\n")
+            case Followed(head=head, result=found, other=other):
+                if other is not None:
+                    text.append(f"This is not the transition that was followed: {other}.\n", style="yellow")
+                text.append_text(
+                    answer_text(found.answers, argv=head.argv, cost=found.cost, width=width, changed=head.changed)
                 )
-            )
+            case _:
+                assert_never(level.end)
     return text
 
 
@@ -79,15 +80,25 @@ def descent_members(levels: Sequence[DescentLevel]) -> list[JSON]:
             "series": level.series,
             "target": level.above.request.target.name,
             "opt": level.above.request.opt.value,
-            "same_transition": None if level.result is None else level.other is None,
-            "other": level.other,
-            "stopped": level.stopped,
-            "error": None
-            if level.trouble is None
-            else {"exit_code": level.trouble.exit_code, "message": str(level.trouble)},
-            "run": None
-            if level.result is None or level.head is None
-            else run_document(level.head, run=level.result.run, answers=level.result.answers, cost=level.result.cost),
+            "same_transition": None,
+            "other": None,
+            "stopped": None,
+            "error": None,
+            "run": None,
         }
+        | _end_members(level)
         for level in levels
     ]
+
+
+def _end_members(level: DescentLevel) -> JSON:
+    match level.end:
+        case Stopped(why=why):
+            return {"stopped": why}
+        case BrokenOff(error=error):
+            return {"error": {"exit_code": error.exit_code, "message": str(error)}}
+        case Followed(head=head, result=found, other=other):
+            run = run_document(head, run=found.run, answers=found.answers, cost=found.cost)
+            return {"same_transition": other is None, "other": other, "run": run}
+        case _:
+            assert_never(level.end)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mmio_bisect.domain.answer import Culprit, NoChange, Suspects
-from mmio_bisect.domain.attribution import Layer, LimitSearch, PassName
+from mmio_bisect.domain.attribution import DecidingPass, Layer, LimitSearch, NoDecidingPass, PassName
 from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.search import Session
@@ -40,7 +40,7 @@ def search_limits(bench: Comparison, mixer: Mixer, guilty: frozenset[Layer]) -> 
     found = []
     for way in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
         found.append(_search(bench, way))
-        if found[-1].name is not None:
+        if isinstance(found[-1].answer, DecidingPass):
             break
     last = _back_way(bench, mixer)
     return tuple(found) if last is None else (*found, _search(bench, last))
@@ -116,27 +116,27 @@ def _search(bench: Comparison, trying: _Trying) -> LimitSearch:
     outcome, printed = trying.compile_with(layer_commands.NO_LIMIT)
     passes = read_bisected(printed)
     before = _passes_before(bench.bad, passes) if trying.layer is Layer.BACK else 0
-    number: int | None = None
-    note: str | None
+    answer: DecidingPass | NoDecidingPass
     if not passes:
-        note = "the compiler does not count its passes"
+        answer = NoDecidingPass(why="the compiler does not count its passes")
     elif before is None:
-        note = "which of its passes are the middle end's cannot be told"
-    elif (judged := bench.judge(outcome, bench.bad))[0] is not Verdict.BAD:
-        note = f"with all of them on it is {judged[0]}" + (f": {judged[1]}" if judged[1] else "")
+        answer = NoDecidingPass(why="which of its passes are the middle end's cannot be told")
     else:
-        number, note = _first_bad(bench, trying.compile_with, before, len(passes))
+        found = _first_bad(bench, trying, outcome, before, len(passes))
+        answer = found if isinstance(found, NoDecidingPass) else _deciding(trying.by, passes, found)
     return LimitSearch(
         layer=trying.layer,
         then=trying.then,
-        name=None if number is None else passes[number - 1],
-        number=number,
+        answer=answer,
         passes=len(passes),
         before=before or 0,
         compiles=bench.compiles - began,
-        option=None if number is None else " ".join(layer_commands.layers_of(trying.by.cell).options(_limit(number))),
-        note=note,
     )
+
+
+def _deciding(by: OpenToolchain, passes: Sequence[PassName], number: int) -> DecidingPass:
+    option = " ".join(layer_commands.layers_of(by.cell).options(_limit(number)))
+    return DecidingPass(name=passes[number - 1], number=number, option=option)
 
 
 def _passes_before(place: OpenToolchain, passes: Sequence[PassName]) -> int | None:
@@ -147,27 +147,34 @@ def _passes_before(place: OpenToolchain, passes: Sequence[PassName]) -> int | No
     return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None
 
 
-def _first_bad(bench: Comparison, compile_with: Limited, least: int, most: int) -> tuple[int, None] | tuple[None, str]:
-    """The least limit at which it is bad, or why there is none."""
-    limits = range(least, most + 1)
-    points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in limits]
+def _first_bad(bench: Comparison, trying: _Trying, unlimited: Outcome, least: int, most: int) -> int | NoDecidingPass:
+    """The least limit at which it is bad."""
+    verdict, reason = bench.judge(unlimited, bench.bad)
+    if verdict is not Verdict.BAD:
+        return NoDecidingPass(why=f"with all of them on it is {verdict}" + (f": {reason}" if reason else ""))
+    points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in range(least, most + 1)]
     if len(points) < 2:
-        return None, "it has no optional pass"
-    lowest, reason = bench.judge(compile_with(least)[0], bench.bad)
+        return NoDecidingPass(why="it has no optional pass")
+
+    def judge(point: Point) -> tuple[Verdict, str | None]:
+        return bench.judge(trying.compile_with(int(point.version))[0], bench.bad)
+
+    lowest, reason = judge(points[0])
     if lowest is Verdict.UNTESTABLE:
-        return None, f"with every optional pass off it is untestable: {reason}"
+        return NoDecidingPass(why=f"with every optional pass off it is untestable: {reason}")
     session = Session(points)
     session.record(points[-1], Verdict.BAD)
     session.record(points[0], lowest)
     while not session.done:
         for point in session.propose((), 1):
-            session.record(point, bench.judge(compile_with(int(point.version))[0], bench.bad)[0])
+            session.record(point, judge(point)[0])
     match session.answer():
         case Culprit(first=first):
-            return int(first.version), None
+            return int(first.version)
         case NoChange():
-            return None, "with every optional pass off it is bad all the same"
+            why = "with every optional pass off it is bad all the same"
         case Suspects(last=last, first=first):
-            return None, f"good with {last.version} passes, bad with {first.version}, no object between"
+            why = f"good with {last.version} passes, bad with {first.version}, no object between"
         case _:
-            return None, "it is bad, good and bad again as passes are added"
+            why = "it is bad, good and bad again as passes are added"
+    return NoDecidingPass(why=why)

@@ -11,33 +11,49 @@ from dataclasses import dataclass, replace
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.run import CellAnswer, RunHead
 from mmio_bisect.errors import CancelledError, DiskFullError, MmioBisectError, OverBudgetError, StoreError
-from mmio_bisect.workflow.bisect.descend import ENDS, PlannedLevel, Stopped, other_transition, plan_descent, range_below
+from mmio_bisect.workflow.bisect.descend import (
+    ENDS,
+    Finer,
+    PlannedLevel,
+    Stopped,
+    other_transition,
+    plan_descent,
+    range_below,
+)
 from mmio_bisect.workflow.bisect.hunt import HuntResult
 from mmio_bisect.workflow.bisect.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.workflow.probing.retry import PASSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescentLevel:
-    """One level below the first: what was found there, or why not. `other`: it is another transition.
+class Followed:
+    """What the level's bisection found; `other` says why that is another transition."""
 
-    `stopped` says why there is no way down; `trouble` is what kept us from going it, and may be over another time if
-    it is `passing`.
-    """
+    head: RunHead
+    result: HuntResult
+    other: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenOff:
+    """What kept us from going down, which may be over another time if it is `passing`."""
+
+    error: MmioBisectError
+    passing: bool
+
+    @property
+    def why(self) -> str:
+        """In a sentence without its full stop."""
+        return str(self.error).rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescentLevel:
+    """One level below the first, `above` which is what was followed."""
 
     series: str
     above: CellAnswer
-    head: RunHead | None = None
-    result: HuntResult | None = None
-    other: str | None = None
-    stopped: str | None = None
-    trouble: MmioBisectError | None = None
-    passing: bool = False
-
-    @property
-    def why(self) -> str | None:
-        """Of either kind, in a sentence without its full stop."""
-        return self.stopped if self.trouble is None else str(self.trouble).rstrip(".")
+    end: Followed | Stopped | BrokenOff
 
 
 def plan_levels(bisection: Bisection) -> tuple[PlannedLevel, ...]:
@@ -56,9 +72,9 @@ def follow_culprits(
     levels: list[DescentLevel] = []
     for group in _groups(answers):
         levels += _down(asked, series, group)
-        if levels and isinstance(levels[-1].trouble, CancelledError):
+        if levels and isinstance(end := levels[-1].end, BrokenOff) and isinstance(end.error, CancelledError):
             if not interruptible:
-                raise levels[-1].trouble
+                raise end.error
             break
     return levels
 
@@ -76,29 +92,28 @@ def _down(asked: Asked, series: str, group: list[CellAnswer]) -> Iterator[Descen
     if finer is None:
         return
     try:
-        if asked.budget is not None:
-            asked.budget.check()
-        text = range_below(above, finer, asked.wiring.source(series))
-        if isinstance(text, Stopped):
-            yield DescentLevel(series=finer.series, above=above, stopped=text.why)
-            return
-        asked.say(f"descent: {text.series}:{text.first}..{text.last}")
-        below = replace(
-            asked,
-            targets=(above.request.target,),
-            opts=tuple(answer.request.opt for answer in group),
-        )
-        bisection = plan_bisection(below, text, entered=True)
-        result = execute(bisection)
+        end = _follow(asked, series, group, finer)
     except ENDS as error:
-        yield DescentLevel(series=finer.series, above=above, stopped=str(error).rstrip("."))
-        return
+        end = Stopped(why=str(error).rstrip("."))
     except MmioBisectError as error:
         passing = isinstance(error, (*PASSING, OverBudgetError, StoreError, DiskFullError))
-        yield DescentLevel(series=finer.series, above=above, trouble=error, passing=passing)
-        return
-    other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
-    yield DescentLevel(series=finer.series, above=above, head=bisection.head, result=result, other=other)
-    if other is None:
-        for fine in _groups(result.answers):
+        end = BrokenOff(error=error, passing=passing)
+    yield DescentLevel(series=finer.series, above=above, end=end)
+    if isinstance(end, Followed) and end.other is None:
+        for fine in _groups(end.result.answers):
             yield from _down(asked, finer.series, fine)
+
+
+def _follow(asked: Asked, series: str, group: list[CellAnswer], finer: Finer) -> Followed | Stopped | BrokenOff:
+    above = group[0]
+    if asked.budget is not None:
+        asked.budget.check()
+    text = range_below(above, finer, asked.wiring.source(series))
+    if isinstance(text, Stopped):
+        return text
+    asked.say(f"descent: {text.series}:{text.first}..{text.last}")
+    below = replace(asked, targets=(above.request.target,), opts=tuple(answer.request.opt for answer in group))
+    bisection = plan_bisection(below, text, entered=True)
+    result = execute(bisection)
+    other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
+    return Followed(head=bisection.head, result=result, other=other)
