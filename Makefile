@@ -8,7 +8,7 @@ RUNS   := $(VENV)/.runs
 STAMP  := $(VENV)/.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint format lock benchmark benchmark-history results ladders fuzz pin clean
+.PHONY: demo test test-all lint format lock benchmark benchmark-history results ladders fuzz mutants pin clean
 
 $(RUNS): requirements.lock
 $(STAMP): requirements-dev.lock
@@ -48,7 +48,7 @@ format: $(STAMP)
 lock: $(STAMP)  ## the newest versions in pyproject.toml's ranges, with hashes: commit what it changes
 	.ci/lock.sh
 
-LONG := %/ladders.py %/million_outcomes.py %/history_queries.py
+LONG := %/ladders.py %/million_outcomes.py %/history_queries.py %/mutants.py
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 	for each in $(filter-out $(LONG),$(wildcard tests/benchmarks/*.py)); do \
@@ -60,6 +60,10 @@ ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour,
 SECONDS ?= 60
 fuzz: $(STAMP)  ## malformed objects, instructions and recipes for SECONDS; what crashes is kept in tests/fixtures/corpus
 	PYTHONPATH=tests/fakes $(BIN)/python tests/fuzzing/fuzz.py --seconds $(SECONDS)
+
+MUTANTS ?= 150
+mutants: $(STAMP)  ## MUTANTS random changes to classify, search and workflow: do the unit tests notice? (half an hour)
+	PYTHONPATH=tests/fakes $(BIN)/python tests/benchmarks/mutants.py --count $(MUTANTS)
 
 benchmark-history: $(STAMP)  ## each question to a million outcomes beside SQL by hand (minutes)
 	$(BIN)/python tests/benchmarks/history_queries.py
