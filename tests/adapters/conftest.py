@@ -7,6 +7,7 @@ import pytest
 from postgres import create, postgres
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 
 _names = (f"history_{number}" for number in itertools.count())
 
@@ -15,5 +16,5 @@ _names = (f"history_{number}" for number in itertools.count())
 def postgresql() -> Iterator[Callable[[], str]]:
     """Makes empty histories, each time it is called, and gives their URLs: copies of one that was migrated."""
     with postgres() as url:
-        SqlHistory.open(create(url, "migrated")).close()
+        SqlHistory(open_history_database(create(url, "migrated"))).close()
         yield lambda: create(url, next(_names), like="migrated")

@@ -15,6 +15,7 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an
 from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Cell, Verdict
 from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
 from mmio_bisect.workflow.history.upkeep import Looked
@@ -26,11 +27,12 @@ RECORDER = """
 import sys
 from history_values import a_cell, a_judgement, a_toolchain, an_object
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 
 url, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()
-with SqlHistory.open(url) as history:
+with SqlHistory(open_history_database(url)) as history:
     for number in range(count):
         cell = a_cell(toolchain=a_toolchain(f"{name} {number}"))
         outcome = an_object(f"{name} {number}".encode() * 500)
@@ -68,7 +70,7 @@ def lines_of(process: subprocess.Popen[str], count: int | None = None) -> list[s
 
 
 def recorded_in(file: Path) -> set[str]:
-    with SqlHistory.open(f"sqlite:///{file}") as history:
+    with SqlHistory(open_history_database(f"sqlite:///{file}")) as history:
         return {record.cell_key for record in history.outcomes()}
 
 
@@ -89,7 +91,7 @@ def test_processes_that_record_the_same_cells_agree_on_the_first(tmp_path: Path)
         release(a)
         release(b)
         assert lines_of(a) == lines_of(b)
-    with SqlHistory.open(f"sqlite:///{file}") as history:
+    with SqlHistory(open_history_database(f"sqlite:///{file}")) as history:
         assert [len(record.judgements) for record in history.outcomes()] == [1] * 20
 
 
@@ -104,7 +106,10 @@ def test_threads_share_a_history(tmp_path: Path) -> None:
             assert history.outcome_of(cell) == an_object(cell.key.encode())
         return cells
 
-    with SqlHistory.open(f"sqlite:///{tmp_path / 'history.db'}") as history, ThreadPoolExecutor(8) as pool:
+    with (
+        SqlHistory(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as history,
+        ThreadPoolExecutor(8) as pool,
+    ):
         cells = [cell for done in pool.map(work, range(8)) for cell in done]
         assert {record.cell_key for record in history.outcomes()} == {cell.key for cell in cells}
 
@@ -115,7 +120,7 @@ def test_threads_take_turns_in_a_history_of_no_file() -> None:
             case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=(str(number),)
         )
 
-    with SqlHistory.open("sqlite://") as history, ThreadPoolExecutor(4) as pool:
+    with SqlHistory(open_history_database("sqlite://")) as history, ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(work, range(20))) == list(range(1, 21))
 
 
@@ -146,7 +151,7 @@ def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_
 
     def work(name: int) -> set[str]:
         keys = set()
-        with SqlHistory.open(url) as history:
+        with SqlHistory(open_history_database(url)) as history:
             for number in range(name, 24, 3):
                 toolchain = a_toolchain(f"0.{number}.0")
                 cell, outcome = a_cell(toolchain=toolchain), an_object(b"bad" if number % 5 == 0 else b"good")
@@ -160,10 +165,10 @@ def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_
     with ThreadPoolExecutor(3) as pool:
         keys = set().union(*pool.map(work, range(3)))
     looks: list[Looked] = []
-    with SqlUpkeep.open(url) as upkeep:
+    with SqlUpkeep(open_history_database(url)) as upkeep:
         assert upkeep.check(repair=False, told=looks.append), looks
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         assert {record.cell_key for record in history.outcomes()} == keys
-    with SqlHistoryQueries.open(url) as archive:
+    with SqlHistoryQueries(open_history_database(url)) as archive:
         found = archive.transitions(Filters(profile="arm-isv"), ChangeOrder.PLACE, Page()).rows
     assert [row.first_version for row in found if row.change == "introduced"] == [f"0.{n}.0" for n in (5, 10, 15, 20)]

@@ -10,6 +10,7 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_reje
 from memory_history import MemoryHistory
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Outcome, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import Cost
@@ -26,11 +27,11 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]
             case "memory":
                 yield MemoryHistory()
             case "sqlite file":
-                yield stack.enter_context(SqlHistory.open(f"sqlite:///{tmp_path / 'history.db'}"))
+                yield stack.enter_context(SqlHistory(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")))
             case "sqlite memory":
-                yield stack.enter_context(SqlHistory.open("sqlite://"))
+                yield stack.enter_context(SqlHistory(open_history_database("sqlite://")))
             case "postgresql":
-                yield stack.enter_context(SqlHistory.open(request.getfixturevalue("postgresql")()))
+                yield stack.enter_context(SqlHistory(open_history_database(request.getfixturevalue("postgresql")())))
 
 
 def begin_run(history: History) -> int:

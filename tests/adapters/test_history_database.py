@@ -12,6 +12,7 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_tool
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.errors import CorruptDatabaseError, DatabaseError, DiskFullError, NewerDatabaseError
 
 
@@ -31,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def open_history(file: Path, *, busy_timeout: float = 30) -> SqlHistory:
-    return SqlHistory.open(f"sqlite:///{file}", busy_timeout=busy_timeout)
+    return SqlHistory(open_history_database(f"sqlite:///{file}", busy_timeout=busy_timeout))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -55,7 +56,7 @@ class TestOpening:
         assert list(contents(file.parent)) == ["history.db"]
 
     def test_a_database_of_no_file_serves_several_threads_too(self) -> None:
-        with SqlHistory.open("sqlite://") as history:
+        with SqlHistory(open_history_database("sqlite://")) as history:
             history.record_outcome(a_cell(), an_object())
             assert history.outcome_of(a_cell()) == an_object()
 
@@ -79,12 +80,12 @@ class TestUrls:
     )
     def test_an_unusable_one_is_refused(self, url: str, said: str) -> None:
         with pytest.raises(DatabaseError) as refused:
-            SqlHistory.open(url)
+            SqlHistory(open_history_database(url))
         assert str(refused.value).startswith(said)
 
     def test_a_password_is_not_shown(self) -> None:
         with pytest.raises(DatabaseError) as refused:
-            SqlHistory.open("nosuch://me:secret@host/name")
+            SqlHistory(open_history_database("nosuch://me:secret@host/name"))
         assert "secret" not in str(refused.value)
         assert "me:***@host" in str(refused.value)
 

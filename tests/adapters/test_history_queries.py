@@ -9,6 +9,7 @@ from filled_history import LLVM, fill
 from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.queries import cells
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.history.history_queries import CellOrder, ChangeOrder, Filters, Page
 
@@ -27,9 +28,9 @@ def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if request.param == "postgresql"
         else f"sqlite:///{tmp_path_factory.mktemp('history') / 'history.db'}"
     )
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         fill(history)
-    with SqlHistoryQueries.open(url) as archive:
+    with SqlHistoryQueries(open_history_database(url)) as archive:
         yield archive
 
 
@@ -210,7 +211,7 @@ class TestSql:
         assert archive.sql("SELECT cell_key FROM outcomes", 3)[1].__len__() == 3
 
     def test_may_look_at_the_schema(self, tmp_path: Path) -> None:
-        with SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
+        with SqlHistoryQueries(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as archive:
             assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None)[1]
 
     @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ class TestSql:
     )
     def test_cannot_change_how_sqlite_works(self, tmp_path: Path, statement: str) -> None:
         with (
-            SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive,
+            SqlHistoryQueries(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as archive,
             pytest.raises(UsageError, match=r"only reads|within a transaction"),
         ):
             archive.sql(statement, None)
@@ -248,7 +249,7 @@ class TestSql:
 
 
 def test_an_empty_history_answers_everything_with_nothing(tmp_path: Path) -> None:
-    with SqlHistoryQueries.open(f"sqlite:///{tmp_path / 'history.db'}") as archive:
+    with SqlHistoryQueries(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as archive:
         for order in CellOrder:
             assert archive.cells(EVERYTHING, order, ALL).rows == ()
         assert archive.matrix(EVERYTHING, ALL, columns=9).rows == ()

@@ -28,6 +28,7 @@ from hypothesis import given, settings
 
 from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
@@ -41,7 +42,7 @@ _fresh_number = itertools.count()
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlHistory]:
     """One database for all examples of a property: each takes a cell or an object of its own."""
-    with SqlHistory.open(f"sqlite:///{tmp_path_factory.mktemp('history') / 'history.db'}") as history:
+    with SqlHistory(open_history_database(f"sqlite:///{tmp_path_factory.mktemp('history') / 'history.db'}")) as history:
         yield history
 
 
@@ -52,7 +53,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def history(file: Path) -> Iterator[SqlHistory]:
-    with SqlHistory.open(f"sqlite:///{file}") as opened:
+    with SqlHistory(open_history_database(f"sqlite:///{file}")) as opened:
         yield opened
 
 
@@ -208,10 +209,10 @@ class TestRowsForQueries:
 
     def test_answers_are_the_same_rows_in_postgresql(self, postgresql: Callable[[], str]) -> None:
         url = postgresql()
-        with SqlHistory.open(url) as history:
+        with SqlHistory(open_history_database(url)) as history:
             runs = [finish_a_run(history, answer) for answer, _ in ANSWERS]
             history.begin_run(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=())
-        with SqlHistoryQueries.open(url) as queries:
+        with SqlHistoryQueries(open_history_database(url)) as queries:
             _, told = queries.sql(ALL_ANSWERS, None)
         assert list(told) == [(run, 0, *row) for run, (_, row) in zip(runs, ANSWERS, strict=True)]
 

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from mmio_bisect.adapters.history import migrate, schema
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 
 SOURCE_ROOT = Path(__file__).parents[2] / "bisect"
 
@@ -20,7 +21,7 @@ SOURCE_ROOT = Path(__file__).parents[2] / "bisect"
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "history.db"
-    SqlHistory.open(f"sqlite:///{file}").close()
+    SqlHistory(open_history_database(f"sqlite:///{file}")).close()
     return file
 
 
@@ -46,7 +47,8 @@ def test_opening_an_up_to_date_history_imports_neither_alembic_nor_the_orm(file:
     program = f"""
 import sys
 from mmio_bisect.adapters.history.sql_history import SqlHistory
-SqlHistory.open("sqlite:///{file}").close()
+from mmio_bisect.composition.history_database import open_history_database
+SqlHistory(open_history_database("sqlite:///{file}")).close()
 print([name for name in ("alembic", "mako", "sqlalchemy.orm") if name in sys.modules])
 """
     environment = {**os.environ, "PYTHONPATH": str(SOURCE_ROOT)}

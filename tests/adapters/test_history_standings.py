@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 
 DUMPS = Path(__file__).parents[1] / "fixtures" / "history"
@@ -53,7 +54,7 @@ def rebuilt(history: SqlHistory) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.fixture
 def history() -> Iterator[SqlHistory]:
-    with SqlHistory.open("sqlite://") as history:
+    with SqlHistory(open_history_database("sqlite://")) as history:
         yield history
 
 
@@ -178,7 +179,7 @@ def take(history: SqlHistory, step: str, version: str) -> None:
 @given(st.lists(_steps, max_size=12))
 @settings(max_examples=30, deadline=None)
 def test_what_writing_keeps_is_what_one_makes_anew(steps: list[tuple[str, str]]) -> None:
-    with SqlHistory.open("sqlite://") as history:
+    with SqlHistory(open_history_database("sqlite://")) as history:
         for step, version in steps:
             take(history, step, version)
         assert derived_in(history) == rebuilt(history)
@@ -207,7 +208,7 @@ def test_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_that_i
         tables = ("toolchains", "points", "cases", "objects", "outcomes", "judgements", "accesses", "run_probes")
         before = {table: count_of(connection, table) for table in tables}
         answers = connection.execute(ANSWERS).fetchall()
-    with SqlHistory.open(f"sqlite:///{file}") as history:
+    with SqlHistory(open_history_database(f"sqlite:///{file}")) as history:
         kept = derived_in(history)
         assert len(list(history.outcomes())) == before["outcomes"] > 0
         assert [run.id for run in history.runs(limit=9)] == [2, 1]

@@ -20,6 +20,7 @@ from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
@@ -35,18 +36,18 @@ def url_of(file: Path) -> str:
 
 
 def exported(url: str) -> list[str]:
-    with SqlUpkeep.open(url) as upkeep:
+    with SqlUpkeep(open_history_database(url)) as upkeep:
         return list(upkeep.export())
 
 
 def taken_in(url: str, lines: list[str]) -> dict[str, int]:
-    with SqlUpkeep.open(url) as upkeep:
+    with SqlUpkeep(open_history_database(url)) as upkeep:
         return upkeep.take_in(lines).new
 
 
 def whole(url: str) -> bool:
     looks: list[Looked] = []
-    with SqlUpkeep.open(url) as upkeep:
+    with SqlUpkeep(open_history_database(url)) as upkeep:
         well = upkeep.check(repair=False, told=looks.append)
     assert [looked for looked in looks if looked.trouble] == []
     return well
@@ -56,7 +57,7 @@ def whole(url: str) -> bool:
 def full(tmp_path: Path) -> str:
     """A history with a finished run in it, too."""
     url = url_of(tmp_path / "full.db")
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         fill(history)
         finish_a_run(history)
     return url
@@ -93,7 +94,7 @@ def test_between_sqlite_and_postgresql(full: str, postgresql: Callable[[], str])
 def test_two_histories_become_one_whichever_is_taken_into_the_other(tmp_path: Path) -> None:
     urls = [url_of(tmp_path / name) for name in ("a.db", "b.db")]
     for number, url in enumerate(urls):
-        with SqlHistory.open(url) as history:
+        with SqlHistory(open_history_database(url)) as history:
             for name in ("both", f"only {number}"):
                 cell = a_cell(toolchain=a_toolchain(name))
                 history.remember_toolchain(a_point(f"0.{1 + number}.0"), cell.toolchain)
@@ -103,7 +104,7 @@ def test_two_histories_become_one_whichever_is_taken_into_the_other(tmp_path: Pa
     first, second = exported(urls[0]), exported(urls[1])
     taken_in(urls[0], second)
     taken_in(urls[1], first)
-    with SqlHistory.open(urls[0]) as ours, SqlHistory.open(urls[1]) as theirs:
+    with SqlHistory(open_history_database(urls[0])) as ours, SqlHistory(open_history_database(urls[1])) as theirs:
         keys = [{record.cell_key for record in history.outcomes()} for history in (ours, theirs)]
         assert keys[0] == keys[1]
         assert len(keys[0]) == 4
@@ -144,7 +145,7 @@ def test_an_export_of_today_must_have_every_column(full: str, tmp_path: Path) ->
 
 def test_a_contradiction_is_refused_with_both_rows_and_nothing_is_taken_in(full: str, tmp_path: Path) -> None:
     other = url_of(tmp_path / "other.db")
-    with SqlHistory.open(other) as history:
+    with SqlHistory(open_history_database(other)) as history:
         history.record_outcome(a_cell(), an_object(b"another object"))
         history.record_judgement(a_cell(), an_object(b"another object"), a_judgement())
     before = exported(other)
@@ -197,7 +198,7 @@ def test_a_line_that_refers_to_nothing_is_refused(full: str, tmp_path: Path) -> 
 
 def test_a_backup_is_a_history(full: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    with SqlUpkeep.open(full) as upkeep:
+    with SqlUpkeep(open_history_database(full)) as upkeep:
         upkeep.backup(copy)
         with pytest.raises(UsageError, match="is there already"):
             upkeep.backup(copy)
@@ -210,7 +211,7 @@ def test_a_backup_is_a_history(full: str, tmp_path: Path) -> None:
 
 def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(full: str) -> None:
     told = Notice(key="k", kind=NoticeKind.FIXED, series="zig", title="t", plain="p", markdown="m", run=2)
-    with SqlHistory.open(full) as history, SqlOutbox.open(full) as outbox:
+    with SqlHistory(open_history_database(full)) as history, SqlOutbox(open_history_database(full)) as outbox:
         for _ in range(3):
             finish_a_run(history)  # 2, 3 and 4
         outbox.finish_tick(outbox.begin_tick(), 0, "{}")
@@ -219,13 +220,13 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
     before = {line for line in exported(full) if json.loads(line).get("row") != "runs"}
 
     def forgotten(moment: str) -> tuple[int, int, int]:
-        with SqlUpkeep.open(full) as upkeep:
+        with SqlUpkeep(open_history_database(full)) as upkeep:
             gone = upkeep.forget(runs_before=moment, ticks_before=moment, notices_before=moment, needed={4})
         return gone.runs, gone.ticks, gone.notices
 
     assert forgotten("2000-01-01") == (0, 0, 0)
     assert forgotten("2999-01-01") == (2, 1, 1)  # not 3, which has still to be told, nor 4, which is needed
-    with SqlHistory.open(full) as history, SqlOutbox.open(full) as outbox:
+    with SqlHistory(open_history_database(full)) as history, SqlOutbox(open_history_database(full)) as outbox:
         assert [run.id for run in history.runs(limit=9)] == [4, 3]
         assert [waiting.notice.key for waiting in outbox.pending()] == ["waits"]
     assert {line for line in exported(full) if json.loads(line).get("row") != "runs"} == before
@@ -234,9 +235,9 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
 
 def test_any_number_of_ticks_runs_and_notices_is_let_go_of(full: str) -> None:
     notice = Notice(key="k", kind=NoticeKind.FIXED, series="zig", title="t", plain="p", markdown="m", run=None)
-    with SqlOutbox.open(full) as outbox:
+    with SqlOutbox(open_history_database(full)) as outbox:
         outbox.keep("zig", "arm-isv", SeriesState(), [replace(notice, key=str(number)) for number in range(1200)], [])
-    with SqlUpkeep.open(full) as upkeep:
+    with SqlUpkeep(open_history_database(full)) as upkeep:
         with upkeep._database.bare() as bare:  # the one connection that there is
             bare.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
         gone = upkeep.forget(runs_before=None, ticks_before=None, notices_before="2999-01-01", needed=())
@@ -249,7 +250,7 @@ def test_a_check_finds_and_mends_what_does_not_follow(full: str) -> None:
         connection.execute("DELETE FROM transitions")
         connection.execute("UPDATE objects SET data = x'00' WHERE digest = (SELECT min(digest) FROM objects)")
     looks: list[Looked] = []
-    with SqlUpkeep.open(full) as upkeep:
+    with SqlUpkeep(open_history_database(full)) as upkeep:
         assert not upkeep.check(repair=False, told=looks.append)
         assert [looked.what for looked in looks if looked.trouble] == [
             "objects and their digests",
@@ -265,7 +266,8 @@ def test_a_check_finds_and_mends_what_does_not_follow(full: str) -> None:
 TAKER = """
 import sys
 from mmio_bisect.adapters.history.upkeep import SqlUpkeep
-with SqlUpkeep.open(sys.argv[1]) as upkeep, open(sys.argv[2]) as lines:
+from mmio_bisect.composition.history_database import open_history_database
+with SqlUpkeep(open_history_database(sys.argv[1])) as upkeep, open(sys.argv[2]) as lines:
     print("begun", flush=True)
     upkeep.take_in(lines)
 """
@@ -275,7 +277,7 @@ def test_an_import_that_is_killed_leaves_all_or_nothing(full: str, tmp_path: Pat
     export = tmp_path / "export.jsonl"
     export.write_text("".join(exported(full)))
     file = tmp_path / "other.db"
-    with SqlHistory.open(url_of(file)) as history:
+    with SqlHistory(open_history_database(url_of(file))) as history:
         history.record_outcome(a_cell(toolchain=a_toolchain("before")), an_object())
         history.record_judgement(a_cell(toolchain=a_toolchain("before")), an_object(), a_judgement(Verdict.GOOD))
     before = exported(url_of(file))

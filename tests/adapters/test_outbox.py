@@ -11,6 +11,7 @@ import pytest
 
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
 from mmio_bisect.workflow.watch.delivery import deliver
 from mmio_bisect.workflow.watch.news import SeriesState
@@ -57,13 +58,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql")())
     address = f"sqlite:///{tmp_path / 'history.db'}"
-    SqlHistory.open(address).close()
+    SqlHistory(open_history_database(address)).close()
     return address
 
 
 @pytest.fixture
 def outbox(url: str) -> Iterator[SqlOutbox]:
-    with SqlOutbox.open(url) as outbox:
+    with SqlOutbox(open_history_database(url)) as outbox:
         yield outbox
 
 
@@ -122,13 +123,13 @@ def test_a_state_and_its_notices_are_kept_together_or_not_at_all(outbox: SqlOutb
 
 def test_of_several_watches_at_once_one_tells(url: str) -> None:
     def keep(number: int) -> tuple[Notice, ...]:
-        with SqlOutbox.open(url) as own:
+        with SqlOutbox(open_history_database(url)) as own:
             return own.keep("rust-nightly", "arm-isv", state(f"state {number}"), (notice(1),), CHANNELS)
 
     with ThreadPoolExecutor(4) as pool:
         new = list(pool.map(keep, range(4)))
     assert sorted(map(len, new)) == [0, 0, 0, 1]
-    with SqlOutbox.open(url) as outbox:
+    with SqlOutbox(open_history_database(url)) as outbox:
         assert len(outbox.pending()) == len(CHANNELS)
 
 
@@ -145,12 +146,12 @@ def test_ticks_are_told_newest_first_and_one_that_was_broken_off_has_no_end(outb
 
 
 def test_what_one_process_keeps_another_delivers(url: str) -> None:
-    with SqlOutbox.open(url) as one:
+    with SqlOutbox(open_history_database(url)) as one:
         keep = partial(one.keep, "rust-nightly", "arm-isv", state("state"), channels=("mail",))
         keep(notices=(notice(1, run=7),))
-    with SqlOutbox.open(url) as other:
+    with SqlOutbox(open_history_database(url)) as other:
         (waiting,) = other.pending()
         assert waiting.notice == notice(1, run=7)
         deliver(other, Post())
-    with SqlOutbox.open(url) as one:
+    with SqlOutbox(open_history_database(url)) as one:
         assert one.pending() == ()

@@ -20,6 +20,7 @@ from typing import Any
 from million_outcomes import fill
 
 from mmio_bisect.adapters.history.archive import SqlHistoryQueries
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.workflow.history.history_queries import CellOrder, ChangeOrder, Filters, Page, Paged
 
 ROUNDS = 15
@@ -260,7 +261,10 @@ def main() -> None:
         if not file.exists():
             print(f"Making {count:,} outcomes…")
             fill(file, count)
-        with SqlHistoryQueries.open(f"sqlite:///{file}") as archive, closing(sqlite3.connect(file)) as connection:
+        with (
+            SqlHistoryQueries(open_history_database(f"sqlite:///{file}")) as archive,
+            closing(sqlite3.connect(file)) as connection,
+        ):
             print(f"{'':50} {'ours':>9} {'by hand':>9} {'ratio':>6}  same")
             for question in QUESTIONS:
                 ours, hand, same = measured(archive, connection, question)

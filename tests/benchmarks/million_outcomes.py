@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.database import open_database
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.recipe import digest_of
 
 SERIES = {"zig": 0.002, "clang": 0.003, "rustc": 0.02, "rust-nightly": 0.6, "rust-ci": 0.375}
@@ -33,7 +33,7 @@ _BATCH = 20_000
 
 def fill(file: Path, count: int = 1_000_000) -> None:
     """Write the database; `count` is rounded to whole points."""
-    database = open_database(f"sqlite:///{file}")
+    database = open_history_database(f"sqlite:///{file}")
     chance = random.Random(131894)  # noqa: S311 - the same each time
     with database.writing() as connection:
         _insert(connection, schema.cases, _cases())

@@ -19,8 +19,8 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an
 from sqlalchemy import Connection, insert
 
 from mmio_bisect.adapters.history import cases, judgements, schema, toolchains
-from mmio_bisect.adapters.history.database import open_database
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Verdict
@@ -84,7 +84,7 @@ def main() -> None:
     data = objects(distinct)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'history.db'}"
-        database = open_database(url)
+        database = open_history_database(url)
         with database.writing() as connection:
             fill(connection, outcomes, data)
         database.close()

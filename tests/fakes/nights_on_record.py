@@ -13,6 +13,7 @@ from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
@@ -40,7 +41,7 @@ def record(url: str, first: date, days: int, asked: Sequence[CellRequest]) -> No
     judged = {
         (request, code): judge_object(request.case, code, ARM_ISV, objects) for request in asked for code in codes
     }
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         for day in range(days):
             code = codes[2 * day // days]
             version = str(first + timedelta(days=day))

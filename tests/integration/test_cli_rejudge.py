@@ -8,6 +8,7 @@ from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.cli.app import main
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Cell, Verdict
 from mmio_bisect.domain.recipe import OptLevel
@@ -23,7 +24,7 @@ def url(tmp_path: Path) -> str:
 
 
 def remember(url: str, cell: Cell, data: bytes, verdict: Verdict, *, rules: int = OLDER) -> None:
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         history.remember_toolchain(a_point(), cell.toolchain)
         history.record_outcome(cell, an_object(data))
         history.record_judgement(cell, an_object(data), a_judgement(verdict, rules=rules))
@@ -60,7 +61,7 @@ def test_a_verdict_that_other_rules_gave_flips(url: str, jobs: str, capsys: pyte
 def test_the_older_judgement_stays_beside_the_new_one(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     remember(url, a_cell(), OBJECT, Verdict.BAD)
     rejudged(url, capsys, "--jobs", "1")
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         kept = history.outcome(a_cell().key).judgements
     assert [(each.rules, each.verdict) for each in kept] == [(OLDER, Verdict.BAD), (RULES, Verdict.GOOD)]
 

@@ -21,6 +21,7 @@ from tool_process import Said, Tool
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.sandbox.docker.api import Engine
 from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
+from mmio_bisect.composition.history_database import open_history_database
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.compiler]
 
@@ -92,7 +93,7 @@ def test_both_sandboxes_give_the_same_outcomes(tool: Tool) -> None:
 
 def objects(url: str) -> dict[str, tuple[str, bytes | None]]:
     """Of each cell that history holds, how it ended and the object's bytes."""
-    with SqlHistory.open(url) as history:
+    with SqlHistory(open_history_database(url)) as history:
         return {found.cell_key: (found.outcome.kind, found.outcome.object_code) for found in history.outcomes()}
 
 

@@ -15,6 +15,7 @@ from signalling import eventually
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.cli.app import main
+from mmio_bisect.composition.history_database import open_history_database
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.browser
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page")
     database = f"sqlite:///{folder / 'history.db'}"
-    with SqlHistory.open(database) as history:
+    with SqlHistory(open_history_database(database)) as history:
         fill(history)
     assert main(("history", "report", "--html", str(folder / "page.html"), "--database", database)) == 0
     assert sorted(path.name for path in folder.iterdir()) == ["history.db", "page.html"]
@@ -209,7 +210,7 @@ def test_what_names_say_is_never_markup(tmp_path: Path, driver: Chrome) -> None:
     cell = a_cell(case=a_case(recipe=nasty))
     judgement = a_judgement()
     function = replace(judgement.functions[0], function=nasty)
-    with SqlHistory.open(database) as history:
+    with SqlHistory(open_history_database(database)) as history:
         history.remember_toolchain(a_point(), a_toolchain())
         history.record_outcome(cell, an_object())
         history.record_judgement(cell, an_object(), replace(judgement, functions=(function,)))

@@ -20,6 +20,7 @@ from real_zigs import scripted_wheel
 from tool_process import Tool
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ def kept(database: Path) -> list[OutcomeRecord]:
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    with SqlHistory.open(f"sqlite:///{database}") as history:
+    with SqlHistory(open_history_database(f"sqlite:///{database}")) as history:
         records = [
             replace(record, recorded="", outcome=replace(record.outcome, seconds=0.0)) for record in history.outcomes()
         ]

@@ -11,6 +11,7 @@ from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.watch_author import LogEvents
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
@@ -110,7 +111,7 @@ class Nights:
 @pytest.fixture
 def nights(tmp_path: Path) -> Iterator[Nights]:
     does = {"1.0": "good"}
-    with SqlOutbox.open(f"sqlite:///{tmp_path / 'history.db'}") as outbox:
+    with SqlOutbox(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as outbox:
         yield Nights(scripted(Script(does), Settings(store=tmp_path / "store")), outbox, does)
 
 

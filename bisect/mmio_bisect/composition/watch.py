@@ -9,6 +9,7 @@ from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notify.notifier import AppriseMessenger
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.wiring import default_database
 from mmio_bisect.errors import StoreError, WatchBusyError
 from mmio_bisect.workflow.watch.configuration import Configuration
@@ -20,7 +21,7 @@ __all__ = ["TEMPLATE", "Schedule", "find", "hold_watch", "load", "messenger_of",
 @contextmanager
 def open_outbox(config: Configuration) -> Iterator[Outbox]:
     """Raises `DatabaseError`."""
-    with SqlOutbox.open(config.database or default_database()) as outbox:
+    with SqlOutbox(open_history_database(config.database or default_database())) as outbox:
         yield outbox
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.rust_endpoints import rust_places
 from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.domain.families import CompilerFamily
@@ -31,6 +32,7 @@ from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 if TYPE_CHECKING:
+    from mmio_bisect.adapters.history.database import Database
     from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
@@ -174,33 +176,35 @@ class RealWiring:
     def objects(self) -> ObjectReader:
         return _LateObjects()
 
+    def _database(self) -> "Database":
+        return open_history_database(self.settings.database or default_database())
+
     @contextmanager
     def history(self) -> Iterator[History]:
         from mmio_bisect.adapters.history.sql_history import SqlHistory  # noqa: PLC0415 - imported on demand
 
-        with SqlHistory.open(self.settings.database or default_database()) as history:
+        with SqlHistory(self._database()) as history:
             yield history
 
     @contextmanager
     def stored_judgements(self) -> Iterator["StoredJudgements"]:
-        from mmio_bisect.adapters.history.database import open_database  # noqa: PLC0415 - imported on demand
         from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - imported on demand
 
-        with closing(open_database(self.settings.database or default_database())) as database:
+        with closing(self._database()) as database:
             yield SqlStoredJudgements(database)
 
     @contextmanager
     def archive(self) -> Iterator[HistoryQueries]:
         from mmio_bisect.adapters.history.archive import SqlHistoryQueries  # noqa: PLC0415 - imported on demand
 
-        with SqlHistoryQueries.open(self.settings.database or default_database()) as archive:
+        with SqlHistoryQueries(self._database()) as archive:
             yield archive
 
     @contextmanager
     def upkeep(self) -> Iterator[Upkeep]:
         from mmio_bisect.adapters.history.upkeep import SqlUpkeep  # noqa: PLC0415 - imported on demand
 
-        with SqlUpkeep.open(self.settings.database or default_database()) as upkeep:
+        with SqlUpkeep(self._database()) as upkeep:
             yield upkeep
 
     def recipes(self) -> RecipeBook:

@@ -1,9 +1,6 @@
 """The `HistoryQueries` of the workflow over a database: each question in one consistent view of it."""
 
-from types import TracebackType
-from typing import Self
-
-from mmio_bisect.adapters.history.database import Database, open_database
+from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, snapshot, totals
 from mmio_bisect.workflow.history.history_queries import (
     CellOrder,
@@ -21,27 +18,8 @@ from mmio_bisect.workflow.history.history_queries import (
 )
 
 
-class SqlHistoryQueries:
+class SqlHistoryQueries(OverDatabase):
     """Close it, or use it in a `with`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """See `open_database`."""
-        return cls(open_database(url))
-
-    def close(self) -> None:
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def cells(self, filters: Filters, order: CellOrder, page: Page) -> Paged[CellRow]:
         with self._database.asking() as ask:

@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, cast
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, inspect, make_url, text
@@ -106,8 +107,32 @@ class Database:
         self._readers.dispose()
 
 
-def open_database(url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Database:
-    """Open the database, or make it, and bring it up to date.
+class OverDatabase:
+    """What reads and writes a history's database; close it, or use it in a `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+Upgrade = Callable[[Connection], None]
+"""Brings the schema up to date, within the caller's transaction: `migrate.upgrade`."""
+
+
+def open_database(url: str, load_upgrade: Callable[[], Upgrade], *, busy_timeout: float = BUSY_TIMEOUT) -> Database:
+    """Open the database, or make it, and bring it up to date; `busy_timeout` in seconds.
+
+    The upgrade is loaded where it is needed: alembic takes longer to import than an answer from history takes to give.
 
     Raises `CorruptDatabaseError`, `NewerDatabaseError`, `DiskFullError`, and `DatabaseError` for what else may be wrong
     with it. A database that is refused is left as it is.
@@ -122,7 +147,7 @@ def open_database(url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Database:
         with database.reading() as connection:
             revision = _revision(connection)
         if revision != HEAD:
-            _bring_up_to_date(database, revision)
+            _bring_up_to_date(database, revision, load_upgrade)
         if file is not None:
             _prefer_write_ahead_log(database)
     except BaseException:
@@ -233,7 +258,7 @@ def _revision(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-def _bring_up_to_date(database: Database, seen: str | None) -> None:
+def _bring_up_to_date(database: Database, seen: str | None, load_upgrade: Callable[[], Upgrade]) -> None:
     """Under the write lock, since another process may be doing the same: whoever comes second finds it done."""
     if seen is not None and seen not in REVISIONS:
         raise NewerDatabaseError(
@@ -249,10 +274,7 @@ def _bring_up_to_date(database: Database, seen: str | None) -> None:
                 f"The database {database.place.name} is another program's (it has a table '{tables[0]}') "
                 f"and was left as it is: {ELSEWHERE}."
             )
-        # Imported here because alembic takes longer to import than an answer from history takes to give.
-        from mmio_bisect.adapters.history.migrate import upgrade  # noqa: PLC0415
-
-        upgrade(connection)
+        load_upgrade()(connection)
 
 
 def _prefer_write_ahead_log(database: Database) -> None:

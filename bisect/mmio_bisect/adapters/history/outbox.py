@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, insert, select, update
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.database import Database, open_database
+from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.errors import CorruptDatabaseError
@@ -57,23 +56,8 @@ def _line_state(members: dict[str, Any]) -> LineState:
     return LineState(version=members["version"], marks=marks)
 
 
-class SqlOutbox:
+class SqlOutbox(OverDatabase):
     """Close it, or use it in a `with`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        return cls(open_database(url))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
 
     def state(self, series: str, profile: str) -> SeriesState:
         wanted = select(_watched.c.state).where(_watched.c.series == series, _watched.c.profile == profile)

@@ -1,23 +1,25 @@
 """What judging again reads of history and writes to it: objects and expectations in batches, never a cell at a time."""
 
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
-from mmio_bisect.adapters.history import judgements, schema
+from mmio_bisect.adapters.history import judgements, objects, schema
 from mmio_bisect.adapters.history.database import Database
+from mmio_bisect.adapters.history.rows import select_in
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.workflow.history.rejudge import Earlier, Judged, Material, Pending, StoredCell
 
 _judgements, _cases, _objects, _outcomes = schema.judgements, schema.cases, schema.objects, schema.outcomes
 _PAIR = (_judgements.c.object_digest, _judgements.c.expectation_digest)
-_MANY = 400  # bound parameters a statement: SQLite has a limit
+_CODES = select(_objects.c.digest, _objects.c.data).where(_objects.c.digest.in_(bindparam("objects", expanding=True)))
+_TEXTS = select(_cases.c.expectation_digest, _cases.c.recipe, _cases.c.language, _cases.c.text).where(
+    _cases.c.expectation_digest.in_(bindparam("expectations", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,21 @@ class SqlStoredJudgements:
         )
 
     def materials(self, pending: Sequence[Pending]) -> tuple[Material, ...]:
+        """Raises `ValueError` when an object's bytes are not those that were kept."""
+        codes = {each.object_digest for each in pending}
+        expectations = {each.expectation_digest for each in pending}
         with self.database.reading() as connection:
-            objects = _by(
-                connection,
-                select(_objects.c.digest, _objects.c.data),
-                _objects.c.digest,
-                [each.object_digest for each in pending],
-            )
-            cases = _by(
-                connection,
-                select(_cases.c.expectation_digest, _cases.c.recipe, _cases.c.language, _cases.c.text),
-                _cases.c.expectation_digest,
-                [each.expectation_digest for each in pending],
-            )
+            stored = {row.digest: row.data for row in select_in(connection, _CODES, "objects", codes)}
+            cases = {row.expectation_digest: row for row in select_in(connection, _TEXTS, "expectations", expectations)}
             return tuple(
-                _material(each, objects[each.object_digest], cases[each.expectation_digest]) for each in pending
+                Material(
+                    pending=each,
+                    object_code=objects.read(each.object_digest, stored[each.object_digest]),
+                    recipe=cases[each.expectation_digest].recipe,
+                    language=cases[each.expectation_digest].language,
+                    case_text=cases[each.expectation_digest].text,
+                )
+                for each in pending
             )
 
     def keep(self, judged: Sequence[Judged]) -> None:
@@ -115,27 +117,3 @@ def _earlier(connection: Connection, profile: str, rules: int) -> dict[tuple[str
         )
         for row in found
     }
-
-
-def _by(connection: Connection, wanted: Select[Any], key: Column[Any], values: Sequence[str]) -> dict[str, Row[Any]]:
-    """Rows by their first column, which is `key`."""
-    distinct = sorted(set(values))
-    return {
-        row[0]: row
-        for start in range(0, len(distinct), _MANY)
-        for row in connection.execute(wanted.where(key.in_(distinct[start : start + _MANY])))
-    }
-
-
-def _material(pending: Pending, stored: Row[Any], case: Row[Any]) -> Material:
-    """Raises `ValueError` when the object's bytes are not those that were kept."""
-    object_code = zlib.decompress(stored.data)
-    if digest_of(object_code) != pending.object_digest:
-        raise ValueError(f"the object {pending.object_digest} has other bytes than were kept")
-    return Material(
-        pending=pending,
-        object_code=object_code,
-        recipe=case.recipe,
-        language=case.language,
-        case_text=case.text,
-    )

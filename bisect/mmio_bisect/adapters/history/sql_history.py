@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, toolchains
-from mmio_bisect.adapters.history.database import BUSY_TIMEOUT, Database, open_database
+from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case
@@ -18,27 +16,8 @@ from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 _KEY_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.IGNORECASE)
 
 
-class SqlHistory:
-    """Usable from several threads; close it, or use it in a `with`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    def open(cls, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> Self:
-        """See `open_database`; `busy_timeout` in seconds."""
-        return cls(open_database(url, busy_timeout=busy_timeout))
-
-    def close(self) -> None:
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+class SqlHistory(OverDatabase):
+    """Usable from several threads."""
 
     def toolchain_of(self, point: Point) -> Toolchain | None:
         with self._database.reading() as connection:

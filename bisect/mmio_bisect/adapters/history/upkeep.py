@@ -7,13 +7,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sqlalchemy import Connection, insert, select, text
 
 from mmio_bisect.adapters.history import retention, schema, transfer
-from mmio_bisect.adapters.history.database import Database, open_database
+from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import UsageError
@@ -41,24 +39,8 @@ class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that i
     """Raised to give up what a check made."""
 
 
-class SqlUpkeep:
+class SqlUpkeep(OverDatabase):
     """Close it, or use it in a `with`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """See `open_database`."""
-        return cls(open_database(url))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
 
     def export(self) -> Iterator[str]:
         with self._database.reading() as connection:
