@@ -25,7 +25,7 @@ from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import digest_of
-from mmio_bisect.workflow.probing.judge import judge_object
+from mmio_bisect.workflow.probing.objects import judge_object
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "objects"
 BASES = [(FIXTURES / name).read_bytes() for name in ("shapes.o", "flows.o")]

@@ -19,8 +19,7 @@ from mmio_bisect.domain.outcome import CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.recipe import Language, OptLevel, digest_of
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.workflow.probing.compile import cell_of
-from mmio_bisect.workflow.probing.judge import judge_object
-from mmio_bisect.workflow.probing.objects import Objects
+from mmio_bisect.workflow.probing.objects import Objects, judge_object
 from mmio_bisect.workflow.probing.requests import requests_of
 
 SERIES = "rust-nightly"

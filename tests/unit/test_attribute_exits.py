@@ -3,8 +3,7 @@
 import pytest
 from report_values import request, toolchain
 
-from mmio_bisect.cli import exits
-from mmio_bisect.cli.attribute import EXAMPLES, refuse_without_llvm
+from mmio_bisect.cli.attribute import EXAMPLES, exit_code_of, refuse_without_llvm
 from mmio_bisect.domain.attribution import NothingToAttribute, Side
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Judgement, Verdict
@@ -24,7 +23,7 @@ def side(version: str, verdict: Verdict) -> Side:
 @pytest.mark.parametrize(("newer", "code"), [(Verdict.GOOD, 0), (Verdict.UNTESTABLE, NothingTestableError.exit_code)])
 def test_two_alike_are_an_answer_and_one_that_makes_nothing_is_none(newer: Verdict, code: int) -> None:
     found = NothingToAttribute(older=side("1", Verdict.GOOD), newer=side("2", newer), reason="as it is")
-    assert exits.of_findings([found]) == code
+    assert exit_code_of(found) == code
     assert f"{NothingTestableError.exit_code} when\none of the two makes nothing" in EXAMPLES
 
 

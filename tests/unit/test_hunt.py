@@ -88,7 +88,7 @@ def run(
         source=source,
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),
-        objects=wiring.objects(),
+        judge=wiring.judge(),
         history=history or MemoryHistory(),
     )
     request = HuntRequest(

@@ -38,7 +38,7 @@ def run(compilers: Script, folder: Path, ahead: Ahead) -> HuntResult:
         source=source,
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),
-        objects=wiring.objects(),
+        judge=wiring.judge(),
         history=MemoryHistory(),
     )
     request = HuntRequest(

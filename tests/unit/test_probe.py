@@ -28,7 +28,7 @@ def test_a_judgement_that_could_not_be_kept_is_kept_with_the_next_outcome(
         source=wiring.source("zig"),
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),
-        objects=wiring.objects(),
+        judge=wiring.judge(),
         history=history,
     )
     (point,) = tools.source.listing().points

@@ -94,7 +94,7 @@ class Bench:
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
             sandbox=self.wiring.local_sandbox(),
-            objects=self.wiring.objects(),
+            judge=self.wiring.judge(),
             history=self.history,
         )
         return sweep(self.request(levels, **options), tools, watcher or Watcher())

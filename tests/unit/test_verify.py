@@ -33,7 +33,7 @@ class Bisection:
             source=source,
             store=self._wiring.store(),
             sandbox=self._wiring.local_sandbox(),
-            objects=self._wiring.objects(),
+            judge=self._wiring.judge(),
             history=self._history,
         )
         request = HuntRequest(

@@ -99,7 +99,7 @@ class Nights:
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
             sandbox=self.wiring.local_sandbox(),
-            objects=self.wiring.objects(),
+            judge=self.wiring.judge(),
             history=self.history,
             budget=Budget(allowance),
         )

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
-from mmio_bisect.cli import exits, options
+from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
+from mmio_bisect.domain.attribution import Attribution, Confidence, NothingToAttribute
 from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.errors import CancelledError, NothingTestableError, UsageError
 from mmio_bisect.report.documents.attribution_documents import attribution_document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.attributions import attribution_text
@@ -120,7 +122,7 @@ def attribute(
             lender=partial(_lender, wiring, how.sandbox),
             store=wiring.store(),
             sandbox=chosen,
-            objects=wiring.objects(),
+            judge=wiring.judge(),
             history=history,
         )
         try:
@@ -131,7 +133,7 @@ def attribute(
         output.show_document(attribution_document(findings, case=cases[0].file_name, argv=typed(context)))
     else:
         output.show(attribution_text(findings, argv=typed(context)))
-    return exits.of_findings(findings)
+    return max(map(exit_code_of, findings), default=codes.ANSWERED)
 
 
 def refuse_without_llvm(points: Sequence[Point], families: Sequence[CompilerFamily]) -> None:
@@ -209,3 +211,14 @@ def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> tuple[Point, Point]:
     if first == second and points[0].sort_key > points[1].sort_key:
         return points[1], points[0]
     return points
+
+
+def exit_code_of(found: Attribution | NothingToAttribute) -> int:
+    match found:
+        case NothingToAttribute(older=older, newer=newer):
+            untestable = Verdict.UNTESTABLE in {older.judgement.verdict, newer.judgement.verdict}
+            return NothingTestableError.exit_code if untestable else codes.ANSWERED
+        case Attribution():
+            return codes.SUSPECTS_ONLY if found.conclusion.confidence is Confidence.OPEN else codes.ANSWERED
+        case _:
+            assert_never(found)

@@ -100,12 +100,10 @@ def _check_compiler(
     family = guess_family(compiler.name)
     requests = requests_of(case, family, options.targets(what.target), options.opt_levels(what.opt))
     kinds = options.defect_kinds(what.defect)
-    profile, objects = select_profile(options.profile(what.profile), requests), wiring.objects()
+    profile, judge = select_profile(options.profile(what.profile), requests), wiring.judge()
     checked = []
     for request in requests:
-        toolchain, outcome, judgement = check_compiler(
-            request, compiler, sandbox=sandbox, objects=objects, profile=profile
-        )
+        toolchain, outcome, judgement = check_compiler(request, compiler, sandbox=sandbox, judge=judge, profile=profile)
         judgement = restrict(judgement, kinds)
         if keep:
             keep_cell(keep, compiler.name, request, outcome, judgement)

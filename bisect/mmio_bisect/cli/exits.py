@@ -5,7 +5,6 @@ from typing import assert_never
 
 from mmio_bisect.cli.codes import ANSWERED, CONTRADICTED, SUSPECTS_ONLY
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
-from mmio_bisect.domain.attribution import Attribution, Confidence, NothingToAttribute
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.errors import NothingTestableError
 
@@ -27,22 +26,6 @@ def _of_answer(answer: Answer) -> int:
             return NothingTestableError.exit_code
         case _:
             assert_never(answer)
-
-
-def of_findings(findings: Iterable[Attribution | NothingToAttribute]) -> int:
-    """The most severe, which is the highest."""
-    return max((_of_finding(found) for found in findings), default=ANSWERED)
-
-
-def _of_finding(found: Attribution | NothingToAttribute) -> int:
-    match found:
-        case NothingToAttribute(older=older, newer=newer):
-            untestable = Verdict.UNTESTABLE in {older.judgement.verdict, newer.judgement.verdict}
-            return NothingTestableError.exit_code if untestable else ANSWERED
-        case Attribution():
-            return SUSPECTS_ONLY if found.conclusion.confidence is Confidence.OPEN else ANSWERED
-        case _:
-            assert_never(found)
 
 
 def of_verdict(verdict: Verdict) -> int:

@@ -168,7 +168,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> SweepResult:
             source=wiring.source(plan.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,
-            objects=wiring.objects(),
+            judge=wiring.judge(),
             history=history,
         )
         try:

@@ -11,7 +11,7 @@ from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import Case, Language
 from mmio_bisect.workflow.history.rejudge import Judged, Material, judge_material
-from mmio_bisect.workflow.probing.judge import judge_object
+from mmio_bisect.workflow.probing.objects import judge_object
 
 # Objects a task: enough to be worth sending, few enough to share out evenly.
 _CHUNK = 32

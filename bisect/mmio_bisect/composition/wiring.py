@@ -3,33 +3,21 @@
 Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from mmio_bisect.classify.machine.instructions import CodeImage
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.rust_endpoints import rust_places
 from mmio_bisect.composition.volumes import store_volume
-from mmio_bisect.domain.families import CompilerFamily
-from mmio_bisect.domain.recipe import FunctionExpectation
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.report.terminal import output
-from mmio_bisect.workflow.history.history_queries import HistoryQueries
-from mmio_bisect.workflow.history.upkeep import Upkeep
-from mmio_bisect.workflow.ports.history import History
-from mmio_bisect.workflow.ports.objects import ObjectReader
-from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.recipes import RecipeBook
-from mmio_bisect.workflow.ports.sandbox import Sandbox
-from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
-from mmio_bisect.workflow.ports.store import ToolchainStore
-from mmio_bisect.workflow.ports.wiring import Wiring
-from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.history.database import Database
@@ -37,8 +25,24 @@ if TYPE_CHECKING:
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
     from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
+    from mmio_bisect.classify.verdict.profile_rules import Profile
+    from mmio_bisect.domain.families import CompilerFamily
+    from mmio_bisect.domain.outcome import Judgement
+    from mmio_bisect.domain.recipe import Case, FunctionExpectation
     from mmio_bisect.workflow.bisect.descend import Finer
+    from mmio_bisect.workflow.history.history_queries import HistoryQueries
     from mmio_bisect.workflow.history.rejudge import StoredJudgements
+    from mmio_bisect.workflow.history.upkeep import Upkeep
+    from mmio_bisect.workflow.ports.history import History
+    from mmio_bisect.workflow.ports.judge import Judge
+    from mmio_bisect.workflow.ports.objects import ObjectReader
+    from mmio_bisect.workflow.ports.progress import Signals
+    from mmio_bisect.workflow.ports.recipes import RecipeBook
+    from mmio_bisect.workflow.ports.sandbox import Sandbox
+    from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
+    from mmio_bisect.workflow.ports.store import ToolchainStore
+    from mmio_bisect.workflow.ports.wiring import Wiring
+    from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -56,7 +60,7 @@ class Settings:
     sandbox: str = "auto"
 
 
-Wire = Callable[[Settings], Wiring]
+Wire: TypeAlias = "Callable[[Settings], Wiring]"
 
 
 def default_database() -> str:
@@ -90,7 +94,7 @@ class RealWiring:
     def family(self, series: str) -> CompilerFamily:
         return self._entry(series).family
 
-    def finer(self, series: str) -> "Finer | None":
+    def finer(self, series: str) -> Finer | None:
         from mmio_bisect.workflow.bisect.descend import Finer  # noqa: PLC0415 - imported on demand
 
         found = self._entry(series).schema.finer
@@ -116,7 +120,7 @@ class RealWiring:
             builds=self._builds(),
         )
 
-    def _builds(self) -> "Builds":
+    def _builds(self) -> Builds:
         from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - imported on demand
         from mmio_bisect.composition.build_sandboxes import build_sandbox_of  # noqa: PLC0415
 
@@ -127,7 +131,7 @@ class RealWiring:
             given=self.settings.repository,
         )
 
-    def _entry(self, series: str) -> "Entry":
+    def _entry(self, series: str) -> Entry:
         entries = self._catalogue().entries
         if series not in entries:
             from mmio_bisect.workflow.probing.ranges import nearest  # noqa: PLC0415 - only for the message
@@ -137,12 +141,12 @@ class RealWiring:
             raise UnknownSeriesError(f"There is no series “{series}”{hint}")
         return entries[series]
 
-    def _catalogue(self) -> "Catalogue":
+    def _catalogue(self) -> Catalogue:
         from mmio_bisect.adapters.series.catalogue import catalogue_of  # noqa: PLC0415 - heavy, and not always needed
 
         return catalogue_of(self.settings.series_files)
 
-    def _images(self) -> "DockerImages":
+    def _images(self) -> DockerImages:
         from mmio_bisect.adapters.sandbox.docker.images import DockerImages  # noqa: PLC0415 - imported on demand
 
         return DockerImages(self.store_folder(), say=output.note)
@@ -174,9 +178,23 @@ class RealWiring:
             LocalSandbox().sweep()
 
     def objects(self) -> ObjectReader:
-        return _LateObjects()
+        from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - imported on demand
+        from mmio_bisect.adapters.binary.object_file import read_object  # noqa: PLC0415 - imported on demand
+        from mmio_bisect.workflow.probing.objects import Objects  # noqa: PLC0415 - imported on demand
 
-    def _database(self) -> "Database":
+        return Objects(read_object, DISASSEMBLERS)
+
+    def judge(self) -> Judge:
+        """Loads the classifier with the first object: an answer from history needs none."""
+
+        def judge_late(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+            from mmio_bisect.workflow.probing.objects import judge_object  # noqa: PLC0415 - see above
+
+            return judge_object(case, object_code, profile, self.objects())
+
+        return judge_late
+
+    def _database(self) -> Database:
         return open_history_database(self.settings.database or default_database())
 
     @contextmanager
@@ -187,7 +205,7 @@ class RealWiring:
             yield history
 
     @contextmanager
-    def stored_judgements(self) -> Iterator["StoredJudgements"]:
+    def stored_judgements(self) -> Iterator[StoredJudgements]:
         from mmio_bisect.adapters.history.rejudging import SqlStoredJudgements  # noqa: PLC0415 - imported on demand
 
         with closing(self._database()) as database:
@@ -214,7 +232,7 @@ class RealWiring:
         checked = self._recipe_folder().check_all()
         return tuple((str(file.path), None if file.error is None else str(file.error)) for file in checked)
 
-    def _recipe_folder(self) -> "RecipeFolder":
+    def _recipe_folder(self) -> RecipeFolder:
         from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - imported on demand
 
         own = self.settings.recipes
@@ -239,11 +257,13 @@ class RealWiring:
         return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
 
 
-def limits_of(bounds: Bounds | None) -> "Limits":
+def limits_of(bounds: Bounds | None) -> Limits:
     """The defaults, but for what the options say."""
     from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - imported on demand
 
-    limits, bounds = Limits(), bounds or Bounds()
+    limits = Limits()
+    if bounds is None:
+        return limits
     if bounds.memory is not None:
         limits = replace(limits, memory_bytes=bounds.memory)
     if bounds.seconds is not None:
@@ -255,7 +275,7 @@ def limits_of(bounds: Bounds | None) -> "Limits":
 class _LateImages:
     """Loads the docker SDK with the first image: most series and stores need none."""
 
-    def __init__(self, make: "Callable[[], DockerImages]") -> None:
+    def __init__(self, make: Callable[[], DockerImages]) -> None:
         self._make = cache(make)
 
     def ask(self, suite: str, script: str, signals: Signals) -> str:
@@ -278,19 +298,3 @@ class _LateImages:
 
     def sweep(self, keep: Collection[str]) -> None:
         self._make().sweep(keep)
-
-
-class _LateObjects:
-    """Loads the disassembler with the first object: an answer from history needs none."""
-
-    def __init__(self) -> None:
-        self._objects: ObjectReader | None = None
-
-    def read(self, data: bytes) -> CodeImage:
-        if self._objects is None:
-            from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS  # noqa: PLC0415 - imported on demand
-            from mmio_bisect.adapters.binary.object_file import read_object  # noqa: PLC0415 - imported on demand
-            from mmio_bisect.workflow.probing.objects import Objects  # noqa: PLC0415 - imported on demand
-
-            self._objects = Objects(read_object, DISASSEMBLERS)
-        return self._objects.read(data)

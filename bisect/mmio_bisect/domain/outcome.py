@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mmio_bisect.domain.access import Access, Defect
+from mmio_bisect.domain.access import RULES, Access, Defect
 from mmio_bisect.domain.recipe import Case, OptLevel, digest_of
 from mmio_bisect.domain.target import Target
 from mmio_bisect.domain.toolchain import Toolchain
@@ -143,3 +143,8 @@ class Judgement:
     @property
     def defects(self) -> tuple[Defect, ...]:
         return tuple(defect for function in self.functions for defect in function.defects)
+
+
+def untestable(reason: str, profile: str) -> Judgement:
+    """The judgement of a cell that has no object, or none that can be read."""
+    return Judgement(verdict=Verdict.UNTESTABLE, profile=profile, rules=RULES, reason=reason)

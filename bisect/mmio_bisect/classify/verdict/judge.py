@@ -60,11 +60,6 @@ def judge_image(
     )
 
 
-def untestable(reason: str, profile: Profile) -> Judgement:
-    """The judgement of an outcome that has no object."""
-    return Judgement(verdict=Verdict.UNTESTABLE, profile=profile.name, rules=RULES, reason=reason)
-
-
 def fingerprint(codes: Iterable[FunctionCode]) -> str:
     """A digest of machine code and relocations: equal ones are equal code."""
     digest = hashlib.sha256()

@@ -42,7 +42,7 @@ def _probe(
             source=tools.sources(point.series),
             store=tools.store,
             sandbox=tools.sandbox,
-            objects=tools.objects,
+            judge=tools.judge,
             history=tools.history,
         ),
         request.profile,
@@ -78,7 +78,7 @@ def _attribute(
     began = time.monotonic()
     places = OpenToolchains(tools=tools, request=request, signals=signals)
     with places.opened(good) as at_good, places.opened(bad) as at_bad:
-        bench = Comparison(good=at_good, bad=at_bad, telling=telling, profile=request.profile, objects=tools.objects)
+        bench = Comparison(good=at_good, bad=at_bad, telling=telling, profile=request.profile, judge_object=tools.judge)
         layers = _layers(bench)
         mixer = Mixer(bench, layers)
         trials = tuple(mixer.trial(mix) for mix in mixes_of(layers))

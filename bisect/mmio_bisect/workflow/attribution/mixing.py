@@ -14,7 +14,7 @@ from mmio_bisect.domain.outcome import Cell, Outcome, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution import layer_commands
-from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, SandboxSession
 from mmio_bisect.workflow.probing.compile import outcome_of
@@ -116,7 +116,7 @@ class Comparison:
     bad: OpenToolchain
     telling: Telling
     profile: Profile
-    objects: ObjectReader
+    judge_object: Judge
 
     @property
     def compiles(self) -> int:
@@ -124,7 +124,7 @@ class Comparison:
 
     def judge(self, outcome: Outcome, began: OpenToolchain) -> tuple[Verdict, str | None]:
         """Bad if it has one of the telling defects; another defect is not what is asked for."""
-        judgement = judge_outcome(began.cell, outcome, self.profile, self.objects)
+        judgement = judge_outcome(began.cell, outcome, self.profile, self.judge_object)
         if judgement.verdict is Verdict.UNTESTABLE:
             return Verdict.UNTESTABLE, judgement.reason
         found = {(defect.function, defect.access, defect.kind.value) for defect in judgement.defects}

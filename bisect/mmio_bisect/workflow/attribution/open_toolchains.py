@@ -14,7 +14,7 @@ from mmio_bisect.workflow.attribution.layer_commands import ir_cell
 from mmio_bisect.workflow.attribution.mixing import OpenToolchain
 from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
 from mmio_bisect.workflow.ports.history import History
-from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import SeriesSource
@@ -38,7 +38,7 @@ class AttributeTools:
     lender: Callable[[str], str | None]
     store: ToolchainStore
     sandbox: Sandbox
-    objects: ObjectReader
+    judge: Judge
     history: History
 
 
@@ -133,7 +133,7 @@ class OpenToolchains:
         return found[:_TRIED]
 
     def _judged(self, side: Side, outcome: Outcome) -> Judgement:
-        made = judge_outcome(cell_of(side.request, side.toolchain), outcome, self.request.profile, self.tools.objects)
+        made = judge_outcome(cell_of(side.request, side.toolchain), outcome, self.request.profile, self.tools.judge)
         return restrict(made, self.request.defects)
 
     def _entered(self, stack: ExitStack, point: Point, request: CellRequest, *, lent: bool = False) -> OpenToolchain:

@@ -156,7 +156,7 @@ def execute(plan: Bisection) -> HuntResult:
             source=wiring.source(plan.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,
-            objects=wiring.objects(),
+            judge=wiring.judge(),
             history=history,
             budget=asked.budget or Budget(),
         )

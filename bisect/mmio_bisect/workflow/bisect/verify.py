@@ -87,7 +87,7 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
     except MissingToolchainError as error:
         if error.for_good:  # it has been built before
             outcome = outcome_without(str(error))
-            judgement = judge_outcome(cell_of(probe.request, probe.toolchain), outcome, profile, tools.objects)
+            judgement = judge_outcome(cell_of(probe.request, probe.toolchain), outcome, profile, tools.judge)
             return Again(outcome=outcome, judgement=judgement, built=True, reproduced=False)
         made = None  # there was no room for it this time, which says nothing
     except OverBudgetError:
@@ -97,7 +97,7 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
         cell = cell_of(probe.request, replace(probe.toolchain, digest=digest))
         with tools.sandbox.session(made.root, made.fetched.image) as session:
             outcome = compile_cell(cell, session, tools.sandbox.name, signals)
-        judgement = judge_outcome(cell, outcome, profile, tools.objects)
+        judgement = judge_outcome(cell, outcome, profile, tools.judge)
         return Again(outcome=outcome, judgement=judgement, built=True, reproduced=digest == probe.toolchain.digest)
     with (
         tools.budget.spending(tools.work_for(probe.point), signals) as metered,
@@ -106,7 +106,7 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
         cell = cell_of(probe.request, lease.toolchain)
         with tools.sandbox.session(lease.root, lease.image) as session:
             outcome = compile_cell(cell, session, tools.sandbox.name, metered)
-    return Again(outcome=outcome, judgement=judge_outcome(cell, outcome, profile, tools.objects))
+    return Again(outcome=outcome, judgement=judge_outcome(cell, outcome, profile, tools.judge))
 
 
 def verified(

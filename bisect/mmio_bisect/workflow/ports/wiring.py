@@ -1,23 +1,28 @@
 """All adapters that a command may need, made on demand: what `composition` builds, and tests stand in for."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Protocol
+from __future__ import annotations
 
-from mmio_bisect.domain.families import CompilerFamily
-from mmio_bisect.domain.recipe import FunctionExpectation
-from mmio_bisect.workflow.bisect.descend import Finer
-from mmio_bisect.workflow.history.history_queries import HistoryQueries
-from mmio_bisect.workflow.history.rejudge import StoredJudgements
-from mmio_bisect.workflow.history.upkeep import Upkeep
-from mmio_bisect.workflow.ports.history import History
-from mmio_bisect.workflow.ports.objects import ObjectReader
-from mmio_bisect.workflow.ports.recipes import RecipeBook
-from mmio_bisect.workflow.ports.sandbox import Sandbox
-from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
-from mmio_bisect.workflow.ports.store import ToolchainStore
-from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # whoever is handed one must not wait for all that it can make
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from mmio_bisect.domain.families import CompilerFamily
+    from mmio_bisect.domain.recipe import FunctionExpectation
+    from mmio_bisect.workflow.bisect.descend import Finer
+    from mmio_bisect.workflow.history.history_queries import HistoryQueries
+    from mmio_bisect.workflow.history.rejudge import StoredJudgements
+    from mmio_bisect.workflow.history.upkeep import Upkeep
+    from mmio_bisect.workflow.ports.history import History
+    from mmio_bisect.workflow.ports.judge import Judge
+    from mmio_bisect.workflow.ports.objects import ObjectReader
+    from mmio_bisect.workflow.ports.recipes import RecipeBook
+    from mmio_bisect.workflow.ports.sandbox import Sandbox
+    from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
+    from mmio_bisect.workflow.ports.store import ToolchainStore
+    from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 
 class Wiring(Protocol):
@@ -58,6 +63,8 @@ class Wiring(Protocol):
         """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
 
     def objects(self) -> ObjectReader: ...
+
+    def judge(self) -> Judge: ...
 
     def history(self) -> AbstractContextManager[History]: ...
 

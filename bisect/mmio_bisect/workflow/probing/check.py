@@ -13,6 +13,7 @@ from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import BrokenToolchainError
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.objects import ObjectReader
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import Fetched
@@ -46,7 +47,7 @@ def check_object(
 
 
 def check_compiler(
-    request: CellRequest, compiler: Path, *, sandbox: Sandbox, objects: ObjectReader, profile: Profile
+    request: CellRequest, compiler: Path, *, sandbox: Sandbox, judge: Judge, profile: Profile
 ) -> tuple[Toolchain, Outcome, Judgement]:
     """Compile the request's case with that compiler, and judge.
 
@@ -56,7 +57,7 @@ def check_compiler(
     cell = cell_of(request, toolchain)
     with sandbox.session(compiler.parent) as session:
         outcome = compile_cell(cell, session, sandbox.name, _Uninterrupted())
-    return toolchain, outcome, judge_outcome(cell, outcome, profile, objects)
+    return toolchain, outcome, judge_outcome(cell, outcome, profile, judge)
 
 
 def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:

@@ -2,29 +2,17 @@
 
 from dataclasses import replace
 
-from mmio_bisect.classify.verdict.judge import judge_image, untestable
-from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.classify.verdict.profile_rules import Profile
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
-from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict
-from mmio_bisect.domain.recipe import Case
-from mmio_bisect.errors import MalformedObjectError
-from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict, untestable
+from mmio_bisect.workflow.ports.judge import Judge
 
 
-def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, objects: ObjectReader) -> Judgement:
+def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, judge: Judge) -> Judgement:
     """A pure function of its arguments: history can be judged again without a compiler."""
     if outcome.kind is not OutcomeKind.OBJECT or outcome.object_code is None:
-        return untestable(outcome.reason or outcome.kind.value, profile)
-    return judge_object(cell.request.case, outcome.object_code, profile, objects)
-
-
-def judge_object(case: Case, object_code: bytes, profile: Profile, objects: ObjectReader) -> Judgement:
-    """An object that cannot be read makes its cell untestable."""
-    try:
-        image = objects.read(object_code)
-    except MalformedObjectError as error:
-        return untestable(f"the compiler wrote no object that can be read: {error}", profile)
-    return judge_image(image, case.functions, case.constant_window, profile_for(profile, image.architecture))
+        return untestable(outcome.reason or outcome.kind.value, profile.name)
+    return judge(cell.request.case, outcome.object_code, profile)
 
 
 def restrict(

@@ -1,4 +1,6 @@
-"""Object files to disassembled code: an ELF reader and a disassembler, neither of which knows the other, put together.
+"""Object files to disassembled code, and that to a judgement.
+
+An ELF reader and a disassembler, neither of which knows the other, are put together here.
 
 The reader says which bytes are which function's and what the linker would fill in; the disassembler says what the bytes
 mean. What a person reads needs both: `bl memcpy` is a branch of the one to a symbol of the other.
@@ -12,6 +14,12 @@ from typing import Protocol
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction, Relocation, Section
+from mmio_bisect.classify.verdict.judge import judge_image
+from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.domain.outcome import Judgement, untestable
+from mmio_bisect.domain.recipe import Case
+from mmio_bisect.errors import MalformedObjectError
+from mmio_bisect.workflow.ports.objects import ObjectReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,3 +168,12 @@ def _with_callee(
     if name is None or 0 <= position < caller.size:
         return instruction
     return replace(instruction, text=instruction.text[: number.start()] + name)
+
+
+def judge_object(case: Case, object_code: bytes, profile: Profile, objects: ObjectReader) -> Judgement:
+    """An object that cannot be read makes its cell untestable."""
+    try:
+        image = objects.read(object_code)
+    except MalformedObjectError as error:
+        return untestable(f"the compiler wrote no object that can be read: {error}", profile.name)
+    return judge_image(image, case.functions, case.constant_window, profile_for(profile, image.architecture))

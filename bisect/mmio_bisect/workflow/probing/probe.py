@@ -13,7 +13,7 @@ from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
 from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError
 from mmio_bisect.workflow.ports.history import History
-from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
 from mmio_bisect.workflow.ports.series import SeriesSource
@@ -34,7 +34,7 @@ class Adapters:
     source: SeriesSource
     store: ToolchainStore
     sandbox: Sandbox
-    objects: ObjectReader
+    judge: Judge
     history: History
     budget: Budget = field(default_factory=Budget)
 
@@ -239,13 +239,13 @@ class Prober:
         tools = self.tools
         profile = profile_for(self.profile, cell.request.target.architecture)
         if outcome.object_digest is None:
-            return judge_outcome(cell, outcome, profile, tools.objects)
+            return judge_outcome(cell, outcome, profile, tools.judge)
         key = (outcome.object_digest, cell.request.case.expectation_digest)
         if key in new:
             return new[key][2]
         known = self._judgements.get(key) or tools.history.judgement_of(cell, outcome, profile.name, RULES)
         if known is None:
-            known = judge_outcome(cell, outcome, profile, tools.objects)
+            known = judge_outcome(cell, outcome, profile, tools.judge)
             new[key] = (cell, outcome, known)
         else:
             self._judgements[key] = known

@@ -78,7 +78,7 @@ def adapters_for(
             cases=cases,
             runs_in=wiring.runs_in(job.series),
         ),
-        objects=wiring.objects(),
+        judge=wiring.judge(),
         history=history,
         budget=budget or Budget(),
     )

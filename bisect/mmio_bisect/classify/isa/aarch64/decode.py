@@ -7,6 +7,7 @@ disassembler's text has no say: the word decides.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from mmio_bisect.classify.isa.aarch64.forms import Aside, Fields, Reader
 from mmio_bisect.classify.isa.aarch64.system_table import SYSTEM_GROUPS
@@ -50,7 +51,7 @@ def memory_access(word: int) -> Touch | None:
 
 def reading(word: int) -> Reading | None:
     """By the first row that the word matches; None for words that the tables say nothing about."""
-    for row in _ROWS[word >> 24]:
+    for row in _rows_of(word >> 24):
         if row.pattern.matches(word):
             fields = row.pattern.read(word)
             return Reading(row=row, fields=fields, what=row.read(fields))
@@ -77,8 +78,8 @@ ROWS = tuple(
     for text, name, read in lines
 )
 
-# The rows that a word may match, by its highest byte.
-_ROWS = tuple(
-    tuple(row for row in ROWS if (byte << 24 ^ row.pattern.value) & row.pattern.mask >> 24 << 24 == 0)
-    for byte in range(256)
-)
+
+@cache
+def _rows_of(byte: int) -> tuple[Row, ...]:
+    """The rows that a word may match, by its highest byte."""
+    return tuple(row for row in ROWS if (byte << 24 ^ row.pattern.value) & row.pattern.mask >> 24 << 24 == 0)
