@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
+from history_values import a_case, a_cell, a_head, a_judgement, a_point, a_toolchain, an_object, outcome_of
 
 from mmio_bisect.adapters.history.archive import SqlHistoryQueries
 from mmio_bisect.adapters.history.sql_history import SqlHistory
@@ -36,8 +36,8 @@ with SqlHistory(open_history_database(url)) as history:
     for number in range(count):
         cell = a_cell(toolchain=a_toolchain(f"{name} {number}"))
         outcome = an_object(f"{name} {number}".encode() * 500)
-        history.record_outcome(cell, outcome)
-        history.record_judgement(cell, outcome, a_judgement())
+        history.record([(cell, outcome)])
+        history.record([], [(cell, outcome, a_judgement())])
         print(cell.key, flush=True)
 """
 
@@ -99,11 +99,11 @@ def test_threads_share_a_history(tmp_path: Path) -> None:
     def work(name: int) -> list[Cell]:
         cells = [a_cell(toolchain=a_toolchain(f"{name} {number}")) for number in range(8)]
         for cell in cells:
-            assert history.outcome_of(cell) is None
+            assert outcome_of(history, cell) is None
             history.remember_toolchain(a_point(f"{name}.{len(cells)}"), cell.toolchain)
-            history.record_outcome(cell, an_object(cell.key.encode()))
-            history.record_judgement(cell, an_object(cell.key.encode()), a_judgement())
-            assert history.outcome_of(cell) == an_object(cell.key.encode())
+            history.record([(cell, an_object(cell.key.encode()))])
+            history.record([], [(cell, an_object(cell.key.encode()), a_judgement())])
+            assert outcome_of(history, cell) == an_object(cell.key.encode())
         return cells
 
     with (
@@ -117,7 +117,7 @@ def test_threads_share_a_history(tmp_path: Path) -> None:
 def test_threads_take_turns_in_a_history_of_no_file() -> None:
     def work(number: int) -> int:
         return history.begin_run(
-            case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=(str(number),)
+            a_head(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=(str(number),))
         )
 
     with SqlHistory(open_history_database("sqlite://")) as history, ThreadPoolExecutor(4) as pool:
@@ -156,8 +156,8 @@ def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_
                 toolchain = a_toolchain(f"0.{number}.0")
                 cell, outcome = a_cell(toolchain=toolchain), an_object(b"bad" if number % 5 == 0 else b"good")
                 history.remember_toolchain(a_point(f"0.{number}.0"), toolchain)
-                history.record_outcome(cell, outcome)
-                history.record_judgement(cell, outcome, a_judgement(Verdict.BAD if number % 5 == 0 else Verdict.GOOD))
+                history.record([(cell, outcome)])
+                history.record([], [(cell, outcome, a_judgement(Verdict.BAD if number % 5 == 0 else Verdict.GOOD))])
                 keys.add(cell.key)
         return keys
 

@@ -6,7 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_rejection, a_toolchain, an_object
+from history_values import (
+    a_case,
+    a_cell,
+    a_head,
+    a_judgement,
+    a_point,
+    a_probe,
+    a_rejection,
+    a_toolchain,
+    an_object,
+    outcome_of,
+)
 from memory_history import MemoryHistory
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
@@ -36,12 +47,14 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]
 
 def begin_run(history: History) -> int:
     return history.begin_run(
-        case=a_case(),
-        series="zig",
-        first=a_point("0.12.1"),
-        last=a_point("0.14.0"),
-        profile="arm-isv",
-        argv=("run", "store", "zig:0.12..0.14"),
+        a_head(
+            case=a_case(),
+            series="zig",
+            first=a_point("0.12.1"),
+            last=a_point("0.14.0"),
+            profile="arm-isv",
+            argv=("run", "store", "zig:0.12..0.14"),
+        )
     )
 
 
@@ -70,7 +83,7 @@ class TestToolchains:
         cell = a_cell()
         for point in (a_point("0.14.0"), a_point("0.13.0"), a_point("18.1", series="clang")):
             history.remember_toolchain(point, cell.toolchain)
-        history.record_outcome(cell, an_object())
+        history.record([(cell, an_object())])
         found = history.outcome(cell.key).points
         assert [str(point) for point in found] == ["clang@18.1", "zig@0.13.0", "zig@0.14.0"]
 
@@ -79,36 +92,36 @@ class TestToolchains:
         history.remember_toolchain(a_point(), cell.toolchain)
         moved = replace(a_point(), sort_key="moved")
         history.remember_toolchain(moved, cell.toolchain)
-        history.record_outcome(cell, an_object())
+        history.record([(cell, an_object())])
         assert history.outcome(cell.key).points == (moved,)
 
 
 class TestOutcomes:
     def test_a_cell_never_compiled_has_no_outcome(self, history: History) -> None:
-        assert history.outcome_of(a_cell()) is None
+        assert outcome_of(history, a_cell()) is None
 
     @pytest.mark.parametrize("outcome", [an_object(), an_object(b""), a_rejection()])
     def test_an_outcome_is_kept_as_it_was(self, history: History, outcome: Outcome) -> None:
-        history.record_outcome(a_cell(), outcome)
-        assert history.outcome_of(a_cell()) == outcome
-        assert history.outcome_of(a_cell(opt=OptLevel.O3)) is None
+        history.record([(a_cell(), outcome)])
+        assert outcome_of(history, a_cell()) == outcome
+        assert outcome_of(history, a_cell(opt=OptLevel.O3)) is None
 
     def test_the_first_outcome_of_a_cell_stays(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_outcome(a_cell(), a_rejection())
-        assert history.outcome_of(a_cell()) == an_object()
+        history.record([(a_cell(), an_object())])
+        history.record([(a_cell(), a_rejection())])
+        assert outcome_of(history, a_cell()) == an_object()
 
     def test_correcting_an_expectation_compiles_nothing(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         corrected = a_case(directive=b"//mmio: fn=store(mmio) accesses=store32+0\n")
-        assert history.outcome_of(a_cell(case=corrected)) == an_object()
+        assert outcome_of(history, a_cell(case=corrected)) == an_object()
 
     def test_a_record_has_all_that_the_outcome_came_from(self, history: History) -> None:
         cell = a_cell()
         history.remember_toolchain(a_point(), cell.toolchain)
-        history.record_outcome(cell, an_object())
-        history.record_judgement(cell, an_object(), a_judgement(rules=1))
-        history.record_judgement(cell, an_object(), a_judgement(Verdict.GOOD, rules=2))
+        history.record([(cell, an_object())])
+        history.record([], [(cell, an_object(), a_judgement(rules=1))])
+        history.record([], [(cell, an_object(), a_judgement(Verdict.GOOD, rules=2))])
         record = history.outcome(cell.key)
         assert (record.cell_key, record.recipe, record.language) == (cell.key, "store", "c")
         assert record.case_text == cell.request.case.text
@@ -120,12 +133,12 @@ class TestOutcomes:
         assert record.recorded.endswith("+00:00")
 
     def test_a_record_without_an_object_has_no_judgements(self, history: History) -> None:
-        history.record_outcome(a_cell(), a_rejection())
+        history.record([(a_cell(), a_rejection())])
         assert history.outcome(a_cell().key).judgements == ()
 
     def test_an_outcome_is_found_by_any_unambiguous_beginning_of_its_key(self, history: History) -> None:
         key = a_cell().key
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         digits = key.removeprefix("sha256:")
         for wanted in (key, digits, digits[:1], digits[:12].upper(), f"sha256:{digits[:5]}"):
             assert history.outcome(wanted).cell_key == key
@@ -133,7 +146,7 @@ class TestOutcomes:
     def test_a_beginning_that_fits_several_says_how_many(self, history: History) -> None:
         cells = [a_cell(toolchain=a_toolchain(str(number))) for number in range(40)]
         for cell in cells:
-            history.record_outcome(cell, an_object())
+            history.record([(cell, an_object())])
         first = cells[0].key.removeprefix("sha256:")[0]
         count = sum(cell.key.startswith(f"sha256:{first}") for cell in cells)
         assert count > 1
@@ -142,7 +155,7 @@ class TestOutcomes:
 
     @pytest.mark.parametrize("wanted", ["", "sha256:", "xyz", "f" * 64, "0" * 65, "%", "_"])
     def test_what_begins_no_key_is_unknown(self, history: History, wanted: str) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         with pytest.raises(UnknownRunError):
             history.outcome(wanted)
 
@@ -151,7 +164,7 @@ class TestListings:
     def test_outcomes_come_newest_first(self, history: History) -> None:
         cells = [a_cell(toolchain=a_toolchain(str(number))) for number in range(4)]
         for cell in cells:
-            history.record_outcome(cell, an_object())
+            history.record([(cell, an_object())])
         newest_first = [cell.key for cell in reversed(cells)]
         assert [record.cell_key for record in history.outcomes()] == newest_first
         assert [record.cell_key for record in history.outcomes(limit=2)] == newest_first[:2]
@@ -162,7 +175,7 @@ class TestListings:
         history.remember_toolchain(a_point(), zig.toolchain)
         history.remember_toolchain(a_point("14.1", series="gcc"), gcc.toolchain)
         for cell in (zig, load, gcc):
-            history.record_outcome(cell, an_object())
+            history.record([(cell, an_object())])
         run = begin_run(history)
         history.record_probe(run, a_probe(zig, an_object()))
 
@@ -180,9 +193,9 @@ class TestListings:
     def test_a_listing_may_be_written_to_while_it_is_read(self, history: History) -> None:
         cells = [a_cell(toolchain=a_toolchain(str(number))) for number in range(3)]
         for cell in cells:
-            history.record_outcome(cell, an_object())
+            history.record([(cell, an_object())])
         for record, cell in zip(history.outcomes(), reversed(cells), strict=True):
-            history.record_judgement(cell, record.outcome, a_judgement())
+            history.record([], [(cell, record.outcome, a_judgement())])
 
     def test_outcomes_of_an_unknown_run_are_refused(self, history: History) -> None:
         with pytest.raises(UnknownRunError, match="no run 9"):
@@ -191,40 +204,40 @@ class TestListings:
 
 class TestJudgements:
     def test_what_was_not_judged_has_no_judgement(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         assert history.judgement_of(a_cell(), an_object(), "arm-isv", 1) is None
 
     def test_a_judgement_is_of_a_profile_and_rules(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement())
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement())])
         assert history.judgement_of(a_cell(), an_object(), "arm-isv", 1) == a_judgement()
         assert history.judgement_of(a_cell(), an_object(), "xen-arm", 1) is None
         assert history.judgement_of(a_cell(), an_object(), "arm-isv", 2) is None
 
     def test_the_first_judgement_stays(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement(Verdict.BAD))
-        history.record_judgement(a_cell(), an_object(), a_judgement(Verdict.GOOD))
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement(Verdict.BAD))])
+        history.record([], [(a_cell(), an_object(), a_judgement(Verdict.GOOD))])
         assert history.judgement_of(a_cell(), an_object(), "arm-isv", 1) == a_judgement(Verdict.BAD)
 
     def test_equal_objects_are_judged_once_whichever_toolchain_made_them(self, history: History) -> None:
         first, second = a_cell(), a_cell(toolchain=a_toolchain("0.14.0"))
-        history.record_outcome(first, an_object())
-        history.record_judgement(first, an_object(), a_judgement())
-        history.record_outcome(second, an_object())
+        history.record([(first, an_object())])
+        history.record([], [(first, an_object(), a_judgement())])
+        history.record([(second, an_object())])
         assert history.judgement_of(second, an_object(), "arm-isv", 1) == a_judgement()
         assert history.judgement_of(second, an_object(b"other"), "arm-isv", 1) is None
 
     def test_another_expectation_is_judged_anew(self, history: History) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement())
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement())])
         case = a_case()
         other = replace(case, functions=(replace(case.functions[0], symbol="other"),))
         assert history.judgement_of(a_cell(case=other), an_object(), "arm-isv", 1) is None
 
     def test_an_outcome_without_an_object_keeps_no_judgement(self, history: History) -> None:
-        history.record_outcome(a_cell(), a_rejection())
-        history.record_judgement(a_cell(), a_rejection(), a_judgement(Verdict.UNTESTABLE))
+        history.record([(a_cell(), a_rejection())])
+        history.record([], [(a_cell(), a_rejection(), a_judgement(Verdict.UNTESTABLE))])
         assert history.judgement_of(a_cell(), a_rejection(), "arm-isv", 1) is None
 
 
@@ -240,7 +253,7 @@ class TestRuns:
     def test_a_finished_run_has_its_document(self, history: History) -> None:
         run = begin_run(history)
         cell = a_cell()
-        history.record_outcome(cell, an_object())
+        history.record([(cell, an_object())])
         probe = a_probe(cell, an_object())
         history.record_probe(run, probe)
         history.finish_run(run, Cost(cells_compiled=1), '{"schema": 1}')

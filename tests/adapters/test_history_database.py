@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_toolchain, an_object
+from history_values import a_case, a_cell, a_head, a_judgement, a_point, a_probe, a_toolchain, an_object, outcome_of
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.adapters.history.sql_history import SqlHistory
@@ -22,10 +22,10 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "results" / "history.db"
     with open_history(file) as history:
         history.remember_toolchain(a_point(), a_toolchain())
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement())
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement())])
         run = history.begin_run(
-            case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=("run",)
+            a_head(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=("run",))
         )
         history.record_probe(run, a_probe(a_cell(), an_object()))
     return file
@@ -47,18 +47,18 @@ class TestOpening:
 
     def test_finds_what_was_recorded_before(self, file: Path) -> None:
         with open_history(file) as history:
-            assert history.outcome_of(a_cell()) == an_object()
+            assert outcome_of(history, a_cell()) == an_object()
 
     def test_uses_a_write_ahead_log_that_a_clean_close_removes(self, file: Path) -> None:
         with open_history(file) as history:
-            history.record_outcome(a_cell(toolchain=a_toolchain("other")), an_object())
+            history.record([(a_cell(toolchain=a_toolchain("other")), an_object())])
             assert file.with_name("history.db-wal").exists()
         assert list(contents(file.parent)) == ["history.db"]
 
     def test_a_database_of_no_file_serves_several_threads_too(self) -> None:
         with SqlHistory(open_history_database("sqlite://")) as history:
-            history.record_outcome(a_cell(), an_object())
-            assert history.outcome_of(a_cell()) == an_object()
+            history.record([(a_cell(), an_object())])
+            assert outcome_of(history, a_cell()) == an_object()
 
     def test_a_path_of_unusual_characters_is_a_path(self, tmp_path: Path) -> None:
         file = tmp_path / "50% of #1's \N{SNOWMAN}" / "history.db"
@@ -216,14 +216,14 @@ class TestWhatCannotBeWritten:
 
     def test_can_be_read(self, locked: Path) -> None:
         with open_history(locked) as history:
-            assert history.outcome_of(a_cell()) == an_object()
+            assert outcome_of(history, a_cell()) == an_object()
             assert history.judgement_of(a_cell(), an_object(), "arm-isv", 1) == a_judgement()
             assert [record.cell_key for record in history.outcomes(run=1)] == [a_cell().key]
             assert [record.id for record in history.runs(limit=9)] == [1]
 
     def test_is_refused_by_name_when_written_to(self, locked: Path) -> None:
         with open_history(locked) as history, pytest.raises(DatabaseError) as refused:
-            history.record_outcome(a_cell(toolchain=a_toolchain("other")), an_object())
+            history.record([(a_cell(toolchain=a_toolchain("other")), an_object())])
         assert str(refused.value).startswith(f"The history {locked} cannot be written")
         assert "`--database URL`" in str(refused.value)
 
@@ -235,9 +235,9 @@ class TestWhatCannotBeWritten:
     def test_can_be_read_while_another_process_that_may_writes_to_it(self, file: Path) -> None:
         with open_history(file) as writer:
             other = a_cell(toolchain=a_toolchain("other"))
-            writer.record_outcome(other, an_object())
+            writer.record([(other, an_object())])
             with read_only(file), open_history(file) as reader:
-                assert reader.outcome_of(other) == an_object()
+                assert outcome_of(reader, other) == an_object()
 
     def test_cannot_be_made(self, tmp_path: Path) -> None:
         folder = tmp_path / "results"
@@ -263,7 +263,7 @@ class TestTextThatIsNone:
     def test_is_refused_when_recorded(self, file: Path) -> None:
         cell = a_cell(case=a_case(recipe=self.NAME, source=b"another"))
         with open_history(file) as history, pytest.raises(DatabaseError, match="not valid Unicode"):
-            history.record_outcome(cell, an_object())
+            history.record([(cell, an_object())])
 
 
 class TestWritersInTheWay:
@@ -274,8 +274,8 @@ class TestWritersInTheWay:
         ):
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(DatabaseError, match=r"history\.db stayed locked by another process for 0\.1 s"):
-                ours.record_outcome(a_cell(toolchain=a_toolchain("other")), an_object())
-            assert ours.outcome_of(a_cell()) == an_object(), "readers do not wait"
+                ours.record([(a_cell(toolchain=a_toolchain("other")), an_object())])
+            assert outcome_of(ours, a_cell()) == an_object(), "readers do not wait"
 
     def test_a_file_system_without_write_ahead_logs_serves_too(self, file: Path) -> None:
         """Here: another process in the middle of a transaction keeps us from switching to one."""
@@ -284,9 +284,9 @@ class TestWritersInTheWay:
             other.execute("BEGIN")
             other.execute("SELECT count(*) FROM runs").fetchall()
             with open_history(file) as ours:
-                assert ours.outcome_of(a_cell()) == an_object()
+                assert outcome_of(ours, a_cell()) == an_object()
                 other.execute("COMMIT")
-                ours.record_outcome(a_cell(toolchain=a_toolchain("other")), an_object())
+                ours.record([(a_cell(toolchain=a_toolchain("other")), an_object())])
             assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         open_history(file).close()
         with closing(sqlite3.connect(file)) as later:
@@ -302,10 +302,10 @@ class TestAFullDisk:
                 (pages,) = connection.execute("PRAGMA page_count").fetchone()
                 connection.execute(f"PRAGMA max_page_count = {pages}")
             with pytest.raises(DiskFullError, match=r"history\.db finds no space left"):
-                history.record_outcome(other, big)
-            assert history.outcome_of(other) is None
-            assert history.outcome_of(a_cell()) == an_object()
+                history.record([(other, big)])
+            assert outcome_of(history, other) is None
+            assert outcome_of(history, a_cell()) == an_object()
             with history._database.bare() as connection:
                 connection.execute(f"PRAGMA max_page_count = {pages * 100}")
-            history.record_outcome(other, big)
-            assert history.outcome_of(other) == big
+            history.record([(other, big)])
+            assert outcome_of(history, other) == big

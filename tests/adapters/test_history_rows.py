@@ -13,6 +13,7 @@ import pytest
 from history_values import (
     a_case,
     a_cell,
+    a_head,
     a_judgement,
     a_point,
     a_probe,
@@ -22,6 +23,7 @@ from history_values import (
     failures,
     judgements,
     objects,
+    outcome_of,
     toolchains,
 )
 from hypothesis import given, settings
@@ -105,9 +107,7 @@ def finish_a_run(history: SqlHistory, answer: Answer) -> int:
         changed=False,
         argv=(),
     )
-    run = history.begin_run(
-        case=head.case, series=head.series, first=head.first, last=head.last, profile=head.profile, argv=head.argv
-    )
+    run = history.begin_run(head)
     answers = (CellAnswer(request=a_cell().request, answer=answer, probes=()),)
     history.finish_run(run, Cost(), run_text(head, run, answers, Cost()))
     return run
@@ -118,16 +118,16 @@ class TestWhatIsKeptComesBack:
     @given(judgement=judgements)
     def test_any_judgement(self, shared: SqlHistory, judgement: Judgement) -> None:
         outcome = an_object(f"object {next(_fresh_number)}".encode())
-        shared.record_outcome(a_cell(toolchain=a_toolchain(str(outcome.object_digest))), outcome)
-        shared.record_judgement(a_cell(), outcome, judgement)
+        shared.record([(a_cell(toolchain=a_toolchain(str(outcome.object_digest))), outcome)])
+        shared.record([], [(a_cell(), outcome, judgement)])
         assert shared.judgement_of(a_cell(), outcome, judgement.profile, judgement.rules) == judgement
 
     @settings(deadline=None)
     @given(outcome=objects | failures)
     def test_any_outcome(self, shared: SqlHistory, outcome: Outcome) -> None:
         cell = a_cell(toolchain=a_toolchain(f"toolchain {next(_fresh_number)}"))
-        shared.record_outcome(cell, outcome)
-        assert shared.outcome_of(cell) == outcome
+        shared.record([(cell, outcome)])
+        assert outcome_of(shared, cell) == outcome
 
     @settings(deadline=None)
     @given(toolchain=toolchains)
@@ -139,37 +139,37 @@ class TestWhatIsKeptComesBack:
     def test_what_is_no_valid_text_in_an_argument_of_the_command_line(self, history: SqlHistory) -> None:
         argv = ("run", b"caf\xe9.c".decode(errors="surrogateescape"))
         run = history.begin_run(
-            case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=argv
+            a_head(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=argv)
         )
         assert history.run(run).argv == argv
 
 
 class TestWhatCannotBeReadBackIsSaid:
     def test_an_object_whose_bytes_changed(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("UPDATE objects SET data = ?", (b"no zlib stream",))
         with pytest.raises(CorruptDatabaseError, match=r"history\.db holds a row that cannot be read"):
-            history.outcome_of(a_cell())
+            outcome_of(history, a_cell())
 
     def test_a_word_that_is_no_member_of_its_enumeration(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), a_rejection())
+        history.record([(a_cell(), a_rejection())])
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("UPDATE outcomes SET kind = 'exploded'")
         with pytest.raises(CorruptDatabaseError, match="'exploded'"):
-            history.outcome_of(a_cell())
+            outcome_of(history, a_cell())
 
 
 class TestRowsForQueries:
     def test_an_object_of_several_cells_is_stored_once_and_small(self, history: SqlHistory, file: Path) -> None:
         outcome = an_object(b"\0" * 10_000)
         for name in ("one", "two"):
-            history.record_outcome(a_cell(toolchain=a_toolchain(name)), outcome)
+            history.record([(a_cell(toolchain=a_toolchain(name)), outcome)])
         assert ask(file, "SELECT size, length(data) < 100 FROM objects") == [(10_000, 1)]
 
     def test_a_judged_access_and_defect_are_rows(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement())
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement())])
         assert ask(
             file, "SELECT code, position, encoding, addressing, width, syndrome_valid, window_offset FROM accesses"
         ) == [("store", 4, "094400b8", "post-index", 32, 0, "0")]
@@ -178,18 +178,16 @@ class TestRowsForQueries:
         ]
 
     def test_a_judgements_expectation_can_be_read_in_its_case(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         case = a_case(directive=b"//mmio: fn=renamed(mmio) each=store32\n")
         corrected = replace(case, functions=(replace(case.functions[0], symbol="renamed"),))
-        history.record_judgement(a_cell(case=corrected), an_object(), a_judgement())
+        history.record([], [(a_cell(case=corrected), an_object(), a_judgement())])
         joined = "SELECT text FROM judgements JOIN cases USING (expectation_digest)"
         assert ask(file, joined) == [(corrected.text,)]
 
     def test_probes_keep_their_order(self, history: SqlHistory, file: Path) -> None:
-        run = history.begin_run(
-            case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=()
-        )
-        history.record_outcome(a_cell(), an_object())
+        run = history.begin_run(a_head())
+        history.record([(a_cell(), an_object())])
         for version in ("0.9.0", "0.14.0", "0.12.0"):
             history.record_probe(run, a_probe(a_cell(), an_object(), version=version))
         assert ask(file, "SELECT ordinal, version, verdict FROM run_probes ORDER BY ordinal") == [
@@ -211,7 +209,7 @@ class TestRowsForQueries:
         url = postgresql()
         with SqlHistory(open_history_database(url)) as history:
             runs = [finish_a_run(history, answer) for answer, _ in ANSWERS]
-            history.begin_run(case=a_case(), series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=())
+            history.begin_run(a_head())
         with SqlHistoryQueries(open_history_database(url)) as queries:
             _, told = queries.sql(ALL_ANSWERS, None)
         assert list(told) == [(run, 0, *row) for run, (_, row) in zip(runs, ANSWERS, strict=True)]
@@ -222,26 +220,26 @@ class TestTheViewOfVerdicts:
 
     def test_has_a_row_a_judged_cell_with_its_defects_by_kind(self, history: SqlHistory, file: Path) -> None:
         history.remember_toolchain(a_point(), a_toolchain())
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         judgement = a_judgement()
         (function,) = judgement.functions
         twice = replace(function, defects=function.defects * 2)
-        history.record_judgement(a_cell(), an_object(), replace(judgement, functions=(twice,)))
+        history.record([], [(a_cell(), an_object(), replace(judgement, functions=(twice,)))])
         assert ask(file, self.VIEW) == [
             ("store", "0.13.0", "aarch64", "2", "object", "bad", "arm-isv", 1, "writeback-post")
         ]
 
     def test_names_a_good_cell_without_defects(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), an_object())
-        history.record_judgement(a_cell(), an_object(), a_judgement(Verdict.GOOD))
+        history.record([(a_cell(), an_object())])
+        history.record([], [(a_cell(), an_object(), a_judgement(Verdict.GOOD))])
         assert ask(file, self.VIEW) == [("store", None, "aarch64", "2", "object", "good", "arm-isv", 1, None)]
 
     def test_calls_a_cell_without_an_object_untestable(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), a_rejection())
+        history.record([(a_cell(), a_rejection())])
         assert ask(file, self.VIEW) == [("store", None, "aarch64", "2", "rejected", "untestable", None, None, None)]
 
     def test_leaves_out_what_was_not_judged(self, history: SqlHistory, file: Path) -> None:
-        history.record_outcome(a_cell(), an_object())
+        history.record([(a_cell(), an_object())])
         assert ask(file, self.VIEW) == []
 
     def test_gives_each_case_the_judgements_of_its_own_expectation(self, history: SqlHistory, file: Path) -> None:
@@ -249,14 +247,14 @@ class TestTheViewOfVerdicts:
         load = a_case(recipe="load", source=b"int load(volatile int *p) { return *p; }\n")
         load = replace(load, functions=(replace(load.functions[0], symbol="load"),))
         for case, verdict in ((a_case(), Verdict.GOOD), (load, Verdict.BAD)):
-            history.record_outcome(a_cell(case=case), an_object())
-            history.record_judgement(a_cell(case=case), an_object(), a_judgement(verdict))
+            history.record([(a_cell(case=case), an_object())])
+            history.record([], [(a_cell(case=case), an_object(), a_judgement(verdict))])
         assert sorted(ask(file, "SELECT recipe, verdict FROM verdicts")) == [("load", "bad"), ("store", "good")]
 
     def test_has_one_row_for_texts_that_differ_in_directives_alone(self, history: SqlHistory, file: Path) -> None:
         for directive in (b"//mmio: fn=store(mmio) each=store32\n", b"//mmio:  fn=store(mmio)  each=store32\n"):
             cell = a_cell(case=a_case(directive=directive))
-            history.record_outcome(cell, an_object())
-            history.record_judgement(cell, an_object(), a_judgement())
+            history.record([(cell, an_object())])
+            history.record([], [(cell, an_object(), a_judgement())])
         assert len(ask(file, "SELECT text FROM cases")) == 2
         assert len(ask(file, self.VIEW)) == 1

@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from history_values import SOURCE, a_case, a_cell, a_judgement, a_point, a_rejection, a_toolchain, an_object
+from history_values import (
+    SOURCE,
+    a_case,
+    a_cell,
+    a_head,
+    a_judgement,
+    a_point,
+    a_rejection,
+    a_toolchain,
+    an_object,
+    outcome_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -62,9 +73,9 @@ def measure(history: SqlHistory, version: str, outcome: Outcome, judgement: Judg
     toolchain = a_toolchain(version)
     cell = a_cell(toolchain=toolchain)
     history.remember_toolchain(a_point(version), toolchain)
-    history.record_outcome(cell, outcome)
+    history.record([(cell, outcome)])
     if judgement is not None:
-        history.record_judgement(cell, outcome, judgement)
+        history.record([], [(cell, outcome, judgement)])
 
 
 GOOD, BAD = an_object(b"good"), an_object(b"bad")
@@ -101,8 +112,15 @@ class TestTransitions:
     def test_vanish_when_better_rules_see_no_difference(self, history: SqlHistory) -> None:
         measure(history, "0.9.0", GOOD, judged(Verdict.GOOD))
         measure(history, "0.11.0", BAD, judged(Verdict.BAD))
-        history.record_judgement(
-            a_cell(toolchain=a_toolchain("0.11.0")), BAD, replace(judged(Verdict.GOOD), rules=2, fingerprint="other")
+        history.record(
+            [],
+            [
+                (
+                    a_cell(toolchain=a_toolchain("0.11.0")),
+                    BAD,
+                    replace(judged(Verdict.GOOD), rules=2, fingerprint="other"),
+                )
+            ],
         )
         assert changes(history) == []
 
@@ -117,8 +135,8 @@ def test_a_text_that_is_compiled_later_is_the_recipes_current_one(history: SqlHi
     later = a_case(source=SOURCE + b"// later\n")
     measure(history, "0.9.0", GOOD, judged(Verdict.GOOD))
     cell = a_cell(case=later, toolchain=a_toolchain("0.9.0"))
-    history.record_outcome(cell, BAD)
-    history.record_judgement(cell, BAD, judged(Verdict.BAD))
+    history.record([(cell, BAD)])
+    history.record([], [(cell, BAD, judged(Verdict.BAD))])
     with history._database.reading() as connection:
         rows = connection.execute(text("SELECT source_digest, current FROM lines"))
         assert {digest: bool(current) for digest, current in rows} == {
@@ -130,9 +148,9 @@ def test_a_text_that_is_compiled_later_is_the_recipes_current_one(history: SqlHi
 def test_the_same_source_under_another_name_has_lines_of_that_name(history: SqlHistory) -> None:
     measure(history, "0.9.0", GOOD, judged(Verdict.GOOD))
     renamed = a_cell(case=a_case(recipe="renamed", directive=b"//mmio: fn=store(mmio) each=store32 min=1\n"))
-    history.record_outcome(replace(renamed, toolchain=a_toolchain("0.9.0")), GOOD)
+    history.record([(replace(renamed, toolchain=a_toolchain("0.9.0")), GOOD)])
     history.begin_run(
-        case=renamed.request.case, series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=()
+        a_head(case=renamed.request.case, series="zig", first=a_point(), last=a_point(), profile="arm-isv", argv=())
     )
     assert {row[0] for row in derived_in(history)["standings"]} == {"store", "renamed"}
 
@@ -157,8 +175,8 @@ def take(history: SqlHistory, step: str, version: str) -> None:
         case "another text":
             other = a_cell(case=a_case(source=SOURCE + b"//\n"), toolchain=toolchain)
             history.remember_toolchain(replace(a_point(version), sort_key=version), toolchain)
-            history.record_outcome(other, BAD)
-            history.record_judgement(other, BAD, judged(Verdict.BAD))
+            history.record([(other, BAD)])
+            history.record([], [(other, BAD, judged(Verdict.BAD))])
         case "several at once":
             history.remember_toolchain(a_point(version), toolchain)
             texts = [a_cell(case=a_case(source=SOURCE + more), toolchain=toolchain) for more in (b"//\n", b"", b"\n")]
@@ -166,11 +184,11 @@ def take(history: SqlHistory, step: str, version: str) -> None:
             verdicts = zip((found[0], found[2]), (Verdict.BAD, Verdict.GOOD), strict=True)
             history.record(found, [(*each, judged(verdict)) for each, verdict in verdicts])
         case "judged again" | "profile":
-            outcome = history.outcome_of(cell)
+            outcome = outcome_of(history, cell)
             if outcome is not None and outcome.object_code is not None:
                 profile = "xen-arm" if step == "profile" else "arm-isv"
                 again = replace(judged(Verdict.GOOD), rules=2, fingerprint=version, profile=profile)
-                history.record_judgement(cell, outcome, again)
+                history.record([], [(cell, outcome, again)])
         case _:
             outcome = {"good": GOOD, "bad": BAD, "other": an_object(version.encode())}[step]
             measure(history, version, outcome, judged(Verdict.BAD if step == "bad" else Verdict.GOOD))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from filled_history import fill
-from history_values import a_case, a_cell, a_judgement, a_point, a_probe, a_toolchain, an_object
+from history_values import a_case, a_cell, a_head, a_judgement, a_point, a_probe, a_toolchain, an_object
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.outbox import SqlOutbox
@@ -65,9 +65,9 @@ def full(tmp_path: Path) -> str:
 
 def finish_a_run(history: SqlHistory) -> int:
     cell = a_cell()
-    history.record_outcome(cell, an_object())
+    history.record([(cell, an_object())])
     run = history.begin_run(
-        case=a_case(), series="zig", first=a_point("0.9.0"), last=a_point(), profile="arm-isv", argv=("run",)
+        a_head(case=a_case(), series="zig", first=a_point("0.9.0"), last=a_point(), profile="arm-isv", argv=("run",))
     )
     history.record_probe(run, a_probe(cell, an_object()))
     history.finish_run(run, Cost(cells_compiled=1), json.dumps({"run": run, "answers": []}))
@@ -98,8 +98,8 @@ def test_two_histories_become_one_whichever_is_taken_into_the_other(tmp_path: Pa
             for name in ("both", f"only {number}"):
                 cell = a_cell(toolchain=a_toolchain(name))
                 history.remember_toolchain(a_point(f"0.{1 + number}.0"), cell.toolchain)
-                history.record_outcome(cell, replace(an_object(), seconds=float(number)))
-                history.record_judgement(cell, an_object(), a_judgement())
+                history.record([(cell, replace(an_object(), seconds=float(number)))])
+                history.record([], [(cell, an_object(), a_judgement())])
             assert finish_a_run(history) == 1
     first, second = exported(urls[0]), exported(urls[1])
     taken_in(urls[0], second)
@@ -146,8 +146,8 @@ def test_an_export_of_today_must_have_every_column(full: str, tmp_path: Path) ->
 def test_a_contradiction_is_refused_with_both_rows_and_nothing_is_taken_in(full: str, tmp_path: Path) -> None:
     other = url_of(tmp_path / "other.db")
     with SqlHistory(open_history_database(other)) as history:
-        history.record_outcome(a_cell(), an_object(b"another object"))
-        history.record_judgement(a_cell(), an_object(b"another object"), a_judgement())
+        history.record([(a_cell(), an_object(b"another object"))])
+        history.record([], [(a_cell(), an_object(b"another object"), a_judgement())])
     before = exported(other)
     with pytest.raises(ConflictError) as refused:
         taken_in(other, exported(full))
@@ -278,8 +278,8 @@ def test_an_import_that_is_killed_leaves_all_or_nothing(full: str, tmp_path: Pat
     export.write_text("".join(exported(full)))
     file = tmp_path / "other.db"
     with SqlHistory(open_history_database(url_of(file))) as history:
-        history.record_outcome(a_cell(toolchain=a_toolchain("before")), an_object())
-        history.record_judgement(a_cell(toolchain=a_toolchain("before")), an_object(), a_judgement(Verdict.GOOD))
+        history.record([(a_cell(toolchain=a_toolchain("before")), an_object())])
+        history.record([], [(a_cell(toolchain=a_toolchain("before")), an_object(), a_judgement(Verdict.GOOD))])
     before = exported(url_of(file))
     chance = random.Random(131894)  # noqa: S311 - the same each time
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "bisect")}

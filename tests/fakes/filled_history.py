@@ -39,10 +39,10 @@ def cell_of(case: Case, opt: OptLevel, toolchain: object) -> Cell:
 def measure(history: SqlHistory, cell: Cell, series: str, version: str) -> None:
     case = cell.request.case
     if (case.recipe, series, version) == ("store", "clang", "0.11.0"):
-        history.record_outcome(cell, a_rejection())
+        history.record([(cell, a_rejection())])
         return
     code = CODE[case.recipe][version]
     outcome = an_object(f"{case.recipe} {code}".encode())
     verdict = Verdict.BAD if code == "b" else Verdict.GOOD
-    history.record_outcome(cell, outcome)
-    history.record_judgement(cell, outcome, replace(a_judgement(verdict), fingerprint=f"{case.recipe} {code}"))
+    history.record([(cell, outcome)])
+    history.record([], [(cell, outcome, replace(a_judgement(verdict), fingerprint=f"{case.recipe} {code}"))])

@@ -1,5 +1,6 @@
 """Values to put into a history: small ones by hand, and any at all for properties."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -37,9 +38,10 @@ from mmio_bisect.domain.recipe import (
     OptLevel,
     digest_of,
 )
-from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.run import Probe, RunHead
 from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point, Toolchain
+from mmio_bisect.workflow.ports.history import History
 
 SOURCE = b"void store(volatile int *p) { *p = 1; }\n"
 
@@ -61,6 +63,31 @@ def a_case(
         targets=("aarch64",),
         opt_levels=(OptLevel.O2,),
     )
+
+
+def a_head(
+    case: Case | None = None,
+    series: str = "zig",
+    first: Point | None = None,
+    last: Point | None = None,
+    profile: str = "arm-isv",
+    argv: Sequence[str] = (),
+) -> RunHead:
+    return RunHead(
+        case=case or a_case(),
+        series=series,
+        first=first or a_point(),
+        last=last or a_point(),
+        reversed=False,
+        profile=profile,
+        defects=None,
+        changed=False,
+        argv=tuple(argv),
+    )
+
+
+def outcome_of(history: History, cell: Cell) -> Outcome | None:
+    return history.outcomes_of([cell]).get(cell.key)
 
 
 def a_point(version: str = "0.13.0", series: str = "zig") -> Point:

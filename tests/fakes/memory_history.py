@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
-from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe, RunHead
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -67,9 +66,6 @@ class MemoryHistory:
             for digest in was:
                 was[digest] = point
 
-    def outcome_of(self, cell: Cell) -> Outcome | None:
-        return self.outcomes_of([cell]).get(cell.key)
-
     def outcomes_of(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
         kept = {cell.key: self._outcomes.get(cell.key) for cell in cells}
         return {key: found.outcome for key, found in kept.items() if found is not None}
@@ -77,43 +73,35 @@ class MemoryHistory:
     def record(
         self, found: Sequence[tuple[Cell, Outcome]], judged: Sequence[tuple[Cell, Outcome, Judgement]] = ()
     ) -> None:
-        for cell, outcome in found:
-            self.record_outcome(cell, outcome)
-        for cell, outcome, judgement in judged:
-            self.record_judgement(cell, outcome, judgement)
-
-    def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
         with self._lock:
-            self._toolchains.setdefault(cell.toolchain.digest, cell.toolchain)
-            kept = _Kept(order=next(self._order), cell=cell, outcome=outcome, recorded=_now())
-            self._outcomes.setdefault(cell.key, kept)
+            for cell, outcome in found:
+                self._toolchains.setdefault(cell.toolchain.digest, cell.toolchain)
+                kept = _Kept(order=next(self._order), cell=cell, outcome=outcome, recorded=_now())
+                self._outcomes.setdefault(cell.key, kept)
+            for cell, outcome, judgement in judged:
+                key = _judged_by(cell, outcome, judgement.profile, judgement.rules)
+                if key is not None:
+                    self._judgements.setdefault(key, judgement)
 
     def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None:
         key = _judged_by(cell, outcome, profile, rules)
         return None if key is None else self._judgements.get(key)
 
-    def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None:
-        key = _judged_by(cell, outcome, judgement.profile, judgement.rules)
-        if key is not None:
-            self._judgements.setdefault(key, judgement)
-
-    def begin_run(
-        self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
-    ) -> int:
+    def begin_run(self, head: RunHead) -> int:
         with self._lock:
             run = len(self._runs) + 1
             self.probes[run] = []
             self._runs[run] = RunRecord(
                 id=run,
-                recipe=case.recipe,
-                case=case.file_name,
-                series=series,
-                first=first.version,
-                last=last.version,
-                profile=profile,
+                recipe=head.case.recipe,
+                case=head.case.file_name,
+                series=head.series,
+                first=head.first.version,
+                last=head.last.version,
+                profile=head.profile,
                 started=_now(),
                 finished=None,
-                argv=tuple(argv),
+                argv=head.argv,
                 document=None,
             )
             return run

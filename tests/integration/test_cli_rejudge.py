@@ -26,8 +26,8 @@ def url(tmp_path: Path) -> str:
 def remember(url: str, cell: Cell, data: bytes, verdict: Verdict, *, rules: int = OLDER) -> None:
     with SqlHistory(open_history_database(url)) as history:
         history.remember_toolchain(a_point(), cell.toolchain)
-        history.record_outcome(cell, an_object(data))
-        history.record_judgement(cell, an_object(data), a_judgement(verdict, rules=rules))
+        history.record([(cell, an_object(data))])
+        history.record([], [(cell, an_object(data), a_judgement(verdict, rules=rules))])
 
 
 def rejudged(url: str, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:

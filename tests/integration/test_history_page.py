@@ -212,8 +212,8 @@ def test_what_names_say_is_never_markup(tmp_path: Path, driver: Chrome) -> None:
     function = replace(judgement.functions[0], function=nasty)
     with SqlHistory(open_history_database(database)) as history:
         history.remember_toolchain(a_point(), a_toolchain())
-        history.record_outcome(cell, an_object())
-        history.record_judgement(cell, an_object(), replace(judgement, functions=(function,)))
+        history.record([(cell, an_object())])
+        history.record([], [(cell, an_object(), replace(judgement, functions=(function,)))])
     file = tmp_path / "page.html"
     assert main(("history", "report", "--html", str(file), "--database", database)) == 0
     driver.get(file.as_uri())

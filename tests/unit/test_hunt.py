@@ -98,7 +98,7 @@ def run(
         jobs=jobs,
         back_off=(0.001, 0.002),
         verify=VerifyMode.NEVER,
-        render=lambda number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
+        render=lambda _, number, answers, cost: f"{number} {len(answers)} {cost.cells_compiled}",
     )
     return hunt(replace(request, **options), tools, watcher or Watcher())  # type: ignore[arg-type]
 

@@ -43,7 +43,7 @@ class Bisection:
             jobs=1,
             verify=verify,
             changed=changed,
-            render=lambda _number, answers, _cost: str(answers[0].verification),
+            render=lambda _head, _number, answers, _cost: str(answers[0].verification),
         )
         (answer,) = hunt(request, tools, Watcher()).answers
         return answer

@@ -131,7 +131,7 @@ def run(
         say=output.note,
     )
     bisection = plan_bisection(asked, text)
-    head = bisection.head
+    head = bisection.request.head
     if head.reversed and not shown.quiet:
         output.note(f"note: the range was given newest first; it is {head.first} to {head.last}.")
     if dry_run or descend:

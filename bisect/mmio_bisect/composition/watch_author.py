@@ -3,12 +3,11 @@
 import re
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.pages import write_aside
 from mmio_bisect.domain.answer import Culprit, NoChange
-from mmio_bisect.domain.run import RunHead, VerifyMode
+from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import run_text
@@ -97,18 +96,6 @@ class WatchAuthor:
         for record in self.history.runs(limit=_RUNS_LOOKED_AT):
             if record.argv == argv and record.document is not None:
                 return record.id
-        head = RunHead(
-            case=case,
-            series=story.series,
-            first=first,
-            last=last,
-            reversed=False,
-            profile=story.profile.name,
-            defects=None,
-            changed=False,
-            argv=argv,
-            only=story.marks,
-        )
         request = HuntRequest(
             requests=story.requests,
             points=story.points,
@@ -118,7 +105,7 @@ class WatchAuthor:
             back_off=self.config.pauses,
             verify=VerifyMode.ALWAYS,
             argv=argv,
-            render=partial(run_text, head),
+            render=run_text,
         )
         return hunt(request, tools, self.events).run
 

@@ -1,38 +1,33 @@
 """Runs: what was asked, every probe in its order, and the document with the answers."""
 
-from collections.abc import Sequence
 from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from mmio_bisect.adapters.history import cases, schema
 from mmio_bisect.adapters.history.rows import now
-from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.records import record_of, value_of
-from mmio_bisect.domain.run import Cost, Probe
-from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.domain.run import Cost, Probe, RunHead
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import RunRecord
 
 _runs, _probes = schema.runs, schema.run_probes
 
 
-def begin(
-    connection: Connection, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
-) -> int:
-    cases.keep(connection, [case])
+def begin(connection: Connection, head: RunHead) -> int:
+    cases.keep(connection, [head.case])
     inserted = connection.execute(
         insert(_runs).values(
             uid=uuid4().hex,
             command="run",
-            recipe=case.recipe,
-            case_digest=case.digest,
-            language=case.language.value,
-            series=series,
-            first=first.version,
-            last=last.version,
-            profile=profile,
-            argv=list(argv),
+            recipe=head.case.recipe,
+            case_digest=head.case.digest,
+            language=head.case.language.value,
+            series=head.series,
+            first=head.first.version,
+            last=head.last.version,
+            profile=head.profile,
+            argv=list(head.argv),
             started=now(),
         )
     )

@@ -7,8 +7,7 @@ from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, tool
 from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
-from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe, RunHead
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -31,9 +30,6 @@ class SqlHistory(OverDatabase):
         with self._database.writing() as connection:
             toolchains.remember(connection, point, toolchain)
 
-    def outcome_of(self, cell: Cell) -> Outcome | None:
-        return self.outcomes_of([cell]).get(cell.key)
-
     def outcomes_of(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
         """By key, those that are known."""
         with self._database.reading() as connection:
@@ -53,9 +49,6 @@ class SqlHistory(OverDatabase):
             ]
             standings.after_written(connection, cells=cells, judgements=judgements.keep(connection, of_objects))
 
-    def record_outcome(self, cell: Cell, outcome: Outcome) -> None:
-        self.record([(cell, outcome)])
-
     def judgement_of(self, cell: Cell, outcome: Outcome, profile: str, rules: int) -> Judgement | None:
         """Equal objects are judged once, whichever cells they come from."""
         digest = outcome.object_digest
@@ -64,15 +57,9 @@ class SqlHistory(OverDatabase):
         with self._database.reading() as connection:
             return judgements.load(connection, digest, cell.request.case.expectation_digest, profile, rules)
 
-    def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None:
-        """With the case, whose text says what was expected. The outcome must have been recorded."""
-        self.record([], [(cell, outcome, judgement)])
-
-    def begin_run(
-        self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
-    ) -> int:
+    def begin_run(self, head: RunHead) -> int:
         with self._database.writing() as connection:
-            return runs.begin(connection, case=case, series=series, first=first, last=last, profile=profile, argv=argv)
+            return runs.begin(connection, head)
 
     def record_probe(self, run: int, probe: Probe) -> None:
         """The probe's outcome must have been recorded. Raises `UnknownRunError`."""

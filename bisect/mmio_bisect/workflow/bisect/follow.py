@@ -116,4 +116,4 @@ def _follow(asked: Asked, series: str, group: list[CellAnswer], finer: Finer) ->
     bisection = plan_bisection(below, text, entered=True)
     result = execute(bisection)
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
-    return Followed(head=bisection.head, result=result, other=other)
+    return Followed(head=bisection.request.head, result=result, other=other)

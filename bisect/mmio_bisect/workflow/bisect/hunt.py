@@ -5,7 +5,7 @@ it is of use. No search waits for one probe: after every verdict all are asked a
 cancelled.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -15,7 +15,7 @@ from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe, VerifyMode
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
 from mmio_bisect.search import Session
@@ -32,6 +32,10 @@ from mmio_bisect.workflow.probing.retry import BACK_OFF, with_back_off
 __all__ = ["Adapters", "HuntEvents", "HuntRequest", "HuntResult", "hunt"]
 
 
+Render = Callable[[RunHead, int, Sequence[CellAnswer], Cost], str]
+"""The document of a finished run, by its number."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuntRequest:
     """What to bisect: all `requests` are of one case; `points` are the range, oldest first.
@@ -40,7 +44,7 @@ class HuntRequest:
     `changed` a point is bad when its code differs from the oldest point's. `ask_again` as in `Prober`.
     `verify`: compile the neighbours of a culprit again (`AUTO`: if this run compiled either of them), and, with
     `verify_build`, build their compilers again for it (`AUTO`: if that is cheap). `render` makes the document that
-    history keeps of the finished run.
+    history keeps of the finished run; `reversed` if the user named the newer end first.
     """
 
     requests: tuple[CellRequest, ...]
@@ -56,7 +60,23 @@ class HuntRequest:
     verify: VerifyMode = VerifyMode.AUTO
     verify_build: VerifyMode = VerifyMode.AUTO
     argv: tuple[str, ...] = ()
-    render: Callable[[int, tuple[CellAnswer, ...], Cost], str]
+    render: Render
+    reversed: bool = False
+
+    @property
+    def head(self) -> RunHead:
+        return RunHead(
+            case=self.requests[0].case,
+            series=self.points[0].series,
+            first=self.points[0],
+            last=self.points[-1],
+            reversed=self.reversed,
+            profile=self.profile.name,
+            defects=self.defects,
+            changed=self.changed,
+            argv=self.argv,
+            only=self.marks,
+        )
 
 
 class HuntEvents(Protocol):
@@ -92,15 +112,7 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
     whatever was probed until then is kept.
     """
     prober = Prober(tools, request.profile, ask_again=request.ask_again)
-    first, last = request.points[0], request.points[-1]
-    run = tools.history.begin_run(
-        case=request.requests[0].case,
-        series=first.series,
-        first=first,
-        last=last,
-        profile=request.profile.name,
-        argv=request.argv,
-    )
+    run = tools.history.begin_run(request.head)
     searches = tuple(_Search(request, one) for one in request.requests)
     probing = _Probing(request, prober, events, searches, run)
     probing.seed()
@@ -109,7 +121,7 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
         answers = tuple(_told_of(probing.verified(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
-    tools.history.finish_run(run, prober.spent, request.render(run, answers, prober.spent))
+    tools.history.finish_run(run, prober.spent, request.render(request.head, run, answers, prober.spent))
     return HuntResult(run=run, answers=answers, cost=prober.spent)
 
 

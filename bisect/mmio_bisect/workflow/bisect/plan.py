@@ -10,9 +10,9 @@ from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.run import CellAnswer, Cost, RunHead, VerifyMode
+from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
-from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
@@ -33,9 +33,6 @@ class Counting(HuntEvents, Protocol):
 
 Watch = Callable[[HuntRequest], AbstractContextManager[Counting]]
 """What is told of a hunt while it runs."""
-
-Render = Callable[[RunHead, int, Sequence[CellAnswer], Cost], str]
-"""The document of a finished run, by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +71,6 @@ class Bisection:
     """All that is needed to begin, before anything is opened."""
 
     asked: Asked
-    head: RunHead
     request: HuntRequest
     sandbox: Sandbox
 
@@ -99,25 +95,12 @@ def plan_bisection(asked: Asked, text: RangeText, *, entered: bool = False) -> B
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
     requests = requests_of(case, family, asked.targets, asked.opts)
     profile = select_profile(asked.profile, requests)
-    only = _counting(asked, case, requests, entered=entered)
-    head = RunHead(
-        case=case,
-        series=text.series,
-        first=found.first,
-        last=found.last,
-        reversed=found.reversed,
-        profile=profile.name,
-        defects=asked.defects,
-        changed=asked.changed,
-        argv=asked.argv,
-        only=only,
-    )
     request = HuntRequest(
         requests=requests,
         points=found.points,
         profile=profile,
         defects=asked.defects,
-        marks=only,
+        marks=_counting(asked, case, requests, entered=entered),
         changed=asked.changed,
         jobs=asked.jobs,
         ahead=asked.ahead,
@@ -126,9 +109,10 @@ def plan_bisection(asked: Asked, text: RangeText, *, entered: bool = False) -> B
         verify=asked.verify,
         verify_build=asked.verify_build,
         argv=asked.argv,
-        render=lambda number, answers, cost: asked.render(head, number, answers, cost),
+        render=asked.render,
+        reversed=found.reversed,
     )
-    return Bisection(asked=asked, head=head, request=request, sandbox=chosen)
+    return Bisection(asked=asked, request=request, sandbox=chosen)
 
 
 def _counting(
@@ -153,7 +137,7 @@ def execute(plan: Bisection) -> HuntResult:
     asked, wiring = plan.asked, plan.asked.wiring
     with wiring.history() as history, asked.watch(plan.request) as events:
         tools = Adapters(
-            source=wiring.source(plan.head.series),
+            source=wiring.source(plan.request.head.series),
             store=wiring.store(),
             sandbox=plan.sandbox,
             judge=wiring.judge(),

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
-from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import Cost, Probe
+from mmio_bisect.domain.run import Cost, Probe, RunHead
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
 
@@ -58,8 +57,6 @@ class History(Protocol):
 
     def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None: ...
 
-    def outcome_of(self, cell: Cell) -> Outcome | None: ...
-
     def outcomes_of(self, cells: Sequence[Cell]) -> Mapping[str, Outcome]:
         """By cell's key, those that are known."""
 
@@ -70,13 +67,7 @@ class History(Protocol):
     ) -> None:
         """Keep them, all or none; what is there already (another process was quicker) stays as it is."""
 
-    def record_outcome(self, cell: Cell, outcome: Outcome) -> None: ...
-
-    def record_judgement(self, cell: Cell, outcome: Outcome, judgement: Judgement) -> None: ...
-
-    def begin_run(
-        self, *, case: Case, series: str, first: Point, last: Point, profile: str, argv: Sequence[str]
-    ) -> int: ...
+    def begin_run(self, head: RunHead) -> int: ...
 
     def record_probe(self, run: int, probe: Probe) -> None: ...
 
