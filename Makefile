@@ -48,7 +48,7 @@ format: $(STAMP)
 lock: $(STAMP)  ## the newest versions in pyproject.toml's ranges, with hashes: commit what it changes
 	.ci/lock.sh
 
-LONG := %/ladders.py %/million_outcomes.py %/history_queries.py %/mutants.py
+LONG := %/ladders.py %/differential.py %/million_outcomes.py %/history_queries.py %/mutants.py
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 	for each in $(filter-out $(LONG),$(wildcard tests/benchmarks/*.py)); do \
@@ -56,6 +56,10 @@ benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 
 ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour, and 20 GB of images in the store
 	$(BIN)/python tests/benchmarks/ladders.py
+
+OBJECTS ?= 21000
+differential: $(STAMP)  ## OBJECTS of driver-shaped functions, run and held against what is said of them: an hour or so
+	PYTHONPATH=tests/fakes $(BIN)/python tests/benchmarks/differential.py --objects $(OBJECTS)
 
 SECONDS ?= 60
 fuzz: $(STAMP)  ## malformed objects, instructions and recipes for SECONDS; what crashes is kept in tests/fixtures/corpus

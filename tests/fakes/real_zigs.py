@@ -1,10 +1,16 @@
 """Which real compilers the tests have at hand, and wheels of other versions that pass them on."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
 from loopback_index import FILES, wheel
+from tool_process import Tool
 
 # What the package index has from 0.8 on (2026-11), and what the tests need of it.
 PUBLISHED = (
@@ -20,6 +26,32 @@ class RealZigs:
 
     store: Path
     programs: Mapping[str, Path]
+
+
+def fetch_zigs(folder: Path) -> RealZigs:
+    """Filled by pip as it is configured here. The tool's own locks keep test runs at the same time apart."""
+    kept = os.environ.get("MMIO_BISECT_TEST_STORE")
+    store = Path(kept) if kept else platformdirs.user_cache_path("mmio-bisect") / "test-toolchains"
+    listed = Tool(root=folder)
+    listed.lists("zig", PUBLISHED)
+    environment = os.environ | {
+        "MMIO_BISECT_STORE": str(store),
+        "XDG_CACHE_HOME": str(listed.home / ".cache"),
+    }
+    words = ("toolchains", "fetch", *(f"zig@{version}" for version in STORED), "--json")
+    fetched = subprocess.run(
+        [sys.executable, "-m", "mmio_bisect", *words],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env=environment,
+    )
+    digests = {member["point"]: member["digest"] for member in json.loads(fetched.stdout)["toolchains"]}
+    programs = {
+        version: store / "entries" / digests[f"zig@{version}"].removeprefix("sha256:") / "root" / "ziglang" / "zig"
+        for version in STORED
+    }
+    return RealZigs(store=store, programs=programs)
 
 
 def forwarding_wheel(version: str, program: Path) -> bytes:

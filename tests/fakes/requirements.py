@@ -104,6 +104,12 @@ REQUIREMENTS = (
         packages=("gcc", "libc6-dev", "make"),
         fetched=("test-tcc/tcc",),
     ),
+    Requirement(
+        marker="cross_gcc",
+        what="Debian's GCC 12 for the targets",
+        programs=("gcc-12", "aarch64-linux-gnu-gcc-12", "arm-linux-gnueabihf-gcc-12", "riscv64-linux-gnu-gcc-12"),
+        packages=("gcc-12", "gcc-12-aarch64-linux-gnu", "gcc-12-arm-linux-gnueabihf", "gcc-12-riscv64-linux-gnu"),
+    ),
     Requirement(marker="rustc", what="Debian's rustc 1.63", fetched=("test-rustc/rust/rustc",)),
     Requirement(
         marker="rust_archives",
