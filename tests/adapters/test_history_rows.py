@@ -36,7 +36,7 @@ from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.report.documents.documents import run_text
+from mmio_bisect.report.documents.run_documents import run_text
 
 _fresh_number = itertools.count()
 

@@ -11,8 +11,8 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.report.documents.documents import answer_member, run_document, text_of
-from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.documents.json_text import text_of
+from mmio_bisect.report.documents.run_documents import answer_member, replay, run_document
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 

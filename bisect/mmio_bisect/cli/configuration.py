@@ -14,7 +14,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.watch import TEMPLATE, find, load, schedule_of
 from mmio_bisect.composition.wiring import Settings, without_password
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
-from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration

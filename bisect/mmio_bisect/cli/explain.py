@@ -14,7 +14,7 @@ from mmio_bisect.cli import options
 from mmio_bisect.composition import a64_texts
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.errors import UnknownTopicError, UsageError
-from mmio_bisect.report.documents.documents import JSON, document
+from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.explain import topics
 from mmio_bisect.report.explain.topics import word_line
 from mmio_bisect.report.terminal import output

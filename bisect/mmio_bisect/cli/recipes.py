@@ -10,7 +10,8 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
-from mmio_bisect.report.documents.documents import document, recipe_member
+from mmio_bisect.report.documents.documents import recipe_member
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.recipes import recipe_text
 from mmio_bisect.report.terminal.tables import columns, counted

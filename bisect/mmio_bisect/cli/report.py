@@ -8,9 +8,9 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import UnknownRunError
-from mmio_bisect.report.documents.documents import document
 from mmio_bisect.report.documents.issue import issue_text
-from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.documents.json_text import document
+from mmio_bisect.report.documents.run_documents import replay
 from mmio_bisect.report.terminal import output
 
 EXAMPLES = """

@@ -12,8 +12,9 @@ from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.domain.run import RunHead, VerifyMode
 from mmio_bisect.errors import UsageError, sentence
-from mmio_bisect.report.documents.documents import document, run_document, run_text
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.documents.keep import keep_probe
+from mmio_bisect.report.documents.run_documents import run_document, run_text
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.descents import descent_members, descent_text, plan_members, plan_text

@@ -7,7 +7,8 @@ import typer
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.report.documents.documents import compiler_name, document, listing_member, toolchain_member
+from mmio_bisect.report.documents.documents import compiler_name, listing_member, toolchain_member
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.tables import columns
 

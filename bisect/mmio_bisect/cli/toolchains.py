@@ -9,7 +9,8 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.report.documents.documents import compiler_name, document, stored_member, toolchain_member
+from mmio_bisect.report.documents.documents import compiler_name, stored_member, toolchain_member
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.report.terminal.tables import counted

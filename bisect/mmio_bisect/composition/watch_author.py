@@ -10,7 +10,6 @@ from mmio_bisect.domain.answer import Culprit, NoChange
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents.documents import run_text
 from mmio_bisect.report.documents.notices import (
     change_notice,
     descent_of,
@@ -18,7 +17,7 @@ from mmio_bisect.report.documents.notices import (
     traced_notice,
     trouble_notice,
 )
-from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.documents.run_documents import replay, run_text
 from mmio_bisect.report.terminal.progress import Watcher, retry_line
 from mmio_bisect.workflow.bisect.follow import follow_culprits
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt

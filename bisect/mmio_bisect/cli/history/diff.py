@@ -12,7 +12,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import UnknownVersionError
-from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_diff import Pair, Side, diff_text, pair_member
 from mmio_bisect.workflow.history.history_queries import CellOrder, CellRow, Filters, HistoryQueries, Page

@@ -10,8 +10,9 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.report.documents.documents import document, outcome_record_member, run_record_member
+from mmio_bisect.report.documents.documents import outcome_record_member, run_record_member
 from mmio_bisect.report.documents.history_rows import cell_row_member
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import cells_text
 from mmio_bisect.report.terminal.judgements import record_text

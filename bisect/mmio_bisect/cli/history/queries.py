@@ -9,13 +9,13 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.report.documents.documents import document
 from mmio_bisect.report.documents.history_rows import (
     code_change_member,
     matrix_member,
     statistics_members,
     transition_member,
 )
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import (
     code_changes_text,

@@ -16,7 +16,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.pages import write_aside
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
-from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import notes_text
 from mmio_bisect.workflow.history.history_queries import NoteRow

@@ -8,7 +8,7 @@ from typing import Any
 from mmio_bisect.composition.watch import open_outbox, schedule_of
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import MmioBisectError
-from mmio_bisect.report.documents.documents import document
+from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.ranges import matching_points
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries

@@ -7,7 +7,7 @@ from mmio_bisect.composition.pages import write_page
 from mmio_bisect.composition.watch import messenger_of, open_outbox
 from mmio_bisect.composition.watch_author import LogEvents, WatchAuthor
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
-from mmio_bisect.report.documents.documents import document, text_of
+from mmio_bisect.report.documents.json_text import document, text_of
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.workflow.history.history_queries import Filters
 from mmio_bisect.workflow.ports.wiring import Wiring

@@ -19,7 +19,8 @@ from mmio_bisect.domain.attribution import (
     StandIn,
     Trial,
 )
-from mmio_bisect.report.documents.documents import JSON, compiler_name, document
+from mmio_bisect.report.documents.documents import compiler_name
+from mmio_bisect.report.documents.json_text import JSON, document
 
 
 def attribution_document(

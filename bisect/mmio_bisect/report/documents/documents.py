@@ -1,157 +1,25 @@
-"""The documents that `--json` prints: one a command, versioned by `schema`, from the same values as the text.
+"""Values as members of the documents that `--json` prints, which are made from the same values as the text.
 
 A document only ever grows within one schema number: readers may rely on every key that they find here.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import assert_never
 
-from mmio_bisect.domain.access import Access, Defect, Mark
-from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
-from mmio_bisect.domain.commit import Commit
+from mmio_bisect.domain.access import Access, Defect
 from mmio_bisect.domain.outcome import CellRequest, FunctionJudgement, Judgement, Outcome
 from mmio_bisect.domain.recipe import Case, Recipe
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead
-from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
+from mmio_bisect.domain.records import record_of
+from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.toolchain import Listing, Toolchain
+from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.explain.emulators import emulators_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 from mmio_bisect.workflow.ports.store import StoredToolchain
 
-SCHEMA = 1
 
-JSON = dict[str, object]
-
-
-def document(command: str, **members: object) -> JSON:
-    """The head that all documents share, and then the command's own members."""
-    return {"schema": SCHEMA, "command": command, **members}
-
-
-def text_of(members: Mapping[str, object]) -> str:
-    return json.dumps(members, ensure_ascii=False, indent=2) + "\n"
-
-
-def run_text(head: RunHead, run: int, answers: Sequence[CellAnswer], cost: Cost) -> str:
-    """The document as history keeps it."""
-    return text_of(run_document(head, run=run, answers=answers, cost=cost))
-
-
-def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost: Cost) -> JSON:
-    """`run`: the answers, one a target and level, and every probe that bears on one."""
-    return document(
-        "run",
-        recipe=head.case.recipe,
-        case=head.case.file_name,
-        series=head.series,
-        range={"first": str(head.first), "last": str(head.last), "reversed": head.reversed},
-        profile=head.profile,
-        defects=None if head.defects is None else sorted(head.defects),
-        only=[_only_member(request, mark) for request, marks in head.only.items() for mark in sorted(marks, key=str)],
-        changed=head.changed,
-        run=run,
-        answers=[answer_member(answer) for answer in answers],
-        commits=[commit_member(point, commit) for answer in answers for point, commit in answer.commits],
-        verifications=[_verification(answer) for answer in answers if answer.verification is not None],
-        probes=[probe_member(probe) for answer in answers for probe in answer.probes],
-        cost={"toolchains_fetched": cost.toolchains_fetched, "cells_compiled": cost.cells_compiled},
-        argv=list(head.argv),
-    )
-
-
-def _only_member(request: CellRequest, mark: Mark) -> JSON:
-    return {
-        "target": request.target.name,
-        "opt": request.opt.value,
-        "function": mark.function,
-        "access": mark.access,
-        "kind": mark.kind.value,
-    }
-
-
-def commit_member(point: Point, commit: Commit) -> JSON:
-    return {
-        "toolchain": str(point),
-        "commit": commit.commit,
-        "author": commit.author,
-        "committed": commit.committed,
-        "title": commit.title,
-        "paths": list(commit.paths),
-        "link": commit.link,
-        "pull_request": commit.pull_request,
-        "rolled_up": [{"number": pull.number, "title": pull.title, "link": pull.link} for pull in commit.rolled_up],
-    }
-
-
-def _verification(cell: CellAnswer) -> JSON:
-    found = cell.verification
-    return {
-        "target": cell.request.target.name,
-        "opt": cell.request.opt.value,
-        **({} if found is None else asdict(found)),
-    }
-
-
-def answer_member(cell: CellAnswer) -> JSON:
-    return {
-        "target": cell.request.target.name,
-        "opt": cell.request.opt.value,
-        **_claim(cell.answer, _reasons(cell.probes)),
-    }
-
-
-def _claim(answer: Answer, reasons: Mapping[Point, str | None]) -> JSON:
-    match answer:
-        case Culprit(change=change, last=last, first=first):
-            return {
-                "kind": "culprit",
-                "change": change.value,
-                "last": str(last),
-                "first": str(first),
-                "suspects": [str(first)],
-            }
-        case Suspects(change=change, last=last, first=first, suspects=suspects):
-            return {
-                "kind": "suspects",
-                "change": change.value,
-                "last": str(last),
-                "first": str(first),
-                "suspects": [str(point) for point in suspects],
-                "untestable": [
-                    {"toolchain": str(point), "reason": reasons.get(point)} for point in suspects if point != first
-                ],
-            }
-        case NoChange(verdict=verdict, oldest=oldest, newest=newest, unprobed=unprobed):
-            return {
-                "kind": "no-change",
-                "verdict": verdict.value,
-                "oldest": str(oldest),
-                "newest": str(newest),
-                "unprobed": unprobed,
-                "untestable": [
-                    {"toolchain": str(point), "reason": reason} for point, reason in reasons.items() if reason
-                ],
-            }
-        case Contradiction(witnesses=witnesses):
-            return {
-                "kind": "contradiction",
-                "witnesses": [{"toolchain": str(point), "verdict": verdict.value} for point, verdict in witnesses],
-            }
-        case NothingTestable(probed=probed, unprobed=unprobed):
-            return {
-                "kind": "nothing-testable",
-                "probed": probed,
-                "unprobed": unprobed,
-                "untestable": [{"toolchain": str(point), "reason": reason} for point, reason in reasons.items()],
-            }
-        case _:
-            assert_never(answer)
-
-
-def _reasons(probes: Iterable[Probe]) -> dict[Point, str | None]:
-    return {probe.point: untestable_reason(probe.judgement, probe.outcome) for probe in probes}
+def level_members(request: CellRequest) -> JSON:
+    return {"target": request.target.name, "opt": request.opt.value}
 
 
 def untestable_reason(judgement: Judgement, outcome: Outcome) -> str | None:
@@ -163,8 +31,7 @@ def probe_member(probe: Probe) -> JSON:
         "toolchain": str(probe.point),
         "compiler": compiler_name(probe.toolchain),
         "llvm": probe.toolchain.llvm_version,
-        "target": probe.request.target.name,
-        "opt": probe.request.opt.value,
+        **level_members(probe.request),
         "verdict": probe.judgement.verdict.value,
         "reason": untestable_reason(probe.judgement, probe.outcome),
         "defects": [member for function in probe.judgement.functions for member in _defect_members(function)],
@@ -185,44 +52,26 @@ def defect_member(defect: Defect, emulated: Mapping[str, bool] | None = None) ->
     `emulated` has the profiles of the architecture; null where it is not the form that is wrong.
     """
     return {
-        "function": defect.function,
-        "access": defect.access,
-        "kind": defect.kind.value,
-        "code": defect.code,
+        **record_of(defect, without={"position"}),
         "offset": defect.position,
-        "instruction": defect.instruction,
-        "why": defect.why,
         "emulated": None if emulated is None else dict(emulated),
     }
 
 
 def access_member(access: Access) -> JSON:
-    transfer = access.transfer
+    transfer = record_of(access.transfer)
+    names = ("form", "directions", "addressing", "syndrome_valid")
     return {
-        "code": access.code,
+        **record_of(access, without={"function", "position", "transfer"}),
         "offset": access.position,
-        "encoding": access.encoding.hex(),
-        "instruction": access.instruction,
-        "directions": [direction.value for direction in transfer.directions],
-        "width": transfer.width,
-        "form": transfer.form.value,
-        "addressing": transfer.addressing.value,
-        "syndrome_valid": transfer.syndrome_valid,
-        "label": access.label,
-        "window_offset": access.window_offset,
-        "fulfils": list(access.fulfils),
+        "width": access.transfer.width,
+        **{name: transfer[name] for name in names},
     }
 
 
 def judgement_member(judgement: Judgement) -> JSON:
-    return {
-        "verdict": judgement.verdict.value,
-        "profile": judgement.profile,
-        "rules": judgement.rules,
-        "reason": judgement.reason,
-        "fingerprint": judgement.fingerprint,
-        "functions": [_function_member(function) for function in judgement.functions],
-    }
+    functions = [_function_member(function) for function in judgement.functions]
+    return {**record_of(judgement, without={"functions"}), "functions": functions}
 
 
 def _function_member(function: FunctionJudgement) -> JSON:
@@ -231,10 +80,7 @@ def _function_member(function: FunctionJudgement) -> JSON:
         "verdict": function.verdict.value,
         "accesses": [access_member(access) for access in function.accesses],
         "defects": _defect_members(function),
-        "listing": [
-            {"code": line.code, "offset": line.position, "encoding": line.encoding.hex(), "text": line.text}
-            for line in function.listing
-        ],
+        "listing": [{**record_of(line, without={"position"}), "offset": line.position} for line in function.listing],
     }
 
 
@@ -244,7 +90,7 @@ def compiler_name(toolchain: Toolchain) -> str:
 
 
 def compiler_text(toolchain: Toolchain) -> str:
-    """As above, and the LLVM inside where that is another's: `rustc 1.78.0, LLVM 16.0.6`."""
+    """The name, and the LLVM inside where that is another's: `rustc 1.78.0, LLVM 16.0.6`."""
     name = compiler_name(toolchain)
     apart = toolchain.llvm_version not in {None, toolchain.compiler_version}
     return f"{name}, LLVM {toolchain.llvm_version}" if apart else name
@@ -252,26 +98,15 @@ def compiler_text(toolchain: Toolchain) -> str:
 
 def toolchain_member(toolchain: Toolchain) -> JSON:
     return {
-        "digest": toolchain.digest,
-        "family": toolchain.family.value,
+        **record_of(toolchain, without={"tool", "arguments", "version_text"}),
         "version": toolchain.version_text,
-        "compiler_version": toolchain.compiler_version,
-        "llvm_version": toolchain.llvm_version,
-        "commit": toolchain.commit,
         "released": toolchain.released.isoformat() if toolchain.released else None,
     }
 
 
 def outcome_member(outcome: Outcome) -> JSON:
-    return {
-        "kind": outcome.kind.value,
-        "object": outcome.object_digest,
-        "argv": list(outcome.argv),
-        "sandbox": outcome.sandbox,
-        "status": outcome.status,
-        "output": outcome.output,
-        "seconds": round(outcome.seconds, 3),
-    }
+    members = record_of(outcome, without={"object_code"})
+    return {**members, "object": outcome.object_digest, "seconds": round(outcome.seconds, 3)}
 
 
 def recipe_member(recipe: Recipe) -> JSON:
@@ -312,32 +147,16 @@ def stored_member(entry: StoredToolchain) -> JSON:
 
 
 def run_record_member(record: RunRecord) -> JSON:
-    return {
-        "run": record.id,
-        "recipe": record.recipe,
-        "case": record.case,
-        "series": record.series,
-        "first": record.first,
-        "last": record.last,
-        "profile": record.profile,
-        "started": record.started,
-        "finished": record.finished,
-        "argv": list(record.argv),
-    }
+    return {"run": record.id, **record_of(record, without={"id", "document"})}
 
 
 def outcome_record_member(record: OutcomeRecord) -> JSON:
+    apart = {"cell_key", "case_text", "toolchain", "outcome", "judgements"}
     return {
         "cell": record.cell_key,
-        "recipe": record.recipe,
-        "language": record.language,
+        **record_of(record, without=apart),
         "case_text": record.case_text.decode(errors="replace"),
-        "points": [str(point) for point in record.points],
         "toolchain": toolchain_member(record.toolchain),
-        "triple": record.triple,
-        "opt": record.opt,
-        "flags": list(record.flags),
-        "recorded": record.recorded,
         "outcome": outcome_member(record.outcome),
         "judgements": [judgement_member(judgement) for judgement in record.judgements],
     }

@@ -1,6 +1,6 @@
 """The rows of answers from the history as members of documents; as values they are columns, in this order."""
 
-from mmio_bisect.report.documents.documents import JSON
+from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.workflow.history.history_queries import (
     CellRow,
     CodeChangeRow,

@@ -17,7 +17,7 @@ from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
 from mmio_bisect.report.documents.explorer import Pane, link
 from mmio_bisect.report.documents.filecheck import filecheck_test
-from mmio_bisect.report.documents.replay import Replay
+from mmio_bisect.report.documents.run_documents import Replay
 from mmio_bisect.report.terminal.assembly import Column, listing
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.history.history_queries import NoteRow

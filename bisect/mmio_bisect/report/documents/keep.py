@@ -8,7 +8,8 @@ from pathlib import Path
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.errors import DiskFullError, UsageError
-from mmio_bisect.report.documents.documents import judgement_member, text_of
+from mmio_bisect.report.documents.documents import judgement_member
+from mmio_bisect.report.documents.json_text import text_of
 
 
 def keep_probe(folder: Path, probe: Probe) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.report.documents.issue import issue_text
-from mmio_bisect.report.documents.replay import Replay
+from mmio_bisect.report.documents.run_documents import Replay
 from mmio_bisect.report.terminal.descents import descent_text
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
 from mmio_bisect.workflow.ports.history import RunRecord

@@ -7,7 +7,8 @@ from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.report.documents.documents import JSON, document, probe_member, untestable_reason
+from mmio_bisect.report.documents.documents import probe_member, untestable_reason
+from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepResult, Transition
 from mmio_bisect.workflow.sweep.plan import SweepPlan
 

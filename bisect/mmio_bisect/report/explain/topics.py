@@ -1,14 +1,12 @@
 """The pages of `explain`: a defect kind, or one encoding as the profiles see it."""
 
-from typing import TYPE_CHECKING
-
+from mmio_bisect.classify.isa.aarch64.words import Word, read_word
+from mmio_bisect.classify.verdict.form_table import table
 from mmio_bisect.classify.verdict.profiles import PROFILES, profiles_of
 from mmio_bisect.domain.access import PAGES, DefectKind, Transfer
-from mmio_bisect.report.documents.documents import JSON
+from mmio_bisect.domain.records import record_of
+from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.terminal.tables import columns
-
-if TYPE_CHECKING:
-    from mmio_bisect.classify.isa.aarch64.words import Word
 
 
 def all_defects() -> tuple[str, JSON]:
@@ -25,8 +23,6 @@ def defect(kind: DefectKind) -> tuple[str, JSON]:
 
 def encoding(word: int, text: str | None) -> tuple[str, JSON]:
     """One A64 word; `text` is the disassembler's assembly, None where it refuses the word."""
-    from mmio_bisect.classify.isa.aarch64.words import read_word  # noqa: PLC0415 - large tables, not needed for a defect
-
     found = read_word(word, text)
     rows = [("encoding", f"{word:#010x}"), ("assembly", found.text), ("form", found.form)]
     if found.transfer is not None:
@@ -43,7 +39,7 @@ _ISV = {True: "1", False: "0", None: "no abort to carry one"}
 _ISV_SOURCE = "ESR_EL2, ISS encoding for an exception from a Data Abort, field ISV"
 
 
-def word_line(written: str, found: "Word") -> JSON:
+def word_line(written: str, found: Word) -> JSON:
     """A word, `written` as in the file, as one line of `explain --words --json` has it."""
     return {"word": written, "text": found.text, "form": found.form, "isv": found.valid}
 
@@ -67,8 +63,6 @@ def _profile_rows(transfer: Transfer) -> list[tuple[str, str]]:
 
 def profile_table() -> tuple[str, JSON]:
     """Architectures × forms × profiles, as the rules have it."""
-    from mmio_bisect.classify.verdict.form_table import table  # noqa: PLC0415 - imported on demand
-
     rows = table()
     parts = []
     for architecture in dict.fromkeys(row.architecture for row in rows):
@@ -95,7 +89,7 @@ def profile_table() -> tuple[str, JSON]:
     return "\n\n".join([*parts, sources]) + "\n", members
 
 
-def _members(found: "Word") -> JSON:
+def _members(found: Word) -> JSON:
     transfer = found.transfer
     members: JSON = {
         "encoding": f"{found.word:#010x}",
@@ -107,21 +101,14 @@ def _members(found: "Word") -> JSON:
         "transfer": None,
         "profiles": {},
     }
-    if transfer is None:
-        return members
-    members["transfer"] = {
-        "form": transfer.form.value,
-        "directions": [direction.value for direction in transfer.directions],
-        "width": transfer.width,
-        "elements": transfer.elements,
-        "addressing": transfer.addressing.value,
-        "writeback": transfer.addressing.writes_back,
-        "register_class": transfer.register_class.value,
-        "registers": list(transfer.registers),
-        "syndrome_valid": found.valid,
-        "why": transfer.why,
-    }
-    members["profiles"] = {profile.name: profile.emulates(transfer) for profile in profiles_of("aarch64")}
+    if transfer is not None:
+        members["transfer"] = {
+            **record_of(transfer, without={"element_width", "sign_extends", "ordered"}),
+            "width": transfer.width,
+            "writeback": transfer.addressing.writes_back,
+            "syndrome_valid": found.valid,
+        }
+        members["profiles"] = {profile.name: profile.emulates(transfer) for profile in profiles_of("aarch64")}
     return members
 
 

@@ -9,14 +9,8 @@ from rich.text import Text
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Toolchain
-from mmio_bisect.report.documents.documents import (
-    JSON,
-    compiler_name,
-    document,
-    judgement_member,
-    outcome_member,
-    toolchain_member,
-)
+from mmio_bisect.report.documents.documents import compiler_name, judgement_member, outcome_member, toolchain_member
+from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.terminal.judgements import judgement_text
 
 

@@ -6,7 +6,8 @@ from typing import assert_never
 
 from rich.text import Text
 
-from mmio_bisect.report.documents.documents import JSON, run_document
+from mmio_bisect.report.documents.json_text import JSON
+from mmio_bisect.report.documents.run_documents import run_document
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.tables import columns, counted
 from mmio_bisect.workflow.bisect.descend import PlannedLevel, Stopped

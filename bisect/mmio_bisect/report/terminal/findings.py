@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mmio_bisect.report.documents.documents import JSON, document
+from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.terminal.tables import columns
 
 

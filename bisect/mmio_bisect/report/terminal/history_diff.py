@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement
-from mmio_bisect.report.documents.documents import JSON, access_member, compiler_name, defect_member
+from mmio_bisect.report.documents.documents import access_member, compiler_name, defect_member
+from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.terminal.assembly import Column, side_by_side
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 

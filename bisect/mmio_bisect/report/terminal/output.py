@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mmio_bisect.report.documents.json_text import text_of
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -46,8 +48,6 @@ def _coloured(text: "Text") -> str:
 
 
 def show_document(members: Mapping[str, object]) -> None:
-    from mmio_bisect.report.documents.documents import text_of  # noqa: PLC0415 - as in the commands
-
     show(text_of(members))
 
 

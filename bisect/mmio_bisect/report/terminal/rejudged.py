@@ -1,7 +1,7 @@
 """What judging again changed, for people and as a document."""
 
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.report.documents.documents import JSON, document
+from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.terminal.tables import columns
 from mmio_bisect.workflow.history.rejudge import Flip, Rejudged, kinds_of
 

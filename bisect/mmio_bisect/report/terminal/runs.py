@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from mmio_bisect.report.documents.replay import replay
+from mmio_bisect.report.documents.run_documents import replay
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.tables import columns, counted, moment_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
