@@ -9,6 +9,7 @@ import pytest
 from report_values import BAD, BROKEN, CASE, FIRST_BAD, LAST_GOOD, point, request
 from rich.console import Console
 
+from mmio_bisect.composition.terminal_bars import load_bars
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.documents.keep import keep_cell, keep_probe
@@ -37,7 +38,7 @@ def test_when_changes_are_looked_for_the_line_speaks_of_code() -> None:
 
 def test_in_a_pipe_each_download_and_probe_is_a_plain_line() -> None:
     where = console()
-    with watching(where, expected=4) as events:
+    with watching(where, load_bars, expected=4) as events:
         download = events.fetching(point("0.13.0"))
         for done in (0, 1024, 2048, 2048):
             download.progress(done, 2048)
@@ -50,7 +51,7 @@ def test_in_a_pipe_each_download_and_probe_is_a_plain_line() -> None:
 
 def test_a_toolchain_that_is_in_the_store_is_not_said_to_be_fetched() -> None:
     where = console()
-    with watching(where, expected=4) as events:
+    with watching(where, load_bars, expected=4) as events:
         events.fetching(point("0.13.0"))
         events.probed(FIRST_BAD)
     assert "fetch" not in said(where)
@@ -58,7 +59,7 @@ def test_a_toolchain_that_is_in_the_store_is_not_said_to_be_fetched() -> None:
 
 def test_on_a_terminal_verdicts_stand_above_the_bars() -> None:
     where = console(terminal=True)
-    with watching(where, expected=4) as events:
+    with watching(where, load_bars, expected=4) as events:
         events.fetching(point("0.12.1")).progress(1024, 4096)
         events.probed(LAST_GOOD)
         events.dropped(point("0.14.0"))
@@ -68,7 +69,7 @@ def test_on_a_terminal_verdicts_stand_above_the_bars() -> None:
 def test_quiet_says_nothing_but_counts_and_hands_on() -> None:
     where = console()
     seen: list[Probe] = []
-    with watching(where, expected=4, quiet=True, sink=seen.append) as events:
+    with watching(where, load_bars, expected=4, quiet=True, sink=seen.append) as events:
         events.fetching(point("0.13.0")).progress(1, 2)
         events.probed(FIRST_BAD)
     assert (said(where), events.count, seen) == ("", 1, [FIRST_BAD])

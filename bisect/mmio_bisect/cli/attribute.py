@@ -9,6 +9,7 @@ import typer
 
 from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
+from mmio_bisect.composition.terminal_bars import load_bars
 from mmio_bisect.domain.attribution import Attribution, Confidence, NothingToAttribute
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Verdict
@@ -16,7 +17,7 @@ from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, NothingTestableError, UsageError
 from mmio_bisect.report.documents.attribution_documents import attribution_document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.attributions import attribution_text
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.workflow.attribution.attribute import attribute_all
@@ -116,7 +117,10 @@ def attribute(
         defects=kinds,
         stand_ins=lent,
     )
-    with wiring.history() as history, watching(output.console(stderr=True), expected=2, quiet=shown.quiet) as events:
+    with (
+        wiring.history() as history,
+        watching(styled.console(stderr=True), load_bars, expected=2, quiet=shown.quiet) as events,
+    ):
         tools = AttributeTools(
             sources=wiring.source,
             lender=partial(_lender, wiring, how.sandbox),
@@ -132,7 +136,7 @@ def attribute(
     if shown.as_json:
         output.show_document(attribution_document(findings, case=cases[0].file_name, argv=typed(context)))
     else:
-        output.show(attribution_text(findings, argv=typed(context)))
+        styled.show(attribution_text(findings, argv=typed(context)))
     return max(map(exit_code_of, findings), default=codes.ANSWERED)
 
 

@@ -13,7 +13,7 @@ from mmio_bisect.domain.families import CompilerFamily, guess_family
 from mmio_bisect.domain.recipe import Case, ConstantWindow
 from mmio_bisect.errors import MalformedObjectError, UsageError
 from mmio_bisect.report.documents.keep import keep_cell
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.check import check_compiler, check_object
@@ -81,7 +81,7 @@ def check(
     if as_json:
         output.show_document(checked_document(case, checked))
     else:
-        output.show(checked_text(checked))
+        styled.show(checked_text(checked))
     return exits.of_verdict(worst(checked))
 
 

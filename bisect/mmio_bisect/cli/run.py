@@ -10,12 +10,13 @@ import typer
 
 from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.context import typed, wiring_of
+from mmio_bisect.composition.terminal_bars import load_bars
 from mmio_bisect.domain.run import RunHead, VerifyMode
 from mmio_bisect.errors import UsageError, sentence
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.documents.run_documents import run_document, run_text
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.report.terminal.descents import descent_members, descent_text, plan_members, plan_text
 from mmio_bisect.report.terminal.progress import Watcher, expected_probes, watching
@@ -155,7 +156,8 @@ def _when(flag: bool | None) -> VerifyMode:
 
 def _watching(request: HuntRequest, keep: Path | None, *, quiet: bool) -> AbstractContextManager[Watcher]:
     return watching(
-        output.console(stderr=True),
+        styled.console(stderr=True),
+        load_bars,
         expected=expected_probes(len(request.points), len(request.requests)),
         sink=partial(keep_probe, keep) if keep else None,
         quiet=quiet,
@@ -184,4 +186,4 @@ def _print(head: RunHead, result: HuntResult, levels: list[DescentLevel], *, as_
     text = answer_text(result.answers, argv=head.argv, cost=result.cost, width=output.width(), changed=head.changed)
     if levels:
         text.append_text(descent_text(levels, argv=head.argv, width=output.width()))
-    output.show(text)
+    styled.show(text)

@@ -17,7 +17,7 @@ from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import CancelledError, UsageError, sentence
 from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.documents.sweep_documents import SweepHead, plan_document, sweep_document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.sweep_matrix import plan_text, sweep_text
 from mmio_bisect.report.terminal.sweep_progress import watching_sweep
 from mmio_bisect.workflow.ports.sandbox import Sandbox
@@ -162,7 +162,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> SweepResult:
     sink = partial(keep_probe, keep) if keep else None
     with (
         wiring.history() as history,
-        watching_sweep(output.console(stderr=True), expected=expected, sink=sink, quiet=quiet) as events,
+        watching_sweep(styled.console(stderr=True), expected=expected, sink=sink, quiet=quiet) as events,
     ):
         tools = Adapters(
             source=wiring.source(plan.head.series),
@@ -183,4 +183,4 @@ def _print(plan: _Plan, result: SweepResult, *, as_json: bool) -> None:
         output.show_document(sweep_document(plan.head, result))
         return
     request = plan.request
-    output.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))
+    styled.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))

@@ -6,12 +6,13 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
+from mmio_bisect.composition.terminal_bars import load_bars
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import compiler_name, stored_member, toolchain_member
 from mmio_bisect.report.documents.json_text import document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.report.terminal.toolchains import stored_text
@@ -60,7 +61,7 @@ def fetch(
     }
     toolchains = wiring.store()
     members = []
-    with watching(output.console(stderr=True), expected=len(points), quiet=shown.quiet) as events:
+    with watching(styled.console(stderr=True), load_bars, expected=len(points), quiet=shown.quiet) as events:
         for point in points:
             source, sandbox = sources[point.series], sandboxes[point.series]
             with acquire(point, source, toolchains, sandbox, events.fetching(point)) as lease:

@@ -13,7 +13,7 @@ from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import UnknownVersionError
 from mmio_bisect.report.documents.json_text import document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.history_diff import Pair, Side, diff_text, pair_member
 from mmio_bisect.workflow.history.history_queries import CellOrder, CellRow, Filters, HistoryQueries, Page
 from mmio_bisect.workflow.ports.history import History
@@ -52,7 +52,7 @@ def diff(
     if as_json:
         output.show_document(document("history diff", recipe=recipe, pairs=[pair_member(pair) for pair in pairs]))
     else:
-        output.show(diff_text(pairs, width=output.width()))
+        styled.show(diff_text(pairs, width=output.width()))
     return 0
 
 

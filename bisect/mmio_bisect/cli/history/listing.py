@@ -13,7 +13,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.documents.documents import outcome_record_member, run_record_member
 from mmio_bisect.report.documents.history_rows import cell_row_member
 from mmio_bisect.report.documents.json_text import document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.history_text import cells_text
 from mmio_bisect.report.terminal.judgements import record_text
 from mmio_bisect.report.terminal.runs import run_text
@@ -134,7 +134,7 @@ def _show_run(history: History, number: int, *, as_json: bool) -> None:
         answered = None if record.document is None else json.loads(record.document)
         output.show_document(document("history show", **run_record_member(record), document=answered))
     else:
-        output.show(run_text(record, history.outcomes(run=number), width=output.width()))
+        styled.show(run_text(record, history.outcomes(run=number), width=output.width()))
 
 
 def _show_outcome(history: History, key: str, *, as_json: bool) -> None:
@@ -142,7 +142,7 @@ def _show_outcome(history: History, key: str, *, as_json: bool) -> None:
     if as_json:
         output.show_document(document("history show", **outcome_record_member(record)))
     else:
-        output.show(record_text(record))
+        styled.show(record_text(record))
 
 
 def _show_outcomes(history: History, keys: Sequence[str], *, as_json: bool) -> None:
@@ -152,6 +152,6 @@ def _show_outcomes(history: History, keys: Sequence[str], *, as_json: bool) -> N
         return
     for place, record in enumerate(records):
         output.show("\n" if place else "")
-        output.show(record_text(record))
+        styled.show(record_text(record))
     if not records:
         output.show("No outcomes fit.\n")

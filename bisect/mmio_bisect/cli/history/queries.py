@@ -16,7 +16,7 @@ from mmio_bisect.report.documents.history_rows import (
     transition_member,
 )
 from mmio_bisect.report.documents.json_text import document
-from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.history_text import (
     code_changes_text,
     matrix_text,
@@ -100,7 +100,7 @@ def matrix(
             ),
         )
     else:
-        output.show(matrix_text(found, width=output.width()))
+        styled.show(matrix_text(found, width=output.width()))
     return 0
 
 
@@ -124,7 +124,7 @@ def transitions(
     elif form.as_csv:
         asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
     else:
-        output.show(transitions_text(found, known))
+        styled.show(transitions_text(found, known))
     return 0
 
 
@@ -159,7 +159,7 @@ def fingerprint(
     elif form.as_csv:
         asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
     else:
-        output.show(code_changes_text(found))
+        styled.show(code_changes_text(found))
     return 0
 
 

@@ -7,13 +7,8 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from mmio_bisect.report.documents.json_text import text_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
 
 # Wide enough for two columns of assembly where nobody says how wide the reader is.
 _UNKNOWN_WIDTH = 140
@@ -23,28 +18,13 @@ def width() -> int:
     return shutil.get_terminal_size(fallback=(_UNKNOWN_WIDTH, 24)).columns
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Prints texts as they are: nothing wrapped, no markup read, colours only where they are wanted (NO_COLOR)."""
-    from rich.console import Console  # noqa: PLC0415 - not needed for --help and --json
-
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
-def show(text: "Text | str") -> None:
+def show(text: str) -> None:
     """Print a text that ends its own lines."""
     try:
-        sys.stdout.write(text if isinstance(text, str) else _coloured(text))
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_the_rest()
-
-
-def _coloured(text: "Text") -> str:
-    """As it would be printed; rich itself would end the process where nobody reads."""
-    printer = console()
-    with printer.capture() as captured:
-        printer.print(text, end="")
-    return captured.get()
 
 
 def show_document(members: Mapping[str, object]) -> None:
