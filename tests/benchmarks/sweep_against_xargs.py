@@ -20,10 +20,10 @@ from tool_process import Tool
 
 from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder
 from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, Language
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.workflow.probing.compile import cell_of, command_of
 
 JOBS = 2

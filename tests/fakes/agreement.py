@@ -10,8 +10,7 @@ from emulated import WINDOW, Event, Ranges, Trace, joined, region_base
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of
 from mmio_bisect.classify.dataflow.findings import Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.flow import follow
-from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import ConstantWindow, Direction, FunctionExpectation
 
@@ -24,8 +23,7 @@ Touches = Mapping[Node, Sequence[WindowTouch]]
 def flow_of(image: CodeImage, function: FunctionExpectation, window: ConstantWindow | None) -> Flow:
     code = image.function(function.symbol)
     assert code is not None, function.symbol
-    isa = ISAS[image.architecture]
-    return follow(image, code, entry_state(function.arguments, window, image, isa), isa)
+    return follow(image, code, entry_state(function.arguments, window, image))
 
 
 def disagreement(flow: Flow, trace: Trace, window: ConstantWindow | None) -> str | None:

@@ -14,8 +14,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from unicorn import arm64_const, arm_const, riscv_const, x86_const
 
-from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.recipe import Argument, ArgumentKind
 from mmio_bisect.domain.target import Architecture
 
@@ -121,7 +120,7 @@ class Machine:
     """A linked image in an emulator; `image` is the object that it was linked from."""
 
     def __init__(self, linked: bytes, image: CodeImage) -> None:
-        self._isa = ISAS[image.architecture]
+        self._isa = image.isa
         self._cpu = CPUS[Architecture(image.architecture)]
         self._thumb = int(any(code.thumb for code in image.functions))
         self._uc = unicorn.Uc(self._cpu.architecture, self._cpu.mode)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from history_values import SOURCE, a_case, a_judgement, a_point, a_rejection, a_toolchain, an_object
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.outcome import Cell, CellRequest, Verdict
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.target import TARGETS
 
 STORE = a_case(recipe="store")
 LOOP = a_case(recipe="loop", source=SOURCE + b"// a loop\n")

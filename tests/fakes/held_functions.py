@@ -21,14 +21,14 @@ from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
 from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.operations import Touch
 from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
 from mmio_bisect.classify.verdict.profiles import default_profile
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.workflow.probing.objects import Objects
 
 OBJECTS = Objects(read_object, DISASSEMBLERS)

@@ -6,6 +6,7 @@ from datetime import date
 
 from hypothesis import strategies as st
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.access import (
     Access,
     AddressingMode,
@@ -39,7 +40,6 @@ from mmio_bisect.domain.recipe import (
     digest_of,
 )
 from mmio_bisect.domain.run import Probe, RunHead
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.workflow.ports.history import History
 

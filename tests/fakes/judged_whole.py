@@ -3,7 +3,7 @@
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_directives import parse_case, parse_function
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.outcome import Judgement

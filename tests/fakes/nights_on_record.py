@@ -12,7 +12,7 @@ from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest, Outcome, OutcomeKind

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.answer import Answer
 from mmio_bisect.domain.families import CompilerFamily
@@ -16,7 +17,6 @@ from mmio_bisect.domain.outcome import (
 )
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, digest_of
 from mmio_bisect.domain.run import CellAnswer, Probe
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point, Toolchain
 
 CASE = Case(

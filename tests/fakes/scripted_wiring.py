@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode
+from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
@@ -182,4 +184,4 @@ class _Objects:
             size=len(code),
             instructions=tuple(disassemble_aarch64(code)),
         )
-        return CodeImage(architecture=Architecture.AARCH64, functions=(function,))
+        return CodeImage(isa=ISAS[Architecture.AARCH64], functions=(function,))

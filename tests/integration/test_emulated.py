@@ -21,9 +21,9 @@ from real_zigs import RealZigs
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function, read_case
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.recipe import Case, ConstantWindow
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.workflow.probing.objects import Objects
 
 pytestmark = pytest.mark.compiler

@@ -8,9 +8,9 @@ from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.classify.isa.aarch64.decode import decode
 from mmio_bisect.classify.isa.aarch64.effects import integer_effects
 from mmio_bisect.classify.isa.aarch64.lift import argument_registers, bitmask_immediate
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.machine.bits import pattern, signed
 from mmio_bisect.classify.verdict.judge import defect_kinds
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
 
 # word, assembly, form, directions, width in bits, addressing mode, registers, ISV
 ACCESSES = """

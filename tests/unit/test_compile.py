@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports.progress import Signals

@@ -8,9 +8,9 @@ import pytest
 from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.verdict.judge import judge_image
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow
 from mmio_bisect.domain.target import Architecture
@@ -219,7 +219,7 @@ def test_a_callee_is_found_by_its_place_and_not_by_its_name(image: CodeImage) ->
     looped = image.function("looped")
     assert looped is not None
     decoy = replace(looped, name="stores_one", section=99)
-    doubled = CodeImage(architecture=image.architecture, functions=(decoy, *image.functions))
+    doubled = CodeImage(isa=image.isa, functions=(decoy, *image.functions))
     function = judged(doubled, "calls_twice(mmio,_) accesses=store32+0,store32+4")
     assert found(function) == ["store32+0", "store32+4"]
     assert defects(function) == []

@@ -11,14 +11,14 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.recipes.recipe_files import shipped_folder
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
 from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt

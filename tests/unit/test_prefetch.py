@@ -8,13 +8,13 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 from signalling import eventually
 
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Culprit
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import VerifyMode
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import CancelledError, DownloadError
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt

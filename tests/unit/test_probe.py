@@ -7,12 +7,12 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 from signalling import Uncancelled
 
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import DatabaseError
 from mmio_bisect.workflow.probing.compile import cell_of
 from mmio_bisect.workflow.probing.probe import Adapters, Prober

@@ -9,13 +9,13 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import Probe
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     DiskFullError,

@@ -2,11 +2,11 @@
 
 import pytest
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.verdict.profiles import PROFILES, profile_for
 from mmio_bisect.cli import options
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import requests_of, select_profile
 

@@ -7,14 +7,17 @@ import pytest
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.isa import targets
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
-from mmio_bisect.classify.verdict.profiles import ARM_ISV, PROFILES
+from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.access import AddressingMode, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement
 from mmio_bisect.domain.recipe import ConstantWindow, Direction
-from mmio_bisect.domain.target import TARGETS, Architecture
+from mmio_bisect.domain.target import Architecture
 from mmio_bisect.workflow.probing.objects import Objects
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "objects"
@@ -141,6 +144,6 @@ def test_one_of_two_places_is_either_told_apart_or_said_to_vary(name: str, image
 
 def test_targets_and_descriptors_say_the_same_of_an_architecture() -> None:
     assert set(ISAS) == set(Architecture) == {architecture for architecture, _ in DISASSEMBLERS}
+    assert {name: isa.facts for name, isa in ISAS.items()} == targets.ARCHITECTURES
     for target in TARGETS.values():
-        elf = ISAS[target.architecture].elf
-        assert target.elf == (elf.bits // 32, elf.machine), target.name
+        assert target.elf == ISAS[target.architecture].facts.elf, target.name

@@ -8,14 +8,17 @@ from small_elf import Reference, small_object
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
 from mmio_bisect.classify.isa.registry import ISAS, registered
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Call, Compute, Operation, Return, Sum, Term, Touch, Unknown
 from mmio_bisect.classify.verdict.judge import judge_image
-from mmio_bisect.classify.verdict.profile_rules import Profile, Rule
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
 from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import Judgement, Verdict
+from mmio_bisect.domain.profile import Profile, Rule
 from mmio_bisect.domain.recipe import Direction
+from mmio_bisect.domain.target import ArchitectureFacts, ElfHeader, Target
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.probing.objects import Objects
 
@@ -72,19 +75,6 @@ def stores(address: Sum, *registers: str) -> Touch:
     return Touch(transfer=transfer, address=address, stores=registers, whole=True)
 
 
-TOY = Isa(
-    architecture=NAME,
-    pointer_bytes=4,
-    stack_pointer="r15",
-    result="r0",
-    handed_over=("r0", "r1"),
-    call_clobbered=frozenset({"r0", "r1", "r2"}),
-    place_arguments=places_in(("r0", "r1"), word=4),
-    lift=lift,
-    elf=ElfFormat(machine=MACHINE, bits=32, name="Toy", prefix="R_TOY_", relocations={CALL_KIND: "R_TOY_CALL"}),
-    relocations=Relocations(branches=frozenset({"R_TOY_CALL"})),
-    branches=frozenset({"call"}),
-)
 PROFILE = Profile(
     name="toy-host",
     architectures=(NAME,),
@@ -92,6 +82,28 @@ PROFILE = Profile(
     source="this test",
     otherwise="the guest dies",
     rules=(Rule(forms=frozenset({Form.SINGLE})),),
+)
+HEADER = ElfHeader(bits=32, machine=MACHINE)
+TARGET = Target(
+    name=NAME,
+    architecture=NAME,
+    elf=HEADER,
+    clang_triple="toy-none-elf",
+    rust_triple="toy-none-elf",
+    gcc_triple="toy-elf",
+)
+TOY = Isa(
+    facts=ArchitectureFacts(name=NAME, title="Toy", elf=HEADER, default_profile=PROFILE, targets=(TARGET,)),
+    pointer_bytes=4,
+    stack_pointer="r15",
+    result="r0",
+    handed_over=("r0", "r1"),
+    call_clobbered=frozenset({"r0", "r1", "r2"}),
+    place_arguments=places_in(("r0", "r1"), word=4),
+    lift=lift,
+    elf=ElfFormat(prefix="R_TOY_", relocations={CALL_KIND: "R_TOY_CALL"}),
+    relocations=Relocations(branches=frozenset({"R_TOY_CALL"})),
+    branches=frozenset({"call"}),
 )
 
 
@@ -154,9 +166,17 @@ def test_an_unknown_instruction_is_bad() -> None:
     assert defects(judged("f(mmio,_) accesses=store32+4", f=code))[0].startswith("escapes .word")
 
 
+@pytest.mark.usefixtures("toy")
+def test_its_target_and_profile_come_with_it() -> None:
+    assert TARGETS[NAME].elf.fits(small_object(MACHINE, {"f": word(RETURN)}, ()))
+    assert not TARGETS["riscv32"].elf.fits(small_object(MACHINE, {"f": word(RETURN)}, ()))
+    assert profile_for(DEFAULT_PROFILE, NAME) is PROFILE
+
+
 def test_the_architecture_is_known_only_while_it_is_registered() -> None:
     with registered(TOY), pytest.raises(ValueError, match="registered already"), registered(TOY):
         pass
     assert NAME not in ISAS
+    assert NAME not in TARGETS
     with pytest.raises(MalformedObjectError, match="number 28784"):
         read_object(small_object(MACHINE, {"f": word(RETURN)}))

@@ -6,13 +6,13 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, scripted
 
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, VerifyMode
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, hunt
 

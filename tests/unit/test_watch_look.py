@@ -10,13 +10,13 @@ from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.classify.verdict.profiles import ARM_ISV
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.watch_author import LogEvents
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import DownloadError, UsageError
 from mmio_bisect.report.documents.notices import (
     change_notice,

@@ -9,12 +9,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.sizes import parse_size
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
     from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
-    from mmio_bisect.classify.verdict.profile_rules import Profile
     from mmio_bisect.domain.families import CompilerFamily
     from mmio_bisect.domain.outcome import Judgement
+    from mmio_bisect.domain.profile import Profile
     from mmio_bisect.domain.recipe import Case, FunctionExpectation
     from mmio_bisect.workflow.bisect.descend import Finer
     from mmio_bisect.workflow.history.history_queries import HistoryQueries

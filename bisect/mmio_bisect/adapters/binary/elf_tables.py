@@ -161,21 +161,22 @@ class ElfTables:
 
     def _open(self) -> tuple[ELFFile, Isa]:
         if self._data[:4] != b"\x7fELF":
-            raise MalformedObjectError("The file is not an ELF object; give one made with `-c` for an AArch64 target.")
+            raise MalformedObjectError("The file is not an ELF object; give one made with `-c`.")
         try:
             elf = ELFFile(self._stream)
             machine, kind = elf["e_machine"], elf["e_type"]
         except _PARSER_ERRORS as error:
             raise damaged("its ELF header cannot be read") from error
         number = int.from_bytes(self._data[18:20], "little" if elf.little_endian else "big")
-        known = {isa.elf.bits: isa for isa in ISAS.values() if isa.elf.machine == number}
+        known = {isa.facts.elf.bits: isa for isa in ISAS.values() if isa.facts.elf.machine == number}
         if not known:
+            *titles, last = dict.fromkeys(isa.facts.title for isa in ISAS.values())
             raise MalformedObjectError(
-                f"The object is for the machine {_machine_name(machine)}, but only AArch64, Arm, x86 and RISC-V code "
+                f"The object is for the machine {_machine_name(machine)}, but only {', '.join(titles)} and {last} code "
                 "can be judged: compile it for such a target.",
             )
         if elf.elfclass not in known or not elf.little_endian:
-            name, *_ = (one.elf.name for one in known.values())
+            name, *_ = (one.facts.title for one in known.values())
             shape = "32-bit (ILP32)" if elf.elfclass not in known else "big-endian"
             widths = " or ".join(f"{width}-bit" for width in known)
             raise MalformedObjectError(

@@ -42,7 +42,7 @@ def read_object(data: bytes) -> RawObject:
     sections = {
         index: _section(tables, index, marks) for index, marks in landmarks.items() if _is_loaded(tables, index)
     }
-    return RawObject(architecture=tables.isa.architecture, functions=tuple(functions), sections=sections)
+    return RawObject(architecture=tables.isa.facts.name, functions=tuple(functions), sections=sections)
 
 
 _PROGBITS, _WRITE, _ALLOC = "SHT_PROGBITS", 1, 2

@@ -7,10 +7,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticKnownError
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.sizes import parse_size
-from mmio_bisect.domain.target import TARGETS
 
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s?)?")
 _UNITS: Final = (86400, 3600, 60, 1)

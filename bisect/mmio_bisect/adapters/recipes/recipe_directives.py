@@ -21,8 +21,8 @@ from mmio_bisect.adapters.recipes.recipe_grammar import (
     quoted,
     words_of,
 )
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.recipe import Case, FunctionExpectation, Language, OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import InvalidRecipeError, UsageError
 
 MAX_BYTES = 1 << 20

@@ -6,15 +6,15 @@ from typing import assert_never
 from mmio_bisect.classify.dataflow.memory import Memory
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
-from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.values import CONSTANT_WINDOW, Algebra, Linear, Origin, pointer_to
 from mmio_bisect.domain.recipe import Argument, ArgumentKind, ConstantWindow
 
 
-def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None, image: CodeImage, isa: Isa) -> State:
+def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None, image: CodeImage) -> State:
     """Arguments where the architecture's C convention passes them; a holder's field in the memory that it points to."""
-    memory = Memory(isa.pointer_bytes, ImageData(image, isa))
+    isa = image.isa
+    memory = Memory(isa.pointer_bytes, ImageData(image))
     state = State(Algebra(window, 8 * isa.pointer_bytes), isa.stack_pointer, memory=memory)
     stack = Origin("stack")
     state.set(isa.stack_pointer, pointer_to(stack))

@@ -16,8 +16,8 @@ from mmio_bisect.classify.dataflow.memory import Place, place_of
 from mmio_bisect.classify.dataflow.program import Program, Target
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
-from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
     Bitwise,
     Call,
@@ -41,9 +41,9 @@ _MAX_STEPS = 100_000
 _MAX_DEPTH = 12
 
 
-def follow(image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> Flow:
+def follow(image: CodeImage, function: FunctionCode, state: State) -> Flow:
     """Follow from the function's entry, where `state` holds."""
-    return _Follower(image, function, state, isa).run()
+    return _Follower(image, function, state).run()
 
 
 Successors = list[tuple[Node, State]]
@@ -55,10 +55,10 @@ class _Follower:
     States are kept where straight code begins; in between there is one, which changes from instruction to instruction.
     """
 
-    def __init__(self, image: CodeImage, function: FunctionCode, state: State, isa: Isa) -> None:
-        self._isa = isa
-        self._data = ImageData(image, isa)
-        self._program = Program(image, isa)
+    def __init__(self, image: CodeImage, function: FunctionCode, state: State) -> None:
+        self._isa = image.isa
+        self._data = ImageData(image)
+        self._program = Program(image)
         self._entry: Node = ((), self._program.name(function), 0, "")
         self._states: dict[Node, State] = {self._entry: state}
         self._arguments = {place: held for place, held in state.memory if place[1] >= 0}

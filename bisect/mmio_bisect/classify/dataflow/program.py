@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Call, CallRegister, Jump, Operation, Skip
 from mmio_bisect.classify.machine.values import Linear, Value
 
@@ -14,9 +14,9 @@ Target = tuple[FunctionCode, int] | str | None
 class Program:
     """Functions are lifted when they are met. `heads` are the positions at which straight code begins."""
 
-    def __init__(self, image: CodeImage, isa: Isa) -> None:
+    def __init__(self, image: CodeImage) -> None:
         self._image = image
-        self._isa = isa
+        self._isa = image.isa
         self.codes: dict[str, FunctionCode] = {}
         self.heads: dict[str, set[int]] = {}
         self._lifted: dict[tuple[str, int], tuple[Operation, ...]] = {}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Relocation
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode, Relocation
 from mmio_bisect.classify.machine.operations import Symbol
 from mmio_bisect.classify.machine.values import (
     Linear,
@@ -36,22 +36,21 @@ def symbol_of(relocation: Relocation, *, slot: bool = False) -> Symbol:
 
 @dataclass(slots=True)
 class ImageData:
-    """The data of one image of the architecture."""
+    """The data of one image."""
 
     image: CodeImage
-    isa: Isa
     _starts: dict[int, list[int]] | None = field(default=None)
 
     @property
     def pointer_bytes(self) -> int:
-        return self.isa.pointer_bytes
+        return self.image.isa.pointer_bytes
 
     def word(self, section: int, offset: int) -> Linear | None:
         """The pointer-sized word there as the linker leaves it; None if it is not known."""
         found = self.image.sections.get(section)
         if found is None or not 0 <= offset <= len(found.content) - self.pointer_bytes:
             return None
-        kinds = self.isa.relocations
+        kinds = self.image.isa.relocations
         for relocation in found.relocations.get(offset, ()):
             if relocation.kind in kinds.absolute:
                 return _address(relocation)
@@ -122,7 +121,7 @@ class ImageData:
         place: int,
         section: int,
     ) -> int | None:
-        first, kinds = relocations[0], self.isa.relocations
+        first, kinds = relocations[0], self.image.isa.relocations
         if first.section != section or first.address is None or factor != 1:
             return None
         if base is None:

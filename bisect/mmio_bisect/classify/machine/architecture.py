@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
+from mmio_bisect.domain.target import ArchitectureFacts
 
 Lift = Callable[[Instruction, FunctionCode], tuple[Operation, ...]]
 """What one instruction of a function does, in order."""
@@ -24,16 +25,13 @@ class PlaceArguments(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElfFormat:
-    """How an ELF object of the architecture is recognised, and what its relocations are called.
+    """What an ELF object's relocations are called, and where their addends are.
 
-    `machine` is `e_machine`, `bits` the class of the file, `name` as people write it, `prefix` as in `R_AARCH64_`.
+    `prefix` is as in `R_AARCH64_`.
     `relocations` names what the reader has no names for. `addend` reads the addend of a relocation of a kind from the
     four bytes at its place, for relocations without one of their own (`addend_in_place`).
     """
 
-    machine: int
-    bits: int
-    name: str
     prefix: str
     relocations: Mapping[int, str] = field(default_factory=dict)
     addend_in_place: bool = False
@@ -73,7 +71,7 @@ class Isa:
     `branches` are the mnemonics of direct branches in a disassembler's text.
     """
 
-    architecture: str
+    facts: ArchitectureFacts
     pointer_bytes: int
     stack_pointer: str
     result: str

@@ -142,25 +142,3 @@ class Section:
     content: bytes
     writable: bool = False
     relocations: Mapping[int, tuple[Relocation, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeImage:
-    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index.
-
-    `architecture` is a name that `classify.isa.registry` knows.
-    """
-
-    architecture: str
-    functions: tuple[FunctionCode, ...]
-    sections: Mapping[int, Section] = field(default_factory=dict)
-
-    def function(self, name: str) -> FunctionCode | None:
-        return next((code for code in self.functions if code.name == name), None)
-
-    def containing(self, section: int, address: int) -> tuple[FunctionCode, int] | None:
-        """The function that holds the byte at `address` of `section`, and the byte's offset in it."""
-        for code in self.functions:
-            if code.section == section and code.address <= address < code.address + code.size:
-                return code, address - code.address
-        return None

@@ -8,8 +8,8 @@ from typing import assert_never
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
 from mmio_bisect.classify.dataflow.findings import Flow, WindowTouch
 from mmio_bisect.classify.dataflow.flow import follow
-from mmio_bisect.classify.isa.registry import ISAS
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.verdict.matching import (
     Finding,
     Match,
@@ -21,9 +21,9 @@ from mmio_bisect.classify.verdict.matching import (
     wanted,
 )
 from mmio_bisect.classify.verdict.paths import MAX_ORDERS, Order, orders, repeated
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import (
     ConstantWindow,
     CoveredBytes,
@@ -39,7 +39,6 @@ def judge_image(
     image: CodeImage, functions: Sequence[FunctionExpectation], window: ConstantWindow | None, profile: Profile
 ) -> Judgement:
     """Judge every function under test. One that the object does not define is bad: it vanished."""
-    isa = ISAS[image.architecture]
     judged: list[FunctionJudgement] = []
     codes: dict[str, FunctionCode] = {}
     for expectation in functions:
@@ -47,7 +46,7 @@ def judge_image(
         if code is None:
             judged.append(_vanished(expectation))
             continue
-        flow = follow(image, code, entry_state(expectation.arguments, window, image, isa), isa)
+        flow = follow(image, code, entry_state(expectation.arguments, window, image))
         judged.append(_judge_function(expectation, flow, profile))
         codes.update((followed.name, followed) for followed in flow.followed)
     verdict = Verdict.BAD if any(function.defects for function in judged) else Verdict.GOOD

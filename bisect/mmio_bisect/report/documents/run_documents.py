@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit
@@ -16,7 +17,6 @@ from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.records import point_of, record_of, value_of
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, Verification
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CorruptDatabaseError
 from mmio_bisect.report.documents.documents import level_members, probe_member, untestable_reason

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.attribution import Layer, Likeness, Mix, Trial
 from mmio_bisect.domain.outcome import Cell, Outcome, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution import layer_commands

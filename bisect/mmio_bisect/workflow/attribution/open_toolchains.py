@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.attribution import Layer, Likeness, Side, StandIn
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError
 from mmio_bisect.workflow.attribution.layer_commands import ir_cell

@@ -11,10 +11,10 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import CellAnswer, Probe, Verification, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MissingToolchainError, OverBudgetError

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profile_rules import Profile
 from mmio_bisect.domain.outcome import Judgement
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case
 
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from mmio_bisect.classify.machine.instructions import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage
 
 
 class ObjectReader(Protocol):

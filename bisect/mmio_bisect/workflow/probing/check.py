@@ -7,9 +7,10 @@ a `git bisect run` whose compiler is a script or was just built.
 from pathlib import Path
 
 from mmio_bisect.classify.verdict.judge import judge_image
-from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.families import family_of
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import BrokenToolchainError

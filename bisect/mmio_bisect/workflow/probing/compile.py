@@ -56,7 +56,7 @@ def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Sig
 def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:
     """A compiler may take no notice of the target, or be built before it knew it: what it makes says nothing of it."""
     target = cell.request.target
-    if outcome.object_code is None or target.made(outcome.object_code):
+    if outcome.object_code is None or target.elf.fits(outcome.object_code):
         return outcome
     said = f"error: the object is not for {target.name}, by its ELF header\n{outcome.output}"
     return replace(outcome, kind=OutcomeKind.TARGET_UNKNOWN, object_code=None, output=said)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from mmio_bisect.classify.verdict.profile_rules import Profile
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict, untestable
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.workflow.ports.judge import Judge
 
 

@@ -13,10 +13,12 @@ from typing import Protocol
 
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.instructions import CodeImage, FunctionCode, Instruction, Relocation, Section
+from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation, Section
 from mmio_bisect.classify.verdict.judge import judge_image
-from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.outcome import Judgement, untestable
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.ports.objects import ObjectReader
@@ -99,7 +101,7 @@ class Objects:
                     thumb=function.thumb,
                 ),
             )
-        return CodeImage(architecture=raw.architecture, functions=tuple(functions), sections=raw.sections)
+        return CodeImage(isa=isa, functions=tuple(functions), sections=raw.sections)
 
 
 def _relocated(

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
 
-from mmio_bisect.classify.verdict.profiles import Profile, profile_for
+from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Cell, CellRequest, Judgement, Outcome
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain, missing_toolchain
 from mmio_bisect.errors import BrokenToolchainError, MissingToolchainError

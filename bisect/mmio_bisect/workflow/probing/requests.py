@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, Profile, profile_for
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
-from mmio_bisect.domain.target import TARGETS, Target
+from mmio_bisect.domain.target import Target
 from mmio_bisect.errors import UnknownRecipeError, UsageError
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, MmioBisectError, OverBudgetError

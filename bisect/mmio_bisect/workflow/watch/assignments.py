@@ -2,10 +2,10 @@
 
 from fnmatch import fnmatchcase
 
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.target import TARGETS
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.ports.history import History
 from mmio_bisect.workflow.ports.wiring import Wiring

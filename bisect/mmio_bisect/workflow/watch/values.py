@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mmio_bisect.classify.verdict.profiles import Profile
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import Cost
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError

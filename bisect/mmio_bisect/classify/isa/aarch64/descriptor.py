@@ -3,6 +3,7 @@
 Kinds of relocation: ELF for the Arm 64-bit Architecture §5.7.
 """
 
+from mmio_bisect.classify.isa.aarch64 import target
 from mmio_bisect.classify.isa.aarch64.lift import (
     ARGUMENT_REGISTERS,
     CALL_CLOBBERED,
@@ -11,10 +12,9 @@ from mmio_bisect.classify.isa.aarch64.lift import (
     lift,
 )
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations
-from mmio_bisect.domain.target import Architecture
 
 AARCH64 = Isa(
-    architecture=Architecture.AARCH64,
+    facts=target.AARCH64,
     pointer_bytes=8,
     stack_pointer=STACK_POINTER,
     result="x0",
@@ -22,7 +22,7 @@ AARCH64 = Isa(
     call_clobbered=CALL_CLOBBERED,
     place_arguments=argument_registers,
     lift=lift,
-    elf=ElfFormat(machine=183, bits=64, name="AArch64", prefix="R_AARCH64_"),
+    elf=ElfFormat(prefix="R_AARCH64_"),
     relocations=Relocations(
         absolute=frozenset({"R_AARCH64_ABS64", "R_AARCH64_ABS32"}),
         relative=frozenset({"R_AARCH64_PREL32", "R_AARCH64_PREL64"}),

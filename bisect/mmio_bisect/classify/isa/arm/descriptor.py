@@ -1,5 +1,6 @@
 """AArch32: which decoder reads a function, the procedure call standard (AAPCS32 §6.1, §6.4) and ELF (AAELF32 §5.6)."""
 
+from mmio_bisect.classify.isa.arm import target
 from mmio_bisect.classify.isa.arm.a32 import lift_a32
 from mmio_bisect.classify.isa.arm.common import opposite
 from mmio_bisect.classify.isa.arm.forms import LR, SP
@@ -8,7 +9,6 @@ from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocation
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
-from mmio_bisect.domain.target import Architecture
 
 _ARGUMENTS = ("r0", "r1", "r2", "r3")
 
@@ -49,7 +49,7 @@ _AHEAD = {
 """How far the program counter is ahead of the instruction (Arm ARM, "PC, the program counter")."""
 
 ARM = Isa(
-    architecture=Architecture.ARM,
+    facts=target.ARM,
     pointer_bytes=4,
     stack_pointer=SP,
     result="r0",
@@ -57,9 +57,7 @@ ARM = Isa(
     call_clobbered=frozenset({*_ARGUMENTS, "r12", LR, *(f"v{number}" for number in (0, 1, 2, 3, *range(8, 16)))}),
     place_arguments=places_in(_ARGUMENTS, word=4),
     lift=_lift,
-    elf=ElfFormat(
-        machine=40, bits=32, name="Arm", prefix="R_ARM_", addend_in_place=True, addend=_arm_addend, has_thumb=True
-    ),
+    elf=ElfFormat(prefix="R_ARM_", addend_in_place=True, addend=_arm_addend, has_thumb=True),
     relocations=Relocations(
         absolute=frozenset({"R_ARM_ABS32", "R_ARM_TARGET1"}),
         relative=frozenset({"R_ARM_REL32"}),

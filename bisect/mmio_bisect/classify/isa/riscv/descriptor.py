@@ -1,8 +1,9 @@
 """RISC-V, as the rest of the package knows it: the psABI's "Integer calling convention" and "Relocations"."""
 
+from mmio_bisect.classify.isa.riscv import target
 from mmio_bisect.classify.isa.riscv.lift import Lifter
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
-from mmio_bisect.domain.target import Architecture
+from mmio_bisect.domain.target import ArchitectureFacts
 
 _NAMES = {
     1: "32", 2: "64", 16: "BRANCH", 17: "JAL", 18: "CALL", 19: "CALL_PLT", 20: "GOT_HI20", 21: "TLS_GOT_HI20",
@@ -21,10 +22,11 @@ _CLOBBERED = frozenset(
 )
 
 
-def _isa(architecture: Architecture, xlen: int) -> Isa:
+def _isa(facts: ArchitectureFacts) -> Isa:
     """Arguments of two words that find one register left are split; none that leads into the window is so large."""
+    xlen = facts.elf.bits
     return Isa(
-        architecture=architecture,
+        facts=facts,
         pointer_bytes=xlen // 8,
         stack_pointer="x2",
         result="x10",
@@ -32,7 +34,7 @@ def _isa(architecture: Architecture, xlen: int) -> Isa:
         call_clobbered=_CLOBBERED,
         place_arguments=places_in(_ARGUMENTS, word=xlen // 8),
         lift=Lifter(xlen).lift,
-        elf=ElfFormat(machine=243, bits=xlen, name="RISC-V", prefix="R_RISCV_", relocations=_RELOCATIONS),
+        elf=ElfFormat(prefix="R_RISCV_", relocations=_RELOCATIONS),
         relocations=Relocations(
             absolute=frozenset({"R_RISCV_32", "R_RISCV_64"}),
             added=frozenset({"R_RISCV_ADD32", "R_RISCV_ADD64", "R_RISCV_ADD16"}),
@@ -42,5 +44,5 @@ def _isa(architecture: Architecture, xlen: int) -> Isa:
     )
 
 
-RISCV64 = _isa(Architecture.RISCV64, 64)
-RISCV32 = _isa(Architecture.RISCV32, 32)
+RISCV64 = _isa(target.RISCV64)
+RISCV32 = _isa(target.RISCV32)

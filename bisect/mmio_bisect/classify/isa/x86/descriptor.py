@@ -3,10 +3,10 @@
 Sources: System V ABI, AMD64 §3.2 and §4.4, i386 §2.2 and §4.4.
 """
 
+from mmio_bisect.classify.isa.x86 import target
 from mmio_bisect.classify.isa.x86.lift import Lifter
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.domain.target import Architecture
 
 _VECTORS = frozenset(f"xmm{number}" for number in range(32))
 
@@ -20,7 +20,7 @@ def _i386_addend(kind: str, content: bytes) -> int:
 
 
 X86_64 = Isa(
-    architecture=Architecture.X86_64,
+    facts=target.X86_64,
     pointer_bytes=8,
     stack_pointer="rsp",
     result="rax",
@@ -28,7 +28,7 @@ X86_64 = Isa(
     call_clobbered=frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"}) | _VECTORS,
     place_arguments=places_in(("rdi", "rsi", "rdx", "rcx", "r8", "r9"), word=8, first=8, pairs=False),
     lift=Lifter(8).lift,
-    elf=ElfFormat(machine=62, bits=64, name="x86-64", prefix="R_X86_64_"),
+    elf=ElfFormat(prefix="R_X86_64_"),
     relocations=Relocations(
         absolute=frozenset({"R_X86_64_64", "R_X86_64_32", "R_X86_64_32S"}),
         relative=frozenset({"R_X86_64_PC32"}),
@@ -44,7 +44,7 @@ X86_64 = Isa(
 """AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
 
 I386 = Isa(
-    architecture=Architecture.I386,
+    facts=target.I386,
     pointer_bytes=4,
     stack_pointer="rsp",
     result="rax",
@@ -52,7 +52,7 @@ I386 = Isa(
     call_clobbered=frozenset({"rax", "rcx", "rdx"}) | _VECTORS,
     place_arguments=places_in((), word=4, first=4, pairs=False),
     lift=Lifter(4).lift,
-    elf=ElfFormat(machine=3, bits=32, name="i386", prefix="R_386_", addend_in_place=True, addend=_i386_addend),
+    elf=ElfFormat(prefix="R_386_", addend_in_place=True, addend=_i386_addend),
     relocations=Relocations(
         absolute=frozenset({"R_386_32"}),
         relative=frozenset({"R_386_PC32"}),

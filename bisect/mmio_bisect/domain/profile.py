@@ -1,4 +1,4 @@
-"""What a profile is made of: rules over the architecture-neutral form of an access."""
+"""Profiles: what one hypervisor can emulate, as rules over the architecture-neutral form of an access."""
 
 from dataclasses import dataclass
 
@@ -25,6 +25,11 @@ class Rule:
     ordered: bool | None = None
     apart: bool = False
 
+    @classmethod
+    def named(cls, operations: str, widths: frozenset[int] | None = None) -> "Rule":
+        """For the operations that are listed, with commas between."""
+        return cls(operations=frozenset(operations.split(", ")), widths=widths)
+
     def covers(self, transfer: Transfer) -> bool:
         return (
             (self.operations is None or transfer.operation in self.operations)
@@ -44,7 +49,7 @@ class Rule:
 class Profile:
     """What one hypervisor emulates: an access that fits any of `rules`; `otherwise` is what happens to the rest.
 
-    `architectures` are names that `classify.isa.registry` knows, or may know; `source` is repository, file and version.
+    `architectures` are the names of those whose code it runs; `source` is repository, file and version.
     """
 
     name: str
