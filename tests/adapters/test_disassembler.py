@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmio_bisect.adapters.binary.disassembler_a64 import canonical_register, disassemble_aarch64
+from mmio_bisect.adapters.binary.disassemblers import disassembler
+from mmio_bisect.classify.isa.aarch64.disassembly import A64, canonical_register
 from mmio_bisect.classify.machine.instructions import Instruction
+
+disassemble_aarch64 = disassembler(A64)
 
 
 def one(word: int) -> Instruction:

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.domain.target import Architecture
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.probing.objects import Objects, RawFunction
 
 SHAPES = (Path(__file__).parents[1] / "fixtures" / "objects" / "shapes.o").read_bytes()
-OBJECTS = Objects(read_object, {(Architecture.AARCH64, False): disassemble_aarch64})
+OBJECTS = Objects(read_object, {(Architecture.AARCH64, False): disassembler(A64)})
 
 NOP = bytes.fromhex("1f2003d5")
 FUNC, NOTYPE, SECTION = 2, 0, 3

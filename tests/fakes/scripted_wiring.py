@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.disassemblers import disassembler
+from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode
@@ -182,6 +183,6 @@ class _Objects:
             section=1,
             address=0,
             size=len(code),
-            instructions=tuple(disassemble_aarch64(code)),
+            instructions=tuple(disassembler(A64)(code)),
         )
         return CodeImage(isa=ISAS[Architecture.AARCH64], functions=(function,))

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.classify.isa.aarch64.decode import decode
+from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.aarch64.effects import integer_effects
 from mmio_bisect.classify.isa.aarch64.lift import argument_registers, bitmask_immediate
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
@@ -205,7 +206,7 @@ def test_integer_effects_are_the_disassemblers_but_for_its_known_gaps() -> None:
     compared = 0
     for _ in range(20_000):
         word = draw.getrandbits(32) & ~(0xF << 25) | draw.choice([0b1000, 0b1001, 0b0101, 0b1101]) << 25
-        (instruction,) = disassemble_aarch64(word.to_bytes(4, "little"))
+        (instruction,) = disassembler(A64)(word.to_bytes(4, "little"))
         if not instruction.recognised or instruction.text.split()[0] in gaps:
             continue
         effects = integer_effects(word)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mmio_bisect.adapters.binary.disassembler_a64 import disassemble_aarch64
+from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.verdict.judge import judge_image
@@ -22,7 +23,7 @@ UART = ConstantWindow(low=0x900_0000, high=0x900_1000)
 
 @pytest.fixture(scope="module")
 def image() -> CodeImage:
-    return Objects(read_object, {(Architecture.AARCH64, False): disassemble_aarch64}).read(OBJECT.read_bytes())
+    return Objects(read_object, {(Architecture.AARCH64, False): disassembler(A64)}).read(OBJECT.read_bytes())
 
 
 def judged(image: CodeImage, expectation: str, window: ConstantWindow | None = None) -> FunctionJudgement:

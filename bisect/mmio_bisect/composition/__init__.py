@@ -16,6 +16,6 @@ def real_wiring(settings: "Settings") -> "Wiring":
 
 def a64_texts(words: Iterable[int]) -> Iterator[str | None]:
     """The assembly of each A64 word; None for one that the disassembler refuses."""
-    from mmio_bisect.adapters.binary import disassembler_a64  # noqa: PLC0415 - loads capstone
+    from mmio_bisect.adapters.binary import disassemblers  # noqa: PLC0415 - loads capstone
 
-    return disassembler_a64.a64_texts(words)
+    return disassemblers.a64_texts(words)

@@ -62,6 +62,28 @@ class Relocations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disassembly:
+    """What capstone is asked for. `family` and `modes` are its own names, as after `CS_ARCH_` and `CS_MODE_`.
+
+    `unit` is the size of the shortest instruction, `length` tells from the first four
+    bytes how long an instruction is, or at most may be. `together` tells how many instructions, from the one that
+    begins there on, have to be seen at once. `register` gives a register its one name, that of the widest which holds
+    its bits, and None to one that holds none; without it capstone is not asked what instructions do to registers.
+    `place` gives a text the offset in the function where capstone prints a branch's distance from a position. `thumb`:
+    of Arm's two instruction sets, T32.
+    """
+
+    family: str
+    modes: tuple[str, ...]
+    unit: int = 4
+    length: Callable[[bytes], int] = lambda _head: 4
+    together: Callable[[bytes], int] = lambda _head: 1
+    register: Callable[[str], str | None] | None = None
+    place: Callable[[str, int], str] = lambda text, _position: text
+    thumb: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Isa:
     """`pointer_bytes` is also a general register's size.
 
@@ -82,6 +104,7 @@ class Isa:
     elf: ElfFormat
     relocations: Relocations
     branches: frozenset[str]
+    disassembly: tuple[Disassembly, ...] = ()
     pushes: int = 0
     flags: frozenset[str] = frozenset()
     opposite: Callable[[str], str] = str

@@ -4,6 +4,7 @@ Kinds of relocation: ELF for the Arm 64-bit Architecture §5.7.
 """
 
 from mmio_bisect.classify.isa.aarch64 import target
+from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.aarch64.lift import (
     ARGUMENT_REGISTERS,
     CALL_CLOBBERED,
@@ -36,4 +37,5 @@ AARCH64 = Isa(
         ),
     ),
     branches=frozenset({"b", "bl"}),
+    disassembly=(A64,),
 )

@@ -3,6 +3,7 @@
 from mmio_bisect.classify.isa.arm import target
 from mmio_bisect.classify.isa.arm.a32 import lift_a32
 from mmio_bisect.classify.isa.arm.common import opposite
+from mmio_bisect.classify.isa.arm.disassembly import A32, T32
 from mmio_bisect.classify.isa.arm.forms import LR, SP
 from mmio_bisect.classify.isa.arm.t32 import lift_t32
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
@@ -67,6 +68,7 @@ ARM = Isa(
         ahead=_AHEAD,
     ),
     branches=frozenset({"b", "bl", "b.w", "blx"}),
+    disassembly=(A32, T32),
     flags=frozenset({"cpsr"}),
     opposite=opposite,
 )

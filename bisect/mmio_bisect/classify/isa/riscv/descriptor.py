@@ -1,6 +1,7 @@
 """RISC-V, as the rest of the package knows it: the psABI's "Integer calling convention" and "Relocations"."""
 
 from mmio_bisect.classify.isa.riscv import target
+from mmio_bisect.classify.isa.riscv.disassembly import disassembly
 from mmio_bisect.classify.isa.riscv.lift import Lifter
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.domain.target import ArchitectureFacts
@@ -41,6 +42,7 @@ def _isa(facts: ArchitectureFacts) -> Isa:
             branches=frozenset({"R_RISCV_JAL", "R_RISCV_BRANCH", "R_RISCV_RVC_JUMP", "R_RISCV_RVC_BRANCH"}),
         ),
         branches=frozenset({"j", "jal"}),
+        disassembly=(disassembly(xlen),),
     )
 
 

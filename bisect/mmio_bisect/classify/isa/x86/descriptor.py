@@ -4,6 +4,7 @@ Sources: System V ABI, AMD64 §3.2 and §4.4, i386 §2.2 and §4.4.
 """
 
 from mmio_bisect.classify.isa.x86 import target
+from mmio_bisect.classify.isa.x86.disassembly import disassembly
 from mmio_bisect.classify.isa.x86.lift import Lifter
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.classify.machine.bits import signed
@@ -39,6 +40,7 @@ X86_64 = Isa(
         ),
     ),
     branches=frozenset({"call", "jmp"}),
+    disassembly=(disassembly("64"),),
     pushes=8,
 )
 """AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
@@ -61,6 +63,7 @@ I386 = Isa(
         from_the_end=frozenset({"R_386_PC32", "R_386_PC16", "R_386_PC8", "R_386_PLT32"}),
     ),
     branches=frozenset({"call", "jmp"}),
+    disassembly=(disassembly("32"),),
     pushes=4,
 )
 """i386 §2.2.3: all arguments are on the stack."""
