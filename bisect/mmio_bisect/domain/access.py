@@ -9,6 +9,9 @@ RULES = 3
 """The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
 differently, so that history knows which judgements to make again."""
 
+LOAD, STORE = (Direction.LOAD,), (Direction.STORE,)
+BOTH = (Direction.LOAD, Direction.STORE)
+
 
 class AddressingMode(StrEnum):
     """How the address is formed, in the Arm ARM's terms (other architectures map theirs onto these)."""
@@ -65,10 +68,10 @@ class Transfer:
     form: Form
     directions: tuple[Direction, ...]
     element_width: int | None
-    elements: int
-    addressing: AddressingMode
-    register_class: RegisterClass
-    registers: tuple[str, ...]
+    elements: int = 1
+    addressing: AddressingMode = AddressingMode.OFFSET
+    register_class: RegisterClass = RegisterClass.GENERAL
+    registers: tuple[str, ...] = ()
     syndrome_valid: bool
     sign_extends: bool = False
     ordered: bool = False

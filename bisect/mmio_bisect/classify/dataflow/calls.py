@@ -7,15 +7,13 @@ from mmio_bisect.classify.dataflow.memory import place_of
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.values import ANYTHING, Linear, Value
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.access import BOTH, LOAD, STORE, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
 NEVER_RETURNS = re.compile(
     r"^_(ZN|R)\w*(4core|3std|5alloc)\w*(9panicking|_fail(ed)?(17h|\b))|^abort$|^_?exit$|__stack_chk_fail|__assert|__ubsan_handle_.*_abort"
 )
 """Panics and aborts (`core::panicking`, `abort`): not handed the window, whatever registers hold."""
-
-_LOAD, _STORE = (Direction.LOAD,), (Direction.STORE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,22 +29,22 @@ class Routine:
 _ROUTINES = (
     Routine(
         pattern=re.compile(r"^(__aeabi_)?(memcpy|memmove|__memcpy_chk|__memmove_chk)$"),
-        addresses=((0, _STORE), (1, _LOAD)),
+        addresses=((0, STORE), (1, LOAD)),
         size=2,
         returns_first=True,
     ),
-    Routine(pattern=re.compile(r"^memset$"), addresses=((0, _STORE),), size=2, returns_first=True),
-    Routine(pattern=re.compile(r"^bzero$"), addresses=((0, _STORE),), size=1),
-    Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=((0, _LOAD), (1, _LOAD)), size=2),
+    Routine(pattern=re.compile(r"^memset$"), addresses=((0, STORE),), size=2, returns_first=True),
+    Routine(pattern=re.compile(r"^bzero$"), addresses=((0, STORE),), size=1),
+    Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=((0, LOAD), (1, LOAD)), size=2),
     Routine(
         # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
         pattern=re.compile(r"^__aarch64_cas\d"),
-        addresses=((2, (Direction.LOAD, Direction.STORE)),),
+        addresses=((2, BOTH),),
         size=None,
     ),
     Routine(
         pattern=re.compile(r"^__aarch64_(swp|ld)"),
-        addresses=((1, (Direction.LOAD, Direction.STORE)),),
+        addresses=((1, BOTH),),
         size=None,
     ),
 )
@@ -80,7 +78,7 @@ def library_access(symbol: str, state: State, isa: Isa) -> LibraryAccess | None:
                 accesses=accesses,
                 result=arguments[0] if routine.returns_first else None,
                 size=width // 8 if width else None,
-                copies=[directions for _, directions in routine.addresses] == [_STORE, _LOAD],
+                copies=[directions for _, directions in routine.addresses] == [STORE, LOAD],
             )
     return None
 
@@ -102,10 +100,7 @@ def _transfer(symbol: str, directions: tuple[Direction, ...], width: int | None)
         form=Form.LIBCALL,
         directions=directions,
         element_width=width,
-        elements=1,
-        addressing=AddressingMode.OFFSET,
         register_class=RegisterClass.NONE,
-        registers=(),
         syndrome_valid=False,
         why=f"{symbol} may touch the window in any widths, forms and number of times",
     )

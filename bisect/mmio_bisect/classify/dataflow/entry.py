@@ -15,7 +15,7 @@ def entry_state(arguments: Sequence[Argument], window: ConstantWindow | None, im
     """Arguments where the architecture's C convention passes them; a holder's field in the memory that it points to."""
     isa = image.isa
     memory = Memory(isa.pointer_bytes, ImageData(image))
-    state = State(Algebra(window, 8 * isa.pointer_bytes), isa.stack_pointer, memory=memory)
+    state = State(Algebra(window, 8 * isa.pointer_bytes), isa.stack_pointer, memory)
     stack = Origin("stack")
     state.set(isa.stack_pointer, pointer_to(stack))
     wide = {ArgumentKind.SLICE: (2, False), ArgumentKind.WIDE: (2, True), ArgumentKind.FLOAT: (0, False)}

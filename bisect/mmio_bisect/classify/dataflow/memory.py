@@ -6,8 +6,8 @@ that a function with thousands of spills costs no more an access than one with t
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.machine.values import ANYTHING, Algebra, Linear, Origin, Tainted, Value
 
 Base = frozenset[tuple[Origin, int]]
@@ -15,30 +15,16 @@ Place = tuple[Base, int]
 """A memory address that is known up to the origins it is relative to: terms and constant."""
 
 
-class Statics(Protocol):
-    """What the object itself puts into memory."""
-
-    def word(self, section: int, offset: int) -> Linear | None:
-        """The pointer-sized word there as the linker leaves it; None if it is not known or holds no constant."""
-
-
-class NoStatics:
-    """An object without data."""
-
-    def word(self, section: int, offset: int) -> Linear | None:  # noqa: ARG002  the protocol's
-        return None
-
-
 @dataclass(slots=True)
 class Memory:
-    """What is not listed holds what the object put there, or `ANYTHING`. `word` is a pointer's size in bytes.
+    """`word` is a pointer's size in bytes. What is not listed holds what the object put there (`statics`), or `ANYTHING`.
 
     What the object put into memory that can be written is taken to be there until this code writes it, as the recipe's
     `holds` is.
     """
 
     word: int
-    statics: Statics
+    statics: ImageData
     _words: dict[Base, dict[int, Value]] = field(default_factory=dict)
     _shared: set[Base] = field(default_factory=set)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import reduce
 
-from mmio_bisect.classify.dataflow.memory import Memory, NoStatics, Place, place_of
+from mmio_bisect.classify.dataflow.memory import Memory, Place, place_of
 from mmio_bisect.classify.machine.operations import (
     ZERO,
     Bitwise,
@@ -54,11 +54,11 @@ class State:
 
     algebra: Algebra
     stack_pointer: str
+    memory: Memory
     registers: dict[str, Value] = field(default_factory=dict)
-    memory: Memory = field(default_factory=lambda: Memory(8, NoStatics()))
 
     def copy(self) -> "State":
-        return State(self.algebra, self.stack_pointer, dict(self.registers), self.memory.copy())
+        return State(self.algebra, self.stack_pointer, self.memory.copy(), dict(self.registers))
 
     def get(self, register: str) -> Value:
         if register == ZERO:

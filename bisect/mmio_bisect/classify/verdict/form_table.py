@@ -1,20 +1,11 @@
 """Architectures × forms × profiles: which hypervisor emulates what, worked out from the rules for one access a form."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmio_bisect.classify.isa.aarch64.decode import decode
 from mmio_bisect.classify.verdict.profiles import profiles_of
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
-from mmio_bisect.domain.recipe import Direction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A form, and one access that has it."""
-
-    architecture: str
-    form: str
-    transfer: Transfer
+from mmio_bisect.domain.access import STORE, AddressingMode, Form, RegisterClass, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +15,6 @@ class TableRow:
     architecture: str
     form: str
     emulated: dict[str, bool]
-
-
-def table() -> tuple[TableRow, ...]:
-    return tuple(
-        TableRow(
-            architecture=sample.architecture,
-            form=sample.form,
-            emulated={profile.name: profile.emulates(sample.transfer) for profile in profiles_of(sample.architecture)},
-        )
-        for sample in _samples()
-    )
 
 
 # A word of each form, as LLVM's assembler makes it.
@@ -127,21 +107,29 @@ _ARM = (
 )
 
 
-def _samples() -> tuple[Sample, ...]:
-    samples = []
+def table() -> tuple[TableRow, ...]:
+    return tuple(
+        TableRow(
+            architecture=architecture,
+            form=form,
+            emulated={profile.name: profile.emulates(transfer) for profile in profiles_of(architecture)},
+        )
+        for architecture, form, transfer in _samples()
+    )
+
+
+def _samples() -> Iterator[tuple[str, str, Transfer]]:
+    """Each form, and one access that has it."""
     for form, word in _AARCH64:
         transfer = decode(word)
         if transfer is None:
             raise ValueError(f"{word:#010x} is not an access")
-        samples.append(Sample(architecture="aarch64", form=form, transfer=transfer))
+        yield "aarch64", form, transfer
     for form, kind, registers, addressing, valid in _ARM:
-        transfer = _transfer(kind, registers, 32, addressing=addressing, valid=valid)
-        samples.append(Sample(architecture="arm", form=form, transfer=transfer))
+        yield "arm", form, _transfer(kind, registers, 32, addressing=addressing, valid=valid)
     for architecture, forms in _OTHERS.items():
         for form, operation, kind, registers, width in forms:
-            transfer = _transfer(kind, registers, width, operation=operation)
-            samples.append(Sample(architecture=architecture, form=form, transfer=transfer))
-    return tuple(samples)
+            yield architecture, form, _transfer(kind, registers, width, operation=operation)
 
 
 def _transfer(
@@ -155,12 +143,10 @@ def _transfer(
 ) -> Transfer:
     return Transfer(
         form=form,
-        directions=(Direction.STORE,),
+        directions=STORE,
         element_width=width,
-        elements=1,
         addressing=addressing,
         register_class=registers_are,
-        registers=(),
         syndrome_valid=valid,
         why="",
         operation=operation,

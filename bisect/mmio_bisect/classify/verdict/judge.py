@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
-from mmio_bisect.classify.dataflow.findings import Flow, WindowTouch
+from mmio_bisect.classify.dataflow.findings import Escape, Flow, WindowTouch
 from mmio_bisect.classify.dataflow.flow import follow
 from mmio_bisect.classify.machine.image import CodeImage
-from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
+from mmio_bisect.classify.machine.instructions import FunctionCode
 from mmio_bisect.classify.verdict.matching import (
     Finding,
     Match,
@@ -95,39 +94,16 @@ def _why(transfer: Transfer, kind: DefectKind, profile: Profile) -> str:
 
 def _vanished(expectation: FunctionExpectation) -> FunctionJudgement:
     why = f"the object defines no function {expectation.symbol}"
-    defect = Defect(
-        function=expectation.symbol,
-        access=None,
-        kind=DefectKind.MISSING,
-        code=None,
-        position=None,
-        instruction=None,
-        why=why,
-    )
+    defect = _defect(expectation.symbol, None, DefectKind.MISSING, why)
     return FunctionJudgement(function=expectation.symbol, accesses=(), defects=(defect,), listing=())
 
 
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """Matches of all orders put together, each finding once."""
-
-    fulfils: dict[int, list[str]]
-    findings: dict[Finding, None]
-
-    def add(self, match: Match) -> None:
-        for touch, items in match.fulfils.items():
-            known = self.fulfils.setdefault(touch, [])
-            known.extend(item for item in items if item not in known)
-        self.findings.update(dict.fromkeys(match.findings))
-
-
 def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profile) -> FunctionJudgement:
-    found = _Findings({}, {})
     match expectation.expectation:
         case EachAccess() as each:
-            found.add(_match_each(each, flow))
+            found = _match_each(each, flow)
         case ExactAccesses() | CoveredBytes():
-            _match_orders(expectation, flow, found)
+            found = _match_orders(expectation, flow)
         case _:
             assert_never(expectation.expectation)
     accesses = tuple(
@@ -169,20 +145,20 @@ def _units(flow: Flow, indices: Iterable[int]) -> list[Unit]:
     return units
 
 
-def _match_orders(expectation: FunctionExpectation, flow: Flow, found: _Findings) -> None:
+def _match_orders(expectation: FunctionExpectation, flow: Flow) -> Match:
     """Hold every order of the accesses against the expectation."""
-    ways = orders(flow)
+    found, ways = Match(), orders(flow)
     if ways is None:
         why = f"more than {MAX_ORDERS} orders of accesses: not compared with the expectation"
-        found.findings[Finding(item=None, kind=DefectKind.ESCAPES, touch=None, why=why)] = None
-        return
+        found.find(None, DefectKind.ESCAPES, None, why)
+        return found
     for index in sorted(repeated(flow)):
-        why = "in a loop: how often it is executed is not followed"
-        found.findings[Finding(item=None, kind=DefectKind.ESCAPES, touch=index, why=why)] = None
+        found.find(None, DefectKind.ESCAPES, index, "in a loop: how often it is executed is not followed")
     calls = frozenset(index for index, touch in enumerate(flow.touches) if is_library_call(touch.transfer))
     returning = any(order.complete for order in ways)
     for order in ways:
-        found.add(_match_order(expectation, flow, order, calls, whole=order.complete or not returning))
+        found.absorb(_match_order(expectation, flow, order, calls, whole=order.complete or not returning))
+    return found
 
 
 def _match_order(
@@ -194,7 +170,8 @@ def _match_order(
     if isinstance(wants, CoveredBytes):
         match = match_covered(wants, region_of(None, expectation.arguments), units, calls)
         if not whole:
-            match.findings = [finding for finding in match.findings if finding.kind is not DefectKind.MISSING]
+            kept = (finding for finding in match.findings if finding.kind is not DefectKind.MISSING)
+            match.findings = dict.fromkeys(kept)
         return match
     assert isinstance(wants, ExactAccesses)  # noqa: S101  the only other caller has dealt with EachAccess
     items = [wanted(access, region_of(access.label, expectation.arguments)) for access in wants.accesses]
@@ -224,18 +201,15 @@ def _match_each(each: EachAccess, flow: Flow) -> Match:
 def _misfit(match: Match, each: EachAccess, unit: Unit) -> None:
     """An access of a shape that the source does not have."""
     alike = [shape for shape in each.shapes if shape.direction is unit.direction]
-    what = f"{unit.direction}{unit.width or '?'}"
     if not alike:
         match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit.direction}")
         return
     item = str(alike[0])
-    match.meet(unit.touch, item)
+    wide = unit.width is None or unit.width > max(shape.width for shape in alike)
+    why = f"{unit.direction}{unit.width} where the source has {item}"
     if unit.width is None:
-        match.find(item, DefectKind.WIDENED, unit.touch, f"it moves more than one {item}")
-    elif unit.width > max(shape.width for shape in alike):
-        match.find(item, DefectKind.WIDENED, unit.touch, f"{what} where the source has {item}")
-    else:
-        match.find(item, DefectKind.TORN, unit.touch, f"{what} where the source has {item}")
+        why = f"it moves more than one {item}"
+    match.blame(unit.touch, item, DefectKind.WIDENED if wide else DefectKind.TORN, why)
 
 
 def _form_defects(function: str, accesses: Sequence[Access], profile: Profile) -> Iterable[Defect]:
@@ -257,26 +231,24 @@ def _expectation_defects(
     function: str, findings: Iterable[Finding], touches: Sequence[WindowTouch]
 ) -> Iterable[Defect]:
     for finding in findings:
-        if finding.touch is None:
-            yield _defect(function, finding.item, finding.kind, None, None, finding.why)
-        else:
-            touch = touches[finding.touch]
-            yield _defect(function, finding.item, finding.kind, touch.code, touch.instruction, finding.why)
+        at = None if finding.touch is None else touches[finding.touch]
+        yield _defect(function, finding.item, finding.kind, finding.why, at)
 
 
 def _escape_defects(function: str, flow: Flow) -> Iterable[Defect]:
     for escape in flow.escapes:
-        yield _defect(function, None, DefectKind.ESCAPES, escape.code, escape.instruction, escape.why)
+        yield _defect(function, None, DefectKind.ESCAPES, escape.why, escape)
 
 
 def _defect(
-    function: str, item: str | None, kind: DefectKind, code: str | None, instruction: Instruction | None, why: str
+    function: str, item: str | None, kind: DefectKind, why: str, at: WindowTouch | Escape | None = None
 ) -> Defect:
+    instruction = at.instruction if at else None
     return Defect(
         function=function,
         access=item,
         kind=kind,
-        code=code,
+        code=at.code if at else None,
         position=instruction.position if instruction else None,
         instruction=instruction.text if instruction else None,
         why=why,

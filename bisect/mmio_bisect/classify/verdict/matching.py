@@ -67,10 +67,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Match:
-    """Which items each touch fulfils, and what is wrong."""
+    """Which items each touch fulfils, and what is wrong, each once and in the order found."""
 
     fulfils: dict[int, list[str]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
 
     def meet(self, touch: int, item: str) -> None:
         items = self.fulfils.setdefault(touch, [])
@@ -78,7 +78,18 @@ class Match:
             items.append(item)
 
     def find(self, item: str | None, kind: DefectKind, touch: int | None, why: str) -> None:
-        self.findings.append(Finding(item=item, kind=kind, touch=touch, why=why))
+        self.findings[Finding(item=item, kind=kind, touch=touch, why=why)] = None
+
+    def blame(self, touch: int, item: str, kind: DefectKind, why: str) -> None:
+        """It fulfils the item, but not as it should."""
+        self.meet(touch, item)
+        self.find(item, kind, touch, why)
+
+    def absorb(self, other: "Match") -> None:
+        for touch, items in other.fulfils.items():
+            for item in items:
+                self.meet(touch, item)
+        self.findings.update(other.findings)
 
 
 def units_of(touch: int, transfer: Transfer, region: str, offset: int | None) -> tuple[Unit, ...]:
@@ -166,20 +177,18 @@ def _explain_item(match: Match, item: Wanted, items: list[Wanted], units: list[U
     items.remove(item)
     if same:
         why = f"{item.item} is there, but in another place of the order"
-        match.find(item.item, DefectKind.REORDERED, same[0].touch, why)
-        match.meet(same[0].touch, item.item)
+        match.blame(same[0].touch, item.item, DefectKind.REORDERED, why)
         units.remove(same[0])
     elif around:
         _explain_wide(match, item, around[0], items, units)
     elif inside and sum(unit.width or 0 for unit in inside) >= item.width:
         why = f"{item.item} is done as {len(inside)} accesses of {inside[0].width} bits"
         for unit in inside:
-            match.meet(unit.touch, item.item)
-            match.find(item.item, DefectKind.TORN, unit.touch, why)
+            match.blame(unit.touch, item.item, DefectKind.TORN, why)
             units.remove(unit)
     elif inside:
-        match.find(item.item, DefectKind.NARROWED, inside[0].touch, f"{item.item} is done with {inside[0].width} bits")
-        match.meet(inside[0].touch, item.item)
+        why = f"{item.item} is done with {inside[0].width} bits"
+        match.blame(inside[0].touch, item.item, DefectKind.NARROWED, why)
         units.remove(inside[0])
     else:
         match.find(item.item, DefectKind.MISSING, None, f"no instruction on some path does {item.item}")
@@ -189,13 +198,11 @@ def _explain_wide(match: Match, item: Wanted, unit: Unit, items: list[Wanted], u
     others = [other for other in items if other.beside(unit) and unit.end is not None and other.end <= unit.end]
     units.remove(unit)
     if not others:
-        match.meet(unit.touch, item.item)
-        match.find(item.item, DefectKind.WIDENED, unit.touch, f"{item.item} is done with {unit.width} bits")
+        match.blame(unit.touch, item.item, DefectKind.WIDENED, f"{item.item} is done with {unit.width} bits")
         return
     names = ", ".join(one.item for one in (item, *others))
     for one in (item, *others):
-        match.meet(unit.touch, one.item)
-        match.find(one.item, DefectKind.MERGED, unit.touch, f"{names} are done as one access of {unit.width} bits")
+        match.blame(unit.touch, one.item, DefectKind.MERGED, f"{names} are done as one access of {unit.width} bits")
         if one in items:
             items.remove(one)
 
@@ -215,8 +222,7 @@ def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
         return
     same = next((item for item in expected if item.met_by(unit)), None)
     if same is not None:
-        match.meet(unit.touch, same.item)
-        match.find(same.item, DefectKind.DOUBLED, unit.touch, f"{same.item} is done once more than the source asks")
+        match.blame(unit.touch, same.item, DefectKind.DOUBLED, f"{same.item} is done once more than the source asks")
     else:
         match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {what}")
 
