@@ -17,7 +17,7 @@ Place = tuple[Base, int]
 
 @dataclass(slots=True)
 class Memory:
-    """`word` is a pointer's size in bytes. What is not listed holds what the object put there (`statics`), or `ANYTHING`.
+    """What is not listed holds what the object put there (`statics`), or `ANYTHING`. `word` is in bytes.
 
     What the object put into memory that can be written is taken to be there until this code writes it, as the recipe's
     `holds` is.
