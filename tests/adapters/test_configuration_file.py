@@ -9,7 +9,8 @@ from mmio_bisect.adapters.config.configuration_file import NAME, TEMPLATE, find,
 from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.probing.budget import Allowance
-from mmio_bisect.workflow.watch.configuration import CompileLimits, Retention
+from mmio_bisect.workflow.probing.sandboxes import Bounds
+from mmio_bisect.workflow.watch.configuration import Retention
 
 
 def written(folder: Path, text: str) -> Path:
@@ -75,7 +76,7 @@ toolchain_count = 5
     config = load(written(tmp_path, text), {"MMIO_BISECT_TIME": "7.5"})
     assert config.budget == Allowance(seconds=5400, downloads=2684354560, builds=0)
     assert list(config.source_pauses) == [0, 129600]
-    assert config.limits == CompileLimits(memory=512 << 20, seconds=7.5, output=65536)
+    assert config.limits == Bounds(memory=512 << 20, seconds=7.5, output=65536)
     assert config.retention == Retention(toolchains=2592000, count=5)
 
 

@@ -13,9 +13,8 @@ from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
-from mmio_bisect.workflow.watch.delivery import deliver
 from mmio_bisect.workflow.watch.news import SeriesState
-from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, Tick, notice_key
+from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, Tick, deliver, notice_key
 
 CHANNELS = ("chat", "mail")
 

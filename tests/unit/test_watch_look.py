@@ -1,5 +1,6 @@
 """One series' ticks over a script of compilers: trouble that ends, what is left for later, what is listed no more."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,55 +10,68 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
+from mmio_bisect.adapters.config.configuration_file import load
 from mmio_bisect.adapters.history.outbox import SqlOutbox
-from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
+from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.history_database import open_history_database
-from mmio_bisect.composition.watch_author import LogEvents
+from mmio_bisect.composition.watch import WatchDocuments
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.errors import DownloadError, UsageError
-from mmio_bisect.report.documents.notices import (
-    change_notice,
-    recovered_notice,
-    traced_notice,
-    trouble_notice,
-)
+from mmio_bisect.report.documents.notices import change_notice
+from mmio_bisect.report.terminal.watch import LogForm, StreamLog
+from mmio_bisect.workflow.bisect.follow import DescentLevel
 from mmio_bisect.workflow.probing.budget import Allowance, Budget
 from mmio_bisect.workflow.probing.probe import Adapters
-from mmio_bisect.workflow.watch.news import PendingDescent
+from mmio_bisect.workflow.watch.assignments import adapters_for
+from mmio_bisect.workflow.watch.configuration import Configuration
+from mmio_bisect.workflow.watch.look import look
+from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Notice
 from mmio_bisect.workflow.watch.settle import settle
-from mmio_bisect.workflow.watch.tick import look, state_of
-from mmio_bisect.workflow.watch.values import Assignment, Bisected, ChangeGroup, Descent, Watched
+from mmio_bisect.workflow.watch.values import (
+    Assignment,
+    Bisected,
+    ChangeGroup,
+    Finding,
+    SeriesTick,
+    TickFindings,
+    Unchanged,
+    Watch,
+)
+
+CONFIG = """
+[watch]
+jobs = 1
+points_per_tick = 2
+pauses = []
+source_pauses = []
+[watch.series.zig]
+"""
 
 
 @dataclass(slots=True)
-class Author:
-    """Words as they are; bisections are only noted."""
+class NotedBisections:
+    """Bisections are only noted."""
 
-    stories: list[ChangeGroup] = field(default_factory=list)
+    groups: list[ChangeGroup] = field(default_factory=list)
     unchanged: bool = False
 
-    def bisected(self, story: ChangeGroup, tools: Adapters) -> Bisected:  # noqa: ARG002 - nothing is probed
-        self.stories.append(story)
-        return Bisected(run=len(self.stories), culprit=None, unchanged=self.unchanged)
+    def bisect(self, group: ChangeGroup, tools: Adapters) -> Bisected | Unchanged:  # noqa: ARG002 - nothing is probed
+        self.groups.append(group)
+        return (Unchanged if self.unchanged else Bisected)(run=len(self.groups))
 
-    def descend(self, run: int) -> Descent | None:  # noqa: ARG002 - there is nothing below
-        return None
+    def descend(self, run: int) -> tuple[DescentLevel, ...]:  # noqa: ARG002 - there is nothing below
+        return ()
 
-    def changed(self, story: ChangeGroup, descent: Descent | None) -> Notice:
-        return change_notice(story, None, None, descent)
 
-    def traced(self, series: str, pending: PendingDescent, descent: Descent) -> Notice:
-        return traced_notice(series, pending, descent)
+class PlainDocuments(WatchDocuments):
+    """Words as they are, without the run's."""
 
-    def in_trouble(self, series: str, message: str, since: str, ticks: int) -> Notice:
-        return trouble_notice(series, message, since, ticks)
-
-    def recovered(self, series: str, message: str, since: str, ticks: int) -> Notice:
-        return recovered_notice(series, message, since, ticks)
+    def change_notice(self, finding: Finding, levels: tuple[DescentLevel, ...]) -> Notice:
+        return change_notice(finding, levels, None, None)
 
 
 @dataclass(slots=True)
@@ -66,9 +80,10 @@ class Nights:
 
     wiring: ScriptedWiring
     outbox: SqlOutbox
+    config: Configuration
     does: dict[str, str]
     history: MemoryHistory = field(default_factory=MemoryHistory)
-    author: Author = field(default_factory=Author)
+    bisections: NotedBisections = field(default_factory=NotedBisections)
     now: datetime = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 
     @property
@@ -76,46 +91,48 @@ class Nights:
         return self.wiring.script
 
     @property
+    def state(self) -> SeriesState:
+        return self.outbox.state("zig", "arm-isv")
+
+    @property
     def job(self) -> Assignment:
         case = self.wiring.recipes().find("store_then_step.c").cases[0]
-        return Assignment(
-            series="zig",
-            first=None,
-            last=None,
-            requests=(CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2),),
-            profile=ARM_ISV,
-            jobs=1,
-            patience=3,
-            limit=2,
-            pauses=(),
-            source_pauses=(),
-            descend=False,
-            channels=(),
-        )
+        request = CellRequest(case=case, target=TARGETS["aarch64"], opt=OptLevel.O2)
+        return Assignment(config=self.config, watched=self.config.series[0], requests=(request,))
 
-    def tick(self, allowance: Allowance | None = None) -> Watched:
+    def tick(self, allowance: Allowance | None = None) -> TickFindings:
         self.now += timedelta(days=1)
-        tools = Adapters(
-            source=self.wiring.source("zig"),
-            store=self.wiring.store(),
-            sandbox=self.wiring.local_sandbox(),
-            judge=self.wiring.judge(),
+        job = self.job
+        watch = Watch(
+            config=self.config,
+            jobs=(job,),
+            wiring=self.wiring,
             history=self.history,
-            budget=Budget(allowance),
+            outbox=self.outbox,
+            messenger=AppriseMessenger(()),
+            documents=PlainDocuments(config=self.config, wiring=self.wiring, history=self.history),
+            log=StreamLog(LogForm.TEXT, io.StringIO()),
         )
-        now = self.now.isoformat()
-        found = look(self.job, tools, self.outbox, self.author, LogEvents(lambda _: None), now=now)
-        return settle(found, self.job, tools, self.outbox, self.author, now=now)
+        tick = SeriesTick(
+            job=job,
+            watch=watch,
+            tools=adapters_for(job, watch, Budget(allowance)),
+            bisections=self.bisections,
+            now=self.now.isoformat(),
+        )
+        return settle(tick, look(tick))
 
 
 @pytest.fixture
 def nights(tmp_path: Path) -> Iterator[Nights]:
     does = {"1.0": "good"}
+    file = tmp_path / "mmio-bisect.toml"
+    file.write_text(CONFIG)
     with SqlOutbox(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as outbox:
-        yield Nights(scripted(Script(does), Settings(store=tmp_path / "store")), outbox, does)
+        yield Nights(scripted(Script(does), Settings(store=tmp_path / "store")), outbox, load(file, {}), does)
 
 
-def titles(watched: Watched) -> list[str]:
+def titles(watched: TickFindings) -> list[str]:
     return [notice.title for notice in watched.notices]
 
 
@@ -125,14 +142,14 @@ def test_a_source_that_answers_again_is_watched_again_though_it_has_nothing_new(
     assert [titles(nights.tick()) for _ in range(3)] == [[], [], ["zig cannot be watched"]]
     nights.script.silence = None
     assert titles(nights.tick()) == ["zig is watched again"]
-    assert state_of(nights.job, nights.outbox).trouble is None
+    assert nights.state.trouble is None
 
 
 def test_a_clone_that_is_none_any_more_is_the_trouble_of_its_series_alone(nights: Nights) -> None:
     nights.tick()
     nights.script.silence = UsageError("that is not a git repository")
     found = nights.tick()
-    assert (str(found.error), titles(found)) == ("that is not a git repository", [])
+    assert (str(found.look.error), titles(found)) == ("that is not a git repository", [])
 
 
 def test_failures_with_good_nights_between_are_not_in_a_row(nights: Nights) -> None:
@@ -141,7 +158,7 @@ def test_failures_with_good_nights_between_are_not_in_a_row(nights: Nights) -> N
         assert titles(nights.tick()) == []
         nights.script.silence = DownloadError("nobody answers")
         assert titles(nights.tick()) == []
-        trouble = state_of(nights.job, nights.outbox).trouble
+        trouble = nights.state.trouble
         assert trouble is not None
         assert trouble.ticks == 1
 
@@ -169,7 +186,7 @@ def test_a_change_at_a_point_that_is_listed_no_more_is_told_from_its_neighbour(n
 def test_what_a_recipe_or_a_rule_changed_is_no_news_of_a_compiler(nights: Nights) -> None:
     nights.tick()
     nights.does["1.1"] = "bad"  # since the recipe was edited, 1.0 is bad too
-    nights.author.unchanged = True
+    nights.bisections.unchanged = True
     watched = nights.tick()
-    assert (len(nights.author.stories), watched.notices) == (1, ())
+    assert (len(nights.bisections.groups), watched.notices) == (1, ())
     assert [since for _, _, since in watched.state.regressions] == [None]

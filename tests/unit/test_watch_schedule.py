@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mmio_bisect.adapters.config.schedule import Schedule
-from mmio_bisect.cli.watch.schedule import on_schedule
 from mmio_bisect.errors import CancelledError, DownloadError, UsageError
+from mmio_bisect.workflow.watch.schedule import on_schedule
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

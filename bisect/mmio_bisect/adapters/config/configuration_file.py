@@ -22,9 +22,9 @@ from mmio_bisect.adapters.config.configuration_schema import (
 )
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.probing.budget import Allowance
+from mmio_bisect.workflow.probing.sandboxes import Bounds
 from mmio_bisect.workflow.watch.configuration import (
     Channel,
-    CompileLimits,
     Configuration,
     Retention,
     Secret,
@@ -219,8 +219,8 @@ def _configuration(read: File, file: Path | None) -> Configuration:
     )
 
 
-def _limits(read: Limits) -> CompileLimits:
-    return CompileLimits(
+def _limits(read: Limits) -> Bounds:
+    return Bounds(
         memory=read.memory,
         seconds=read.time,
         output=read.output,

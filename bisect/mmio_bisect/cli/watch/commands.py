@@ -1,24 +1,26 @@
 """`mmio-bisect watch`: the nightly job, once or on a schedule; and how it stands."""
 
-import json
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from mmio_bisect.cli import configuration, options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.cli.watch import tick
-from mmio_bisect.cli.watch.schedule import on_schedule
-from mmio_bisect.cli.watch.status import status_document, status_text
-from mmio_bisect.composition.watch import hold_watch, open_outbox, schedule_of
+from mmio_bisect.composition.watch import hold_watch, open_outbox, open_watch, schedule_of
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.report.documents.json_text import text_of
+from mmio_bisect.report.documents.watch_documents import plan_document, status_document, tick_document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.watch import LogForm, StreamLog, plan_text, status_text
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
+from mmio_bisect.workflow.watch.schedule import on_schedule
+from mmio_bisect.workflow.watch.status import find_status
+from mmio_bisect.workflow.watch.tick import plan_tick, run_tick
+from mmio_bisect.workflow.watch.values import TickResult
 
 EXAMPLES = """
 Examples:
@@ -34,11 +36,6 @@ new, 1 for a regression, 10 and up for trouble.
 """
 
 app = typer.Typer(help="Watch series of compilers, and tell of what changed.", epilog=EXAMPLES)
-
-
-class LogForm(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 @app.callback(invoke_without_command=True)
@@ -64,24 +61,19 @@ def watch(
     if ask_again and not once:
         raise UsageError("--ask-again is for one tick: write `mmio-bisect watch --once --ask-again`.")
     config, wiring = _configured(context, file, database, store)
+    to = StreamLog(log, sys.stdout if not once and not dry_run else sys.stderr)
     if dry_run:
-        told = tick.dry_run(config, wiring)
-        if as_json:
-            output.show_document(told)
-        else:
-            output.show(_plan_text(told))
+        with open_watch(config, wiring, to) as opened:
+            plan = plan_tick(opened)
+        output.show(text_of(plan_document(plan)) if as_json else plan_text(plan))
         return 0
-    stream = sys.stderr if once else sys.stdout
-    say = _Log(log, stream.fileno())
     try:
         with hold_watch(wiring.store_folder()):
-            if not once:
-                _on_schedule(config, wiring, say)
-            result = tick.tick(config, wiring, say, ask_again=ask_again)
+            result = _tick(config, wiring, to, ask_again=ask_again) if once else _keep_watching(config, wiring, to)
     except KeyboardInterrupt:
         raise CancelledError("Interrupted: what was probed is kept; the next tick goes on from there.") from None
     if as_json:
-        output.show_document(result.document)
+        output.show_document(tick_document(result))
     return result.code
 
 
@@ -95,11 +87,9 @@ def status(
 ) -> int:
     """How the watch stands: last and next run, newest seen, lag, open regressions, notices not yet delivered."""
     config, wiring = _configured(context, file, database, store)
-    told = status_document(config, wiring)
-    if as_json:
-        output.show_document(told)
-    else:
-        output.show(status_text(told))
+    with open_outbox(config) as outbox:
+        found = find_status(config, wiring, outbox, schedule_of(config).after(datetime.now(UTC)))
+    output.show(text_of(status_document(found)) if as_json else status_text(found))
     return 0
 
 
@@ -120,31 +110,18 @@ def _configured(
     return config, wiring_of(context, configuration.settings_of(config))
 
 
-class _Log:
-    """A line of text, or a JSON object, for each sentence."""
-
-    def __init__(self, form: LogForm, descriptor: int) -> None:
-        self._form = form
-        self._descriptor = descriptor
-
-    def __call__(self, sentence: str) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        if self._form is LogForm.JSON:
-            line = json.dumps({"time": now, "message": sentence}, ensure_ascii=False)
-        else:
-            line = f"{now} {sentence}"
-        stream = sys.stderr if self._descriptor == sys.stderr.fileno() else sys.stdout
-        print(line, file=stream, flush=True)
+def _tick(config: Configuration, wiring: Wiring, log: StreamLog, *, ask_again: bool = False) -> TickResult:
+    with open_watch(config, wiring, log) as opened:
+        return run_tick(opened, ask_again=ask_again)
 
 
-def _on_schedule(config: Configuration, wiring: Wiring, say: _Log) -> NoReturn:
-    on_schedule(schedule_of(config), _last_whole(config), lambda: _tick(config, wiring, say), say)
-
-
-def _tick(config: Configuration, wiring: Wiring, say: _Log) -> tick.TickResult:
-    result = tick.tick(config, wiring, say)
-    say(f"done, code {result.code}")
-    return result
+def _keep_watching(config: Configuration, wiring: Wiring, log: StreamLog) -> NoReturn:
+    on_schedule(
+        schedule_of(config),
+        _last_whole(config),
+        lambda: log.say(f"done, code {_tick(config, wiring, log).code}"),
+        log.say,
+    )
 
 
 def _last_whole(config: Configuration) -> datetime | None:
@@ -152,18 +129,3 @@ def _last_whole(config: Configuration) -> datetime | None:
     with open_outbox(config) as outbox:
         ticks = outbox.ticks(limit=1)
     return datetime.fromisoformat(ticks[0].started) if ticks and ticks[0].finished is not None else None
-
-
-def _plan_text(told: dict[str, Any]) -> str:
-    lines = []
-    for one in told["series"]:
-        lines += [f"{one['series']}: the descent would go on of: {title}" for title in one["descents"]]
-        if one["left_alone"]:
-            lines.append(one["left_alone"])
-            continue
-        new, retry = len(one["new"]), len(one["retry"])
-        lines.append(f"{one['series']}: {new} new toolchains, {retry} to try again, {one['cells']} cells")
-        lines += [f"  would be probed: {version}" for version in (*one["retry"], *one["new"])]
-        lines += [f"  would be told: {news}" for news in one["news"]]
-    lines += [f"waits for {one['channel']}: {one['plain']}" for one in told["waiting"]]
-    return "\n".join(lines) + "\n"

@@ -1,135 +1,131 @@
 """What people are told, in words: a title, a short plain form, and the whole report in Markdown."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.documents.run_documents import Replay
 from mmio_bisect.report.terminal.descents import descent_text
+from mmio_bisect.workflow.bisect.descend import Stopped
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
 from mmio_bisect.workflow.ports.history import RunRecord
-from mmio_bisect.workflow.watch.news import News, PendingDescent
+from mmio_bisect.workflow.watch.news import Deferred, News, PendingDescent, Trouble
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, notice_key
-from mmio_bisect.workflow.watch.values import ChangeGroup, Descent
+from mmio_bisect.workflow.watch.values import Bisected, Finding, NotBisected, Recovered, why_unfinished
 
 _WIDTH = 100
 
 
-def change_notice(story: ChangeGroup, record: RunRecord | None, told: Replay | None, descent: Descent | None) -> Notice:
+def change_notice(
+    finding: Finding, levels: Sequence[DescentLevel], record: RunRecord | None, told: Replay | None
+) -> Notice:
     """`record` and `told` are the bisection's, where there is one."""
-    fixed = story.change is Change.FIXED
-    case, last, first = story.news[0].line.case, story.points[0], story.points[-1]
-    claims = tuple(dict.fromkeys(_claim(cell.answer) for cell in told.answers)) if told else ()
+    group = finding.group
+    fixed = group.change is Change.FIXED
+    case, last, first = group.news[0].line.case, group.points[0], group.points[-1]
+    answers = told.answers if told else ()
+    claims = tuple(dict.fromkeys(_claim(cell.answer) for cell in answers))
     where = claims[0] if len(claims) == 1 else f"between {last} and {first}"
     title = f"{case} {'fixed' if fixed else 'regressed'}: {where}"
-    if descent is not None and descent.claim is not None:
-        title += f", by {descent.claim}"
-    lines = [_line(one) for one in story.news]
-    closes = sorted({one.since for one in story.news if one.since})
+    if (claim := _deepest_claim(levels)) is not None:
+        title += f", by {claim}"
+    lines = [_line(one) for one in group.news]
     if fixed:
-        ending = (
-            f"This closes the regression of {', '.join(closes)}."
-            if closes
-            else ("This closes what was so when the watch began.")
-        )
-        lines.append(ending)
+        closes = sorted({one.since for one in group.news if one.since})
+        closed = f"the regression of {', '.join(closes)}" if closes else "what was so when the watch began"
+        lines.append(f"This closes {closed}.")
     if len(claims) > 1:
-        lines += (
-            [f"{cell.request.target.name} -O{cell.request.opt}: {_claim(cell.answer)}" for cell in told.answers]
-            if told
-            else []
-        )
-    if descent is not None:
-        lines += _descent_lines(descent)
-    if story.why_not:
-        lines.append(f"It was not bisected: {story.why_not.rstrip('.')}.")
-    plain = "\n".join([title, *lines])
-    markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), ""])
-    if descent is not None and descent.markdown:
-        markdown += f"\n{descent.markdown}\n"
+        lines += [f"{cell.request.target.name} -O{cell.request.opt}: {_claim(cell.answer)}" for cell in answers]
+    lines += _descent_lines(levels)
+    if (why := why_unfinished(levels)) is not None:
+        lines.append(f"The descent goes on in the next tick: {why}.")
+    run = None
+    match finding.bisection:
+        case Bisected(run=number):
+            run = number
+        case NotBisected(why=reason):
+            lines.append(f"It was not bisected: {reason.rstrip('.')}.")
+    reports = [_descent_report(levels)] if levels else []
     if record is not None and told is not None:
-        markdown += "\n" + issue_text(record, told)
-    marks = sorted(f"{one.line} {one.mark}" for one in story.news)
-    return Notice(
-        key=notice_key("change", story.series, story.profile.name, story.change, last.version, first.version, *marks),
-        kind=NoticeKind.FIXED if fixed else NoticeKind.REGRESSION,
-        series=story.series,
-        title=title,
-        plain=plain,
-        markdown=markdown,
-        run=story.run,
-    )
+        reports.append(issue_text(record, told))
+    marks = sorted(f"{one.line} {one.mark}" for one in group.news)
+    key = notice_key("change", group.series, group.profile.name, group.change, last.version, first.version, *marks)
+    kind = NoticeKind.FIXED if fixed else NoticeKind.REGRESSION
+    return _notice(key, kind, group.series, title, lines, reports, run)
 
 
-def _descent_lines(descent: Descent) -> list[str]:
-    if descent.unfinished is None:
-        return list(descent.lines)
-    return [*descent.lines, f"The descent goes on in the next tick: {descent.unfinished}."]
-
-
-def descent_of(levels: Sequence[DescentLevel]) -> Descent | None:
-    """What a descent found, for a notice; None where nothing was entered."""
-    if not levels:
-        return None
-    lines, claim = [], None
-    for level in levels:
-        if not isinstance(level.end, Followed):
-            lines.append(f"Into {level.series} it was not followed: {level.end.why}.")
-            continue
-        claims = list(dict.fromkeys(_claim(cell.answer) for cell in level.end.result.answers))
-        if level.end.other is not None:
-            lines.append(f"{level.series} does not show this transition: {level.end.other}.")
-            continue
-        lines.append(f"Followed into {level.series}: {'; '.join(claims)}.")
-        claim = claims[0] if len(claims) == 1 else claim
-    return Descent(
-        claim=claim,
-        lines=tuple(lines),
-        markdown=f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```",
-        unfinished=next((end.why for level in levels if isinstance(end := level.end, BrokenOff) and end.passing), None),
-    )
-
-
-def traced_notice(series: str, pending: PendingDescent, descent: Descent) -> Notice:
+def traced_notice(series: str, pending: PendingDescent, levels: Sequence[DescentLevel]) -> Notice:
     """A descent's end, after the change itself was told."""
-    outcome = f"traced to {descent.claim}" if descent.claim else "traced no further"
-    title = f"{pending.title}: {outcome}"
-    lines = list(descent.lines)
-    markdown = "\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), "", descent.markdown, ""])
+    claim = _deepest_claim(levels)
+    title = f"{pending.title}: {f'traced to {claim}' if claim else 'traced no further'}"
+    key = notice_key("traced", series, str(pending.run), pending.since)
+    reports = [_descent_report(levels)]
+    return _notice(key, NoticeKind.TRACED, series, title, _descent_lines(levels), reports, pending.run)
+
+
+def _notice(
+    key: str,
+    kind: NoticeKind,
+    series: str,
+    title: str,
+    lines: Sequence[str],
+    reports: Sequence[str],
+    run: int | None,
+) -> Notice:
     return Notice(
-        key=notice_key("traced", series, str(pending.run), pending.since),
-        kind=NoticeKind.TRACED,
+        key=key,
+        kind=kind,
         series=series,
         title=title,
         plain="\n".join([title, *lines]),
-        markdown=markdown,
-        run=pending.run,
+        markdown="\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), "", *reports]),
+        run=run,
     )
 
 
-def trouble_notice(series: str, message: str, since: str, ticks: int) -> Notice:
-    title = f"{series} cannot be watched"
-    plain = f"{title} since {since[:16]} ({ticks} times in a row): {message}"
-    return Notice(
-        key=notice_key("trouble", series, since),
-        kind=NoticeKind.TROUBLE,
-        series=series,
-        title=title,
-        plain=plain,
-        markdown=plain,
-    )
+def _descent_lines(levels: Sequence[DescentLevel]) -> list[str]:
+    lines = []
+    for level in levels:
+        match level.end:
+            case Followed(other=None) as followed:
+                lines.append(f"Followed into {level.series}: {'; '.join(_claims(followed))}.")
+            case Followed(other=other):
+                lines.append(f"{level.series} does not show this transition: {other}.")
+            case Stopped(why=why) | BrokenOff(why=why):
+                lines.append(f"Into {level.series} it was not followed: {why}.")
+            case _:
+                assert_never(level.end)
+    return lines
 
 
-def recovered_notice(series: str, message: str, since: str, ticks: int) -> Notice:
-    title = f"{series} is watched again"
-    plain = f"{title}. From {since[:16]} on it was not, {ticks} times in a row: {message}"
+def _deepest_claim(levels: Sequence[DescentLevel]) -> str | None:
+    """Of the last level of which all answers claim the same."""
+    ends = (level.end for level in reversed(levels))
+    followed = (_claims(end) for end in ends if isinstance(end, Followed) and end.other is None)
+    return next((claims[0] for claims in followed if len(claims) == 1), None)
+
+
+def _claims(followed: Followed) -> list[str]:
+    return list(dict.fromkeys(_claim(cell.answer) for cell in followed.result.answers))
+
+
+def _descent_report(levels: Sequence[DescentLevel]) -> str:
+    return f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```\n"
+
+
+def trouble_notice(series: str, event: Trouble | Deferred | Recovered) -> Notice:
+    if isinstance(event, Recovered):
+        kind, trouble = NoticeKind.RECOVERED, event.trouble
+        title = f"{series} is watched again"
+        plain = f"{title}. From {trouble.since[:16]} on it was not, {trouble.ticks} times in a row: {trouble.message}"
+        since = trouble.since
+    else:
+        kind, since = NoticeKind.TROUBLE, event.since
+        title = f"{series} cannot be watched"
+        plain = f"{title} since {since[:16]} ({event.ticks} times in a row): {event.message}"
     return Notice(
-        key=notice_key("recovered", series, since),
-        kind=NoticeKind.RECOVERED,
-        series=series,
-        title=title,
-        plain=plain,
-        markdown=plain,
+        key=notice_key(kind, series, since), kind=kind, series=series, title=title, plain=plain, markdown=plain
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmio_bisect.workflow.probing.budget import Allowance
+from mmio_bisect.workflow.probing.sandboxes import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +23,6 @@ class WatchedSeries:
     opts: tuple[str, ...]
     profile: str
     descend: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileLimits:
-    """What one compile may use: bytes, seconds, processes; None: the sandbox's default."""
-
-    memory: int | None = None
-    seconds: float | None = None
-    output: int | None = None
-    object: int | None = None
-    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +74,7 @@ class Configuration:
     rust_repo: Path | None
     repository: Path | None
     sandbox: str
-    limits: CompileLimits
+    limits: Bounds
     schedule: str
     timezone: str
     profile: str

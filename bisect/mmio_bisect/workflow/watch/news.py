@@ -150,6 +150,10 @@ class Deferred:
     points: int
     bisections: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        left = [*([f"{self.points} toolchains"] if self.points else []), *self.bisections]
+        return f"{', '.join(left)}. {self.message}"
+
 
 def defer(
     before: Deferred | None, message: str, now: str, *, progress: bool, points: int, bisections: Sequence[str] = ()
@@ -204,11 +208,20 @@ class SeriesState:
             if one.reported
         )
 
+    @property
+    def flapping(self) -> int:
+        """How many marks change so often that they are not told."""
+        return sum(one.held_back > 0 for line in self.lines.values() for one in line.marks.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointPlan:
-    """`new` points, oldest first, and older ones to `retry`; new ones that are `left` are probed in later ticks."""
+    """What to probe of the points that are `watched`: `new` ones, oldest first, and older ones to `retry`.
 
+    New ones that are `left` are probed in later ticks.
+    """
+
+    watched: tuple[Point, ...]
     new: tuple[Point, ...]
     retry: tuple[Point, ...]
     left: tuple[Point, ...]
@@ -216,6 +229,12 @@ class PointPlan:
     @property
     def points(self) -> tuple[Point, ...]:
         return tuple(sorted((*self.retry, *self.new), key=lambda point: point.sort_key))
+
+    @property
+    def before(self) -> str:
+        """The sort key that all new points are beyond."""
+        first = min((point.sort_key for point in (*self.new, *self.left)), default=None)
+        return max((point.sort_key for point in self.watched if first is None or point.sort_key < first), default="")
 
 
 def plan_points(
@@ -244,6 +263,7 @@ def plan_points(
     untried = [point for point in older if not state.waiting[point.version]]
     room = max(0, limit - len(chosen) - len(tried))
     return PointPlan(
+        watched=tuple(points),
         new=chosen,
         retry=tuple(sorted((*tried, *untried[:room]), key=lambda point: point.sort_key)),
         left=tuple(point for point in new if point not in set(chosen)),

@@ -1,4 +1,4 @@
-"""Notices: what people are told, once each; and the outbox that keeps them until they are delivered."""
+"""Notices: what people are told, once each; the outbox that keeps them, and their delivery."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.errors import UndeliveredError
 from mmio_bisect.workflow.watch.news import SeriesState
 
 
@@ -87,3 +88,27 @@ class Messenger(Protocol):
         """Whether it is configured: a channel that was taken out gets what waits for it when it comes back."""
 
     def send(self, channel: str, notice: Notice) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    sent: tuple[Delivery, ...]
+    failed: tuple[tuple[Delivery, UndeliveredError], ...]
+
+
+def deliver(outbox: Outbox, messenger: Messenger) -> Delivered:
+    """Each notice to each channel, tried again in every tick until it is taken.
+
+    A process killed between a channel's answer and our note of it sends once more: no channel can be asked.
+    """
+    sent, failed = [], []
+    for one in filter(lambda one: messenger.knows(one.channel), outbox.pending()):
+        try:
+            messenger.send(one.channel, one.notice)
+        except UndeliveredError as error:
+            outbox.failed(one.notice.key, one.channel, str(error))
+            failed.append((one, error))
+        else:
+            outbox.delivered(one.notice.key, one.channel)
+            sent.append(one)
+    return Delivered(sent=tuple(sent), failed=tuple(failed))

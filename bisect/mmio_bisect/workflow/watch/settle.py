@@ -2,40 +2,48 @@
 
 from dataclasses import replace
 
-from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.watch.news import PendingDescent
-from mmio_bisect.workflow.watch.notices import Notice, Outbox
-from mmio_bisect.workflow.watch.values import Assignment, Author, Found, Watched
+from mmio_bisect.workflow.watch.notices import Notice
+from mmio_bisect.workflow.watch.values import Bisected, Finding, Looked, SeriesTick, TickFindings, why_unfinished
 
 
-def settle(found: Found, job: Assignment, tools: Adapters, outbox: Outbox, author: Author, *, now: str) -> Watched:
+def settle(tick: SeriesTick, findings: TickFindings) -> TickFindings:
     """Follow what was found, and what earlier ticks left of that; then keep all of it. Raises as `look`."""
-    state, notices = found.state, list(found.notices)
+    job, look = tick.job, findings.look
+    notices = [tick.watch.documents.trouble_notice(job.series, event) for event in findings.events]
     descents = []
-    for pending in state.descents:
-        left, notice = _followed(pending, job, tools, author)
-        descents += [left] if left else []
+    steps = [
+        *(_go_on(pending, tick) for pending in findings.state.descents),
+        *(_follow(finding, tick) for finding in (look.findings if isinstance(look, Looked) else ())),
+    ]
+    for notice, pending in steps:
         notices += [notice] if notice else []
-    for story in found.stories:
-        descent = author.descend(story.run) if job.descend and story.run is not None else None
-        notice = author.changed(story, descent)
-        notices.append(notice)
-        if story.run is not None and descent is not None and descent.unfinished is not None:
-            descents.append(PendingDescent(run=story.run, title=notice.title, why=descent.unfinished, since=now))
-    after = replace(state, descents=tuple(descents))
-    new = outbox.keep(job.series, job.profile.name, after, notices, job.channels)
-    return Watched(series=job.series, plan=found.plan, state=after, notices=new, error=found.error, cost=found.cost)
+        descents += [pending] if pending else []
+    state = replace(findings.state, descents=tuple(descents))
+    channels = [channel.name for channel in job.config.channels]
+    new = tick.watch.outbox.keep(job.series, job.profile.name, state, notices, channels)
+    return replace(findings, state=state, notices=new)
 
 
-def _followed(
-    pending: PendingDescent, job: Assignment, tools: Adapters, author: Author
-) -> tuple[PendingDescent | None, Notice | None]:
-    """What is left of it, and what there is to tell. One that gets nowhere for long ends where it is."""
-    before = tools.budget.spent.toolchains
-    descent = author.descend(pending.run)
-    if descent is None:
+def _go_on(pending: PendingDescent, tick: SeriesTick) -> tuple[Notice | None, PendingDescent | None]:
+    """What there is to tell, and what is left of it. One that gets nowhere for long ends where it is."""
+    had = tick.tools.budget.spent.toolchains
+    levels = tick.bisections.descend(pending.run)
+    if not levels:
         return None, None
-    in_vain = 0 if tools.budget.spent.toolchains > before else pending.in_vain + 1
-    if descent.unfinished is not None and in_vain < job.patience:
-        return replace(pending, why=descent.unfinished, in_vain=in_vain), None
-    return None, author.traced(job.series, pending, descent)
+    in_vain = 0 if tick.tools.budget.spent.toolchains > had else pending.in_vain + 1
+    why = why_unfinished(levels)
+    if why is not None and in_vain < tick.job.config.patience:
+        return None, replace(pending, why=why, in_vain=in_vain)
+    return tick.watch.documents.traced_notice(tick.job.series, pending, levels), None
+
+
+def _follow(finding: Finding, tick: SeriesTick) -> tuple[Notice, PendingDescent | None]:
+    match finding.bisection:
+        case Bisected(run=run) if tick.job.watched.descend:
+            levels = tick.bisections.descend(run)
+            notice, why = tick.watch.documents.change_notice(finding, levels), why_unfinished(levels)
+            left = None if why is None else PendingDescent(run=run, title=notice.title, why=why, since=tick.now)
+            return notice, left
+        case _:
+            return tick.watch.documents.change_notice(finding, ()), None

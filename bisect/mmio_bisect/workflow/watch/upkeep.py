@@ -1,16 +1,17 @@
 """After a tick: toolchains, records and reports that are older than the configuration wants them to be are let go."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
-from mmio_bisect.workflow.watch.values import Say
 
 
-def keep_house(config: Configuration, wiring: Wiring, say: Say, *, now: datetime, needed: Collection[int]) -> None:
+def clean_up(
+    config: Configuration, wiring: Wiring, say: Callable[[str], None], *, now: datetime, needed: Collection[int]
+) -> None:
     """`needed` are runs that descents still have to go on from. Raises `StoreError`, `DatabaseError`."""
     keep = config.retention
     removed = wiring.store().prune(
