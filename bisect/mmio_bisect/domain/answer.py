@@ -57,3 +57,16 @@ class NothingTestable:
 
 
 Answer = Culprit | Suspects | NoChange | Contradiction | NothingTestable
+
+
+def points_of(answer: Answer) -> frozenset[Point]:
+    """Those that the claim rests on."""
+    match answer:
+        case Culprit(last=last, first=first) | Suspects(last=last, first=first):
+            return frozenset({last, first})
+        case NoChange(oldest=oldest, newest=newest):
+            return frozenset({oldest, newest})
+        case Contradiction(witnesses=witnesses):
+            return frozenset(point for point, _ in witnesses)
+        case NothingTestable():
+            return frozenset()

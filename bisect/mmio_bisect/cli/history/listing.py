@@ -11,7 +11,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.documents.documents import outcome_record_member, run_record_member
-from mmio_bisect.report.documents.history_rows import cell_row_member
+from mmio_bisect.report.documents.history_rows import CELL_HEAD, cell_row_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.history_text import cells_text
@@ -122,7 +122,7 @@ def _list_outcomes(wiring: Wiring, filters: Filters, sort: CellOrder, paging: Pa
             ]
         output.show_document(document("history list", total=found.total, more=found.more, outcomes=members))
     elif form.as_csv:
-        asked.show_csv(asked.CELL_HEAD, asked.flattened(cell_row_member(row) for row in found.rows))
+        asked.show_members_csv(CELL_HEAD, map(cell_row_member, found.rows))
     else:
         nothing_asked = filters == asked.Lines(profile=filters.profile).filters()
         output.show("No outcomes yet.\n" if nothing_asked and not found.rows else cells_text(found))

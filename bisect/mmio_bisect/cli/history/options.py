@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,74 +19,39 @@ from mmio_bisect.workflow.probing.requests import ALL_TARGETS
 _NARROW = "Which"
 _FORM = "In which form"
 
+
+def _which(flag: str, metavar: str, text: str, complete: Callable[[str], list[str]] | None = None) -> Any:  # noqa: ANN401
+    return typer.Option(flag, metavar=metavar, help=text, autocompletion=complete, rich_help_panel=_NARROW)
+
+
+_Words = list[str] | None
+
 Recipes = Annotated[
-    list[str] | None,
-    typer.Option(
+    _Words,
+    _which(
         "--recipe",
-        metavar="NAME",
-        help="Of these recipes (or files: fill_loop.c), repeated or with commas.",
-        autocompletion=options.recipe_names,
-        rich_help_panel=_NARROW,
+        "NAME",
+        "Of these recipes (or files: fill_loop.c), repeated or with commas.",
+        options.recipe_names,
     ),
 ]
 Series = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--series",
-        metavar="NAME",
-        help="Of these series, repeated or with commas.",
-        autocompletion=options.series_names,
-        rich_help_panel=_NARROW,
-    ),
+    _Words, _which("--series", "NAME", "Of these series, repeated or with commas.", options.series_names)
 ]
-Targets = Annotated[
-    list[str] | None,
-    typer.Option("--target", metavar="NAME", help="For these targets.", rich_help_panel=_NARROW),
-]
-Opts = Annotated[
-    list[str] | None,
-    typer.Option("--opt", metavar="LEVEL", help="At these optimisation levels.", rich_help_panel=_NARROW),
-]
-Verdicts = Annotated[
-    list[str] | None,
-    typer.Option("--verdict", metavar="VERDICT", help="good, bad, untestable.", rich_help_panel=_NARROW),
-]
+Targets = Annotated[_Words, _which("--target", "NAME", "For these targets.")]
+Opts = Annotated[_Words, _which("--opt", "LEVEL", "At these optimisation levels.")]
+Verdicts = Annotated[_Words, _which("--verdict", "VERDICT", "good, bad, untestable.")]
 Defects = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--defect",
-        metavar="KIND",
-        help="With a defect of these kinds (see `explain`).",
-        autocompletion=options.topic_names,
-        rich_help_panel=_NARROW,
-    ),
+    _Words, _which("--defect", "KIND", "With a defect of these kinds (see `explain`).", options.topic_names)
 ]
-Functions = Annotated[
-    list[str] | None,
-    typer.Option("--function", metavar="NAME", help="With a defect in these functions.", rich_help_panel=_NARROW),
-]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="DATE", help="Recorded since then (UTC), as in 2026-11-01.", rich_help_panel=_NARROW
-    ),
-]
+Functions = Annotated[_Words, _which("--function", "NAME", "With a defect in these functions.")]
+Since = Annotated[str | None, _which("--since", "DATE", "Recorded since then (UTC), as in 2026-11-01.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.", rich_help_panel=_FORM)]
 PageNumber = Annotated[
     int, typer.Option("--page", metavar="N", min=1, help="The first page, or a later one.", rich_help_panel=_FORM)
 ]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The other way round.", rich_help_panel=_FORM)]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated values with a head.", rich_help_panel=_FORM)]
-
-
-CELL_HEAD = (
-    *("cell", "recipe", "case", "series", "version", "compiler", "llvm", "target", "opt", "outcome_kind", "verdict"),
-    *("marks", "seconds", "recorded"),
-)
-_EDGE_HEAD = ("last", "first", "last_llvm", "first_llvm", "untestable", "last_cell", "first_cell", "noticed")
-_LINE_HEAD = ("recipe", "case", "target", "opt", "series")
-TRANSITION_HEAD = (*_LINE_HEAD, "function", "access", "defect", "change", *_EDGE_HEAD, "state", "links")
-CODE_CHANGE_HEAD = (*_LINE_HEAD, "same_verdict", *_EDGE_HEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +133,12 @@ def show_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     output.show(text.getvalue())
 
 
-def flattened(members: Iterable[Mapping[str, object]]) -> Iterator[list[object]]:
+def show_members_csv(head: Sequence[str], members: Iterable[Mapping[str, object]]) -> None:
     """Members of documents as rows: what is nested is joined by blanks."""
-    for member in members:
-        yield [" ".join(map(str, value)) if isinstance(value, list) else value for value in member.values()]
+    show_csv(
+        head,
+        (
+            [" ".join(map(str, value)) if isinstance(value, list) else value for value in member.values()]
+            for member in members
+        ),
+    )

@@ -10,6 +10,8 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.documents.history_rows import (
+    CODE_CHANGE_HEAD,
+    TRANSITION_HEAD,
     code_change_member,
     matrix_member,
     statistics_members,
@@ -122,7 +124,7 @@ def transitions(
     if form.as_json:
         output.show_document(document("history transitions", total=found.total, more=found.more, transitions=members))
     elif form.as_csv:
-        asked.show_csv(asked.TRANSITION_HEAD, asked.flattened(members))
+        asked.show_members_csv(TRANSITION_HEAD, members)
     else:
         styled.show(transitions_text(found, known))
     return 0
@@ -157,7 +159,7 @@ def fingerprint(
     if form.as_json:
         output.show_document(document("history fingerprint", total=found.total, more=found.more, changes=members))
     elif form.as_csv:
-        asked.show_csv(asked.CODE_CHANGE_HEAD, asked.flattened(members))
+        asked.show_members_csv(CODE_CHANGE_HEAD, members)
     else:
         styled.show(code_changes_text(found))
     return 0

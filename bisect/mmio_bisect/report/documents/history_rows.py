@@ -1,70 +1,81 @@
-"""The rows of answers from the history as members of documents; as values they are columns, in this order."""
+"""Rows from the history as members of documents, whose values in their order are the rows of CSV."""
 
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from mmio_bisect.domain.records import record_of
 from mmio_bisect.report.documents.json_text import JSON
-from mmio_bisect.workflow.history.history_queries import (
-    CellRow,
-    CodeChangeRow,
-    Matrix,
-    Statistics,
-    TransitionRow,
-)
+from mmio_bisect.workflow.history.history_queries import CellRow, CodeChangeRow, Matrix, Statistics, TransitionRow
 from mmio_bisect.workflow.history.regressions import Life
+
+_Columns = Mapping[str, Callable[[Any], object]]
+
+
+def _same(*names: str) -> _Columns:
+    return {name: attrgetter(name) for name in names}
+
+
+_LINE: _Columns = {
+    **_same("recipe"),
+    "case": lambda row: f"{row.recipe}.{row.language}",
+    **_same("target", "opt", "series"),
+}
+_EDGE: _Columns = {
+    "last": lambda row: f"{row.series}@{row.last_version}",
+    "first": lambda row: f"{row.series}@{row.first_version}",
+    **_same("last_llvm", "first_llvm", "untestable", "last_cell", "first_cell", "noticed"),
+}
+_CELL: _Columns = {
+    "cell": attrgetter("cell_key"),
+    **_same("recipe"),
+    "case": _LINE["case"],
+    **_same("series", "version"),
+    "compiler": lambda row: f"{row.family} {row.compiler_version}",
+    **_same("llvm", "target", "opt"),
+    "outcome_kind": attrgetter("kind"),
+    **_same("verdict", "marks"),
+    "seconds": lambda row: round(row.seconds, 3),
+    **_same("recorded"),
+}
+_TRANSITION: _Columns = {
+    **_LINE,
+    **_same("function"),
+    "access": lambda row: row.access or None,
+    "defect": attrgetter("kind"),
+    **_same("change"),
+    **_EDGE,
+}
+_CODE_CHANGE: _Columns = {**_LINE, **_same("same_verdict"), **_EDGE}
+
+CELL_HEAD = tuple(_CELL)
+TRANSITION_HEAD = (*_TRANSITION, "state", "links")
+CODE_CHANGE_HEAD = tuple(_CODE_CHANGE)
+
+
+def _members(columns: _Columns, row: object) -> JSON:
+    return {name: of(row) for name, of in columns.items()}
 
 
 def cell_row_member(row: CellRow) -> JSON:
-    return {
-        "cell": row.cell_key,
-        "recipe": row.recipe,
-        "case": f"{row.recipe}.{row.language}",
-        "series": row.series,
-        "version": row.version,
-        "compiler": f"{row.family} {row.compiler_version}",
-        "llvm": row.llvm,
-        "target": row.target,
-        "opt": row.opt,
-        "outcome_kind": row.kind,
-        "verdict": row.verdict,
-        "marks": row.marks,
-        "seconds": round(row.seconds, 3),
-        "recorded": row.recorded,
-    }
+    return _members(_CELL, row)
 
 
 def transition_member(row: TransitionRow, life: Life | None) -> JSON:
     """`untestable` counts the points between `last` and `first` without a verdict; `state` is the regression's."""
-    return {
-        "recipe": row.recipe,
-        "case": f"{row.recipe}.{row.language}",
-        "target": row.target,
-        "opt": row.opt,
-        "series": row.series,
-        "function": row.function,
-        "access": row.access or None,
-        "defect": row.kind,
-        "change": row.change,
-        **_edge(row),
-        "state": life.state.value if life else None,
-        "links": list(life.links) if life else [],
-    }
+    state, links = (life.state.value, list(life.links)) if life else (None, list[str]())
+    return {**_members(_TRANSITION, row), "state": state, "links": links}
 
 
 def code_change_member(row: CodeChangeRow) -> JSON:
-    return {
-        "recipe": row.recipe,
-        "case": f"{row.recipe}.{row.language}",
-        "target": row.target,
-        "opt": row.opt,
-        "series": row.series,
-        "same_verdict": row.same_verdict,
-        **_edge(row),
-    }
+    return _members(_CODE_CHANGE, row)
 
 
 def matrix_member(matrix: Matrix) -> JSON:
     """One series; a cell is null where nothing was measured."""
     return {
         "series": matrix.series,
-        "columns": [{"version": column.version, "llvm": column.llvm} for column in matrix.columns],
+        "columns": [column._asdict() for column in matrix.columns],
         "older_columns": matrix.older,
         "rows": [
             {
@@ -85,32 +96,9 @@ def matrix_member(matrix: Matrix) -> JSON:
 
 def statistics_members(found: Statistics) -> JSON:
     return {
-        "outcomes": found.outcomes,
+        **record_of(found, without={"kinds", "vectors", "size", "series"}),
         "outcome_kinds": dict(found.kinds),
-        "objects": found.objects,
-        "object_bytes": found.object_bytes,
-        "judgements": found.judgements,
         "verdict_vectors": found.vectors,
-        "transitions": found.transitions,
-        "code_changes": found.code_changes,
-        "toolchains": found.toolchains,
-        "recipes": found.recipes,
-        "runs": found.runs,
-        "first": found.first,
-        "last": found.last,
         "database_bytes": found.size,
         "series": [row._asdict() for row in found.series],
-    }
-
-
-def _edge(row: TransitionRow | CodeChangeRow) -> JSON:
-    return {
-        "last": f"{row.series}@{row.last_version}",
-        "first": f"{row.series}@{row.first_version}",
-        "last_llvm": row.last_llvm,
-        "first_llvm": row.first_llvm,
-        "untestable": row.untestable,
-        "last_cell": row.last_cell,
-        "first_cell": row.first_cell,
-        "noticed": row.noticed,
     }

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mmio_bisect.classify.verdict.profiles import profiles_of
 from mmio_bisect.domain.access import PAGES, Defect
-from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.answer import (
+    Change,
+    Contradiction,
+    Culprit,
+    NoChange,
+    NothingTestable,
+    Suspects,
+    points_of,
+)
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, Probe
@@ -139,8 +147,7 @@ def _code(cell: CellAnswer, neighbours: Sequence[Probe]) -> str:
 
 def _recipe(cell: CellAnswer) -> str:
     case = cell.request.case
-    language = {"rs": "rust", "ll": "llvm"}.get(case.language.value, case.language.value)
-    return f"## Source\n\n`{case.file_name}`:\n\n{_fenced(case.text.decode(errors='replace'), language)}"
+    return f"## Source\n\n`{case.file_name}`:\n\n{_fenced(case.text.decode(errors='replace'), _language(case))}"
 
 
 def _reproduction(cell: CellAnswer, neighbours: Sequence[Probe]) -> str:
@@ -247,7 +254,9 @@ def _digests(record: RunRecord, answers: Sequence[CellAnswer]) -> str:
     lines = ["## Digests", "", f"Run {record.id} of {record.started[:10]}: `{shlex.join(_public(record.argv))}`", ""]
     if answers:
         lines.append(f"* source `{answers[0].request.case.file_name}`: `{answers[0].request.case.source_digest}`")
-    named = {probe.cell_key: probe for cell in answers for probe in _named_probes(cell)}
+    named = {
+        probe.cell_key: probe for cell in answers for probe in cell.probes if probe.point in points_of(cell.answer)
+    }
     lines += [
         f"* {probe.point} -O{probe.request.opt}: toolchain `{probe.toolchain.digest}`, "
         f"object `{probe.outcome.object_digest or 'none'}`"
@@ -264,23 +273,6 @@ def _public(argv: Sequence[str]) -> list[str]:
         for place, word in enumerate(argv)
         if word.split("=")[0] not in private and not (place and argv[place - 1] in private)
     ]
-
-
-def _named_probes(cell: CellAnswer) -> tuple[Probe, ...]:
-    named = _points(cell.answer)
-    return tuple(probe for probe in cell.probes if probe.point in named)
-
-
-def _points(answer: Answer) -> frozenset[Point]:
-    match answer:
-        case Culprit(last=last, first=first) | Suspects(last=last, first=first):
-            return frozenset({last, first})
-        case NoChange(oldest=oldest, newest=newest):
-            return frozenset({oldest, newest})
-        case Contradiction(witnesses=witnesses):
-            return frozenset(point for point, _ in witnesses)
-        case NothingTestable():
-            return frozenset()
 
 
 def _fenced(text: str, language: str) -> str:

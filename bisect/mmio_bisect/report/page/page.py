@@ -189,6 +189,9 @@ def _major(version: str | None) -> str:
     return digits if digits.isdigit() else ""
 
 
+_MARK = ("case", "target", "function", "access", "kind", "change")
+
+
 def changes_of(transitions: Sequence[TransitionRow], notes: Sequence[NoteRow]) -> list[Change]:
     known = lives(transitions, notes)
 
@@ -198,20 +201,8 @@ def changes_of(transitions: Sequence[TransitionRow], notes: Sequence[NoteRow]) -
     changes = []
     for key, rows in groupby(sorted(transitions, key=mark), key=mark):
         for cluster in clusters(rows):
-            case, target, function, access, kind, change = key
             life = next(known[row] for row in cluster.rows if isinstance(row, TransitionRow))
-            changes.append(
-                Change(
-                    case=case,
-                    target=target,
-                    function=function,
-                    access=access,
-                    kind=kind,
-                    change=change,
-                    cluster=cluster,
-                    life=life,
-                )
-            )
+            changes.append(Change(**dict(zip(_MARK, key, strict=True)), cluster=cluster, life=life))
     return changes
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.report.terminal.tables import counted
@@ -28,13 +28,23 @@ class _Tally:
 
     cells: int = 0
     bad: int = 0
-    cases: set[str] | None = None
+    cases: set[str] = field(default_factory=set)
 
 
 def answers_of(panorama: HistorySnapshot, transitions: Sequence[TransitionRow]) -> list[Answered]:
     tallies = _by_family(panorama)
     answers = [_does(family, name, tallies.get(family)) for family, name in _COMPILERS.items()]
-    return [*answers, _since(transitions), _fixed(transitions), _accessor(panorama)]
+    since = _changed(
+        "Since when?", transitions, Change.INTRODUCED, "bad", "No writeback was introduced between measured points"
+    )
+    fixed = _changed(
+        "Is it fixed?",
+        transitions,
+        Change.FIXED,
+        "good",
+        "No writeback went away between measured points: what is bad is so up to the newest",
+    )
+    return [*answers, since, fixed, _accessor(panorama)]
 
 
 def _by_family(panorama: HistorySnapshot) -> dict[str, _Tally]:
@@ -53,7 +63,7 @@ def _by_family(panorama: HistorySnapshot) -> dict[str, _Tally]:
         tally.cells += 1
         if writes_back[row.vector_id]:
             tally.bad += 1
-            tally.cases = (tally.cases or set()) | {f"{line.recipe}.{line.language}"}
+            tally.cases.add(f"{line.recipe}.{line.language}")
     return dict(found)
 
 
@@ -66,25 +76,7 @@ def _does(family: str, name: str, tally: _Tally | None) -> Answered:
     return Answered(
         question=question,
         state="bad",
-        answer=f"Yes: in {tally.bad} of {counted(tally.cells, 'cell')} tested, of {_listed(tally.cases or ())}.",
-    )
-
-
-def _since(transitions: Iterable[TransitionRow]) -> Answered:
-    question = "Since when?"
-    return _changed(
-        question, transitions, Change.INTRODUCED, "bad", "No writeback was introduced between measured points"
-    )
-
-
-def _fixed(transitions: Iterable[TransitionRow]) -> Answered:
-    question = "Is it fixed?"
-    return _changed(
-        question,
-        transitions,
-        Change.FIXED,
-        "good",
-        "No writeback went away between measured points: what is bad is so up to the newest",
+        answer=f"Yes: in {tally.bad} of {counted(tally.cells, 'cell')} tested, of {_listed(tally.cases)}.",
     )
 
 

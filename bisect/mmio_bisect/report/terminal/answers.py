@@ -10,16 +10,23 @@ from typing import assert_never
 
 from rich.text import Text
 
-from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.answer import (
+    Answer,
+    Change,
+    Contradiction,
+    Culprit,
+    NoChange,
+    NothingTestable,
+    Suspects,
+    points_of,
+)
 from mmio_bisect.domain.outcome import FunctionJudgement, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import compiler_text, untestable_reason
-from mmio_bisect.report.terminal.assembly import Column, listing, side_by_side
+from mmio_bisect.report.terminal.assembly import Column, absent, listing, side_by_side
 from mmio_bisect.report.terminal.tables import counted
-
-VERDICT_STYLES = {Verdict.GOOD: "green", Verdict.BAD: "bold red", Verdict.UNTESTABLE: "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +232,7 @@ def _proof(group: _Group, width: int, *, changed: bool) -> Text:
 def _compared(last: Probe, first: Probe, level: str, width: int, *, changed: bool) -> Text:
     """The functions whose defects differ; those whose code differs where that was asked, or where no defect does."""
     before = {function.function: function for function in last.judgement.functions}
-    pairs = [(before.get(new.function, _absent(new.function)), new) for new in first.judgement.functions]
+    pairs = [(before.get(new.function, absent(new.function)), new) for new in first.judgement.functions]
     telling = [] if changed else [(old, new) for old, new in pairs if _defects(old) != _defects(new)]
     text = Text()
     for old, new in telling or [(old, new) for old, new in pairs if _code(old) != _code(new)]:
@@ -241,10 +248,6 @@ def _listed(probe: Probe, level: str) -> Text:
             text.append(f"\n{function.function}{level}\n", style="bold")
             text.append_text(listing(_column(probe, function)))
     return text
-
-
-def _absent(name: str) -> FunctionJudgement:
-    return FunctionJudgement(function=name, accesses=(), defects=(), listing=())
 
 
 def _defects(function: FunctionJudgement) -> list[tuple[str, str]]:
@@ -268,27 +271,13 @@ def _reproduction(groups: Sequence[_Group]) -> Text:
     source = ""
     for group in groups:
         source = group.shown.request.case.file_name
-        named = _named_points(group.answer)
+        named = points_of(group.answer)
         for probe in group.shown.probes:
             if probe.point in named and probe.outcome.argv:
                 lines[f"    {probe.point}  {shlex.join(probe.outcome.argv)}"] = None
     if not lines:
         return Text()
     return Text(f"\nTo reproduce, beside {source}:\n" + "\n".join(lines) + "\n")
-
-
-def _named_points(answer: Answer) -> frozenset[Point]:
-    match answer:
-        case Culprit(last=last, first=first) | Suspects(last=last, first=first):
-            return frozenset({last, first})
-        case NoChange(oldest=oldest, newest=newest):
-            return frozenset({oldest, newest})
-        case Contradiction(witnesses=witnesses):
-            return frozenset(point for point, _ in witnesses)
-        case NothingTestable():
-            return frozenset()
-        case _:
-            assert_never(answer)
 
 
 def _spent(answers: Sequence[CellAnswer], cost: Cost) -> str:

@@ -28,6 +28,11 @@ class Column:
     function: FunctionJudgement
 
 
+def absent(name: str) -> FunctionJudgement:
+    """What stands beside a function that the other side lacks."""
+    return FunctionJudgement(function=name, accesses=(), defects=(), listing=())
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One line of a column; `key` is what must be equal for two rows to stand beside each other."""

@@ -26,12 +26,11 @@ from mmio_bisect.domain.attribution import (
     StandIn,
     Trial,
 )
-from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.report.documents.documents import compiler_name
+from mmio_bisect.report.terminal.grid import VERDICT_STYLES
 from mmio_bisect.report.terminal.tables import columns, counted
 from mmio_bisect.workflow.attribution.dumps import same_pass
 
-_STYLES = {Verdict.GOOD: "green", Verdict.BAD: "bold red", Verdict.UNTESTABLE: "yellow"}
 _CONTEXT = 3
 
 
@@ -120,7 +119,7 @@ def _trials(found: Attribution) -> Text:
         for trial in found.trials
     ]
     table = columns(sides, head=[*(layer.value for layer in found.layers), "verdict", ""]).splitlines()
-    styles = ["bold", *(_STYLES[trial.verdict] for trial in found.trials)]
+    styles = ["bold", *(VERDICT_STYLES[trial.verdict] for trial in found.trials)]
     for line, style in zip(table, styles, strict=True):
         text.append(f"  {line}\n", style="bold" if style == "bold" else "")
     return text

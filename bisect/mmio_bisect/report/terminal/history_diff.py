@@ -8,7 +8,7 @@ from rich.text import Text
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement
 from mmio_bisect.report.documents.documents import access_member, compiler_name, defect_member
 from mmio_bisect.report.documents.json_text import JSON
-from mmio_bisect.report.terminal.assembly import Column, side_by_side
+from mmio_bisect.report.terminal.assembly import Column, absent, side_by_side
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 
@@ -108,11 +108,7 @@ def _functions(pair: Pair) -> list[tuple[FunctionJudgement, FunctionJudgement]]:
     """By name; one that the other side lacks stands beside nothing."""
     left = {found.function: found for found in (pair.left.judgement.functions if pair.left.judgement else ())}
     right = {found.function: found for found in (pair.right.judgement.functions if pair.right.judgement else ())}
-    return [(left.get(name, _nothing(name)), right.get(name, _nothing(name))) for name in left | right]
-
-
-def _nothing(name: str) -> FunctionJudgement:
-    return FunctionJudgement(function=name, accesses=(), defects=(), listing=())
+    return [(left.get(name, absent(name)), right.get(name, absent(name))) for name in left | right]
 
 
 def _accesses(pair: Pair, left: FunctionJudgement, right: FunctionJudgement) -> str:

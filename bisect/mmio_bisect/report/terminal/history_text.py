@@ -1,7 +1,7 @@
 """Answers from the history for people in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby, zip_longest
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
@@ -9,8 +9,7 @@ from rich.text import Text
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.sizes import size_text
-from mmio_bisect.report.terminal.answers import VERDICT_STYLES
-from mmio_bisect.report.terminal.sweep_matrix import GLYPHS
+from mmio_bisect.report.terminal import grid
 from mmio_bisect.report.terminal.tables import columns, counted, moment_text
 from mmio_bisect.workflow.history.history_queries import (
     CellRow,
@@ -24,8 +23,6 @@ from mmio_bisect.workflow.history.history_queries import (
 )
 from mmio_bisect.workflow.history.regressions import Changed, Life, clusters
 
-_LEGEND = ", ".join(f"{glyph} {verdict}" for verdict, glyph in GLYPHS.items()) + ", blank: not measured"
-_COLUMN = 2
 _SHORT = 12
 
 
@@ -35,16 +32,17 @@ def matrix_text(found: Paged[Matrix], *, width: int) -> Text:
     for matrix in found.rows:
         text.append(f"{matrix.series}\n", style="bold")
         labels = _labels(matrix.rows)
-        margin = max(map(len, labels), default=0)
-        room = max(1, (width - margin) // _COLUMN - 1)
-        for start in range(0, len(matrix.columns), room):
-            text.append_text(_block(matrix, labels, slice(start, start + room)))
+        for part in grid.blocks(labels, len(matrix.columns), width):
+            versions = [column.version for column in matrix.columns[part]]
+            majors = [(column.llvm or "").split(".")[0].split("~")[0] for column in matrix.columns[part]]
+            rows = [[cell and Verdict(cell.verdict) for cell in row.cells[part]] for row in matrix.rows]
+            text.append_text(grid.block(labels, versions, rows, majors=majors))
             text.append("\n")
         if matrix.older:
             text.append(f"{counted(matrix.older, 'older version')} not shown.\n\n", style="dim")
     if not found.rows:
         return Text("Nothing fits.\n")
-    text.append(f"{_LEGEND}\n", style="dim")
+    text.append(f"{grid.LEGEND}, blank: not measured\n", style="dim")
     text.append(_extent(sum(len(matrix.rows) for matrix in found.rows), found, "row"), style="dim")
     return text
 
@@ -166,45 +164,15 @@ def _append_clusters(text: Text, rows: Sequence[Changed], lives: Mapping[Transit
 
 def _labels(rows: Sequence[MatrixRow]) -> list[str]:
     several = len({row.target for row in rows}) > 1
-    names, before = [], None
-    for row in rows:
-        name = f"{row.recipe}.{row.language}" + (f" {row.target}" if several else "")
-        names.append("" if name == before else name)
-        before = name
-    widest = max(map(len, names), default=0)
-    return [
-        f"{name.ljust(widest)}  -O{row.opt}{f' {row.extra}' if row.extra else ''}"
-        for name, row in zip(names, rows, strict=True)
-    ]
-
-
-def _block(matrix: Matrix, labels: Sequence[str], part: slice) -> Text:
-    margin = max(map(len, labels), default=0)
-    shown = matrix.columns[part]
-    text = Text()
-    longest = max(len(column.version) for column in shown)
-    for letters in zip_longest(*(column.version.rjust(longest) for column in shown), fillvalue=" "):
-        text.append(f"{' ' * margin} {' '.join(letters)}".rstrip() + "\n", style="bold")
-    text.append(_llvm_lines(margin, [column.llvm for column in shown]), style="cyan")
-    for row, label in zip(matrix.rows, labels, strict=True):
-        line = Text(f"{label.ljust(margin)} ")
-        for cell in row.cells[part]:
-            verdict = None if cell is None else Verdict(cell.verdict)
-            line.append(GLYPHS[verdict] if verdict else " ", style=VERDICT_STYLES[verdict] if verdict else "")
-            line.append(" ")
-        line.rstrip()
-        text.append_text(line)
-        text.append("\n")
-    return text
-
-
-def _llvm_lines(margin: int, versions: Sequence[str | None]) -> str:
-    """Major versions of LLVM, upright like the versions above them."""
-    majors = [(version or "").split(".")[0].split("~")[0] for version in versions]
-    longest = max(map(len, majors), default=0)
-    rows = zip_longest(*(major.rjust(longest) for major in majors), fillvalue=" ")
-    names = ["LLVM".rjust(margin), *[" " * margin] * longest]
-    return "".join(f"{name} {' '.join(letters)}".rstrip() + "\n" for name, letters in zip(names, rows, strict=False))
+    return grid.labels_of(
+        [
+            (
+                f"{row.recipe}.{row.language}" + (f" {row.target}" if several else ""),
+                f"-O{row.opt}{f' {row.extra}' if row.extra else ''}",
+            )
+            for row in rows
+        ]
+    )
 
 
 def _extent(shown: int, found: Paged[Any], noun: str) -> str:

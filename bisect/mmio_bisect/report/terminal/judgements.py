@@ -8,8 +8,8 @@ from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
-from mmio_bisect.report.terminal.answers import VERDICT_STYLES
 from mmio_bisect.report.terminal.assembly import Column, listing
+from mmio_bisect.report.terminal.grid import VERDICT_STYLES
 from mmio_bisect.report.terminal.tables import columns, moment_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 

@@ -1,31 +1,24 @@
-"""The result of a sweep for people: one glyph a cell, recipes down and versions across, then every transition.
+"""The result of a sweep for people: the grid of its cells, then every transition."""
 
-The glyphs can be told apart without colour. Versions stand upright, one character a line, so that many fit.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, zip_longest
+from itertools import groupby
 
 from rich.text import Text
 
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
-from mmio_bisect.domain.outcome import CellRequest, Verdict
+from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import Cost
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.report.terminal.answers import VERDICT_STYLES
+from mmio_bisect.report.terminal import grid
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.sweep.cells import SweepResult, Transition
 from mmio_bisect.workflow.sweep.plan import SweepPlan
 
-GLYPHS = {Verdict.GOOD: "·", Verdict.BAD: "✗", Verdict.UNTESTABLE: "?"}
-
-_LEGEND = ", ".join(f"{glyph} {verdict}" for verdict, glyph in GLYPHS.items()) + ", blank: not probed"
 _MOST_POINTS_NAMED = 6
-_COLUMN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +37,12 @@ def sweep_text(result: SweepResult, *, requests: Sequence[CellRequest], points: 
     """All of it, the matrix in as many blocks as `width` columns ask for."""
     verdicts = {(probe.request, probe.point): probe.judgement.verdict for probe in result.probes}
     labels = _labels(requests)
-    room = max(1, (width - max(map(len, labels), default=0)) // _COLUMN - 1)
     text = Text()
-    for start in range(0, len(points), room):
-        text.append_text(_block(requests, labels, points[start : start + room], verdicts))
+    for part in grid.blocks(labels, len(points), width):
+        rows = [[verdicts.get((request, point)) for point in points[part]] for request in requests]
+        text.append_text(grid.block(labels, [point.version for point in points[part]], rows))
         text.append("\n")
-    text.append(f"{_LEGEND}\n\n", style="dim")
+    text.append(f"{grid.LEGEND}, blank: not probed\n\n", style="dim")
     text.append_text(_transitions_text(result.transitions, _target_names(requests)))
     text.append(_extent(result, len(points)))
     text.append(_spent(result.cost), style="dim")
@@ -78,43 +71,17 @@ def plan_text(plan: SweepPlan, *, points: int, disk_free: int) -> str:
 
 
 def _labels(requests: Sequence[CellRequest]) -> list[str]:
-    """One a row: a recipe's name stands in its first row only."""
     several_targets = len(_target_names(requests)) > 1
-    names, levels, before = [], [], None
-    for request in requests:
-        name = request.case.file_name + (f" {request.target.name}" if several_targets else "")
-        names.append("" if name == before else name)
-        levels.append(f"-O{request.opt}")
-        before = name
-    widest = max(map(len, names), default=0)
-    return [f"{name.ljust(widest)}  {level}" for name, level in zip(names, levels, strict=True)]
+    return grid.labels_of(
+        [
+            (request.case.file_name + (f" {request.target.name}" if several_targets else ""), f"-O{request.opt}")
+            for request in requests
+        ]
+    )
 
 
 def _target_names(requests: Sequence[CellRequest]) -> set[str]:
     return {request.target.name for request in requests}
-
-
-def _block(
-    requests: Sequence[CellRequest],
-    labels: Sequence[str],
-    points: Sequence[Point],
-    verdicts: Mapping[tuple[CellRequest, Point], Verdict],
-) -> Text:
-    margin = max(map(len, labels), default=0)
-    text = Text()
-    longest = max(len(point.version) for point in points)
-    for letters in zip_longest(*(point.version.rjust(longest) for point in points), fillvalue=" "):
-        text.append(f"{' ' * margin} {' '.join(letters)}".rstrip() + "\n", style="bold")
-    for request, label in zip(requests, labels, strict=True):
-        row = Text(f"{label.ljust(margin)} ")
-        for point in points:
-            verdict = verdicts.get((request, point))
-            row.append(GLYPHS[verdict] if verdict else " ", style=VERDICT_STYLES[verdict] if verdict else "")
-            row.append(" ")
-        row.rstrip()
-        text.append_text(row)
-        text.append("\n")
-    return text
 
 
 def _transitions_text(transitions: Sequence[Transition], targets: set[str]) -> Text:

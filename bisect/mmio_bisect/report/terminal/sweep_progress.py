@@ -21,9 +21,8 @@ from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.documents.documents import compiler_name
-from mmio_bisect.report.terminal.answers import VERDICT_STYLES
+from mmio_bisect.report.terminal.grid import GLYPHS, VERDICT_STYLES
 from mmio_bisect.report.terminal.progress import ProbeSink, Watcher, retry_line
-from mmio_bisect.report.terminal.sweep_matrix import GLYPHS
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.sweep.cells import FailedPoint
 
