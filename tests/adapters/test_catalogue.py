@@ -1,21 +1,23 @@
 """Series as data: what files may say, which level wins, and how a wrong key is refused."""
 
+import json
+import subprocess
+import sys
 import tomllib
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from catalogued import source_of
 from paper_image_builder import PaperImageBuilder
-from pydantic import TypeAdapter, ValidationError
 from signalling import Uncancelled
 
-from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, Builds, Catalogue
+from mmio_bisect.adapters.series.catalogue import KINDS, SHIPPED, config_type, shipped_catalogue
+from mmio_bisect.adapters.series.git_commits import read_size
 from mmio_bisect.adapters.series.image import expanded
-from mmio_bisect.adapters.series.schema import Size
+from mmio_bisect.adapters.series.user_files import catalogue_with, validated
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.errors import InvalidSeriesFileError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import BuildRequirements, SandboxSession
 from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
 
 VENDOR = """
@@ -39,72 +41,78 @@ def file(tmp_path: Path) -> Path:
 def refusal(file: Path, text: str) -> str:
     file.write_text(text)
     with pytest.raises(InvalidSeriesFileError) as caught:
-        _ = Catalogue(files=[file]).entries
+        catalogue_with((file,))
     return str(caught.value)
 
 
 def source(file: Path, name: str, image_builder: PaperImageBuilder | None = None) -> SeriesSource:
-    return Catalogue(files=[file]).source(
-        name, folder=file.parent, image_builder=image_builder or PaperImageBuilder(), warn=lambda _sentence: None
-    )
-
-
-class NoBuildSandbox:
-    """Nothing is built in these tests."""
-
-    def session(
-        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
-    ) -> AbstractContextManager[SandboxSession]:
-        raise AssertionError(f"{tree} was to be built in {room} for {signals} with {cache}")
+    return source_of(catalogue_with((file,)), name, file.parent, image_builder)
 
 
 def test_every_shipped_file_is_read_and_every_series_in_it_can_be_made(tmp_path: Path) -> None:
-    catalogue = Catalogue()
+    catalogue = shipped_catalogue()
     named = {name for path in SHIPPED.glob("*.toml") for name in tomllib.loads(path.read_text())["series"]}
-    assert set(catalogue.entries) == named
-    for name, entry in catalogue.entries.items():
-        made = catalogue.source(
-            name,
-            folder=tmp_path,
-            image_builder=PaperImageBuilder(),
-            warn=lambda _sentence: None,
-            builds=Builds(build_sandbox=NoBuildSandbox(), folder=tmp_path),
-        )
-        assert (made.name, made.family) == (name, entry.family)
+    assert set(catalogue.names()) == named
+    for name in named:
+        made = source_of(catalogue, name, tmp_path)
+        assert (made.name, made.family) == (name, catalogue.config(name).family)
         assert made.summary
 
 
+def test_what_ships_is_read_without_pydantic_as_pydantic_would() -> None:
+    catalogue = shipped_catalogue()
+    for name, table in catalogue.tables.items():
+        assert catalogue.config(name) == validated("shipped", name, table)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_loaded_without_the_libraries_that_its_toolchains_need(kind: str) -> None:
+    heavy = "'pydantic', 'httpx', 'docker', 'git'"
+    code = f"""
+import sys, json
+from mmio_bisect.adapters.series.catalogue import config_type, shipped_catalogue
+config_type({kind!r})
+names = [name for name, table in shipped_catalogue().tables.items() if table["kind"] == {kind!r}]
+for name in names: shipped_catalogue().config(name)
+print(json.dumps([names, [heavy for heavy in ({heavy}) if heavy in sys.modules],
+                  [name for name in sys.modules if name.startswith("mmio_bisect.adapters.series.")]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, loaded, modules = json.loads(done.stdout)
+    assert names or kind == "image"
+    assert loaded == []
+    others = {f"mmio_bisect.adapters.series.{module}" for module, _ in KINDS.values()} - {config_type(kind).__module__}
+    assert not others & set(modules)
+
+
 def test_the_shipped_series_are_those_that_users_know() -> None:
-    families = {name: entry.family for name, entry in Catalogue().entries.items()}
+    catalogue = shipped_catalogue()
+    families = {name: catalogue.config(name).family for name in catalogue.names()}
     assert families.items() >= {
         "zig": CompilerFamily.CLANG, "clang": CompilerFamily.CLANG, "llc": CompilerFamily.LLC,
         "rustc": CompilerFamily.RUSTC, "gcc": CompilerFamily.GCC, "installed-clang": CompilerFamily.CLANG,
     }.items()  # fmt: skip
-    assert Catalogue().entries["clang"].kind.runs_in is RunsIn.DOCKER
-    assert Catalogue().entries["installed-gcc"].kind.runs_in is RunsIn.HOST
+    assert catalogue.config("clang").runs_in is RunsIn.DOCKER
+    assert catalogue.config("installed-gcc").runs_in is RunsIn.HOST
 
 
 def test_a_vendors_series_needs_no_code(file: Path) -> None:
     file.write_text(VENDOR)
     assert source(file, "vendor").summary == "a vendor's clang"
-    assert "zig" in Catalogue(files=[file]).entries
+    assert "zig" in catalogue_with((file,)).names()
 
 
 def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path, tmp_path: Path) -> None:
     file.write_text('[series.gcc]\nsuites = ["trixie"]\n')
     again = tmp_path / "again.toml"
     again.write_text('summary = "outer"\n[series.gcc]\n[series.clang]\nsummary = "inner"\n')
-    entries = Catalogue(files=[file, again]).entries
-    made = Catalogue(files=[file, again])
-    summaries = {
-        name: made.source(name, folder=tmp_path, image_builder=PaperImageBuilder(), warn=lambda _sentence: None).summary
-        for name in ("gcc", "clang")
-    }
+    catalogue = catalogue_with((file, again))
+    summaries = {name: source_of(catalogue, name, tmp_path).summary for name in ("gcc", "clang")}
     assert summaries == {"gcc": "outer", "clang": "inner"}
     image_builder = PaperImageBuilder()
-    made.source("gcc", folder=tmp_path, image_builder=image_builder, warn=lambda _sentence: None).listing()
+    source_of(catalogue, "gcc", tmp_path, image_builder).listing()
     assert image_builder.asked == ["trixie"]
-    assert entries["gcc"].family is CompilerFamily.GCC, "what the user's file does not say stays as it ships"
+    assert catalogue.config("gcc").family is CompilerFamily.GCC, "what the user's file does not say stays as it ships"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +121,7 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
         (VENDOR + 'tol = "/x"\n', "series.vendor.tol is not a key of this kind of series: did you mean tool?"),
         (VENDOR + "qqqq = 1\n", "series.vendor.qqqq is not a key of this kind of series: there are kind, family,"),
         (VENDOR.replace('tool = "/opt', '# "/opt'), "series.vendor lacks tool: add it."),
-        (VENDOR.replace('"debian"', '"debain"'), "no kind that is known ('debain'): write kind = one of zig,"),
+        (VENDOR.replace('"debian"', '"debain"'), "no known kind ('debain'): write kind = one of zig,"),
         (VENDOR.replace('family = "clang"', 'family = "icc"'), "“icc” is not a family of compilers; there are clang"),
         (VENDOR.replace('["trixie"]', '"trixie"'), "series.vendor.suites: Input should be a valid list."),
         (VENDOR.replace('["trixie"]', '["trixie; rm"]'), "“trixie; rm” is not a suite's name."),
@@ -127,7 +135,7 @@ def test_inner_levels_override_outer_ones_and_a_users_file_what_ships(file: Path
         ('kind = "zig"\n', "has no series: write `[series.NAME]`"),
         ("series = 1\n", "has no series"),
         ("[series]\nx = 1\n", "series.x is not a table"),
-        ("[series.x\n", "is no TOML"),
+        ("[series.x\n", "is not valid TOML"),
         (
             '[series.x]\nkind = "image"\nfamily = "gcc"\nsummary = ""\nimages = ["gcc"]\ntool = "/usr/bin/gcc"\n',
             "“gcc” is not an image: write repository:tag",
@@ -143,11 +151,7 @@ def test_what_no_schema_knows_is_refused_with_file_and_key(file: Path, text: str
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidSeriesFileError, match="cannot be read \\(No such file or directory\\)"):
-        _ = Catalogue(files=[tmp_path / "none.toml"]).entries
-
-
-def test_there_is_a_schema_a_kind() -> None:
-    assert len({kind.schema for kind in KINDS.values()}) == len(KINDS)
+        catalogue_with((tmp_path / "none.toml",))
 
 
 def test_numbers_in_an_image_are_counted_out() -> None:
@@ -200,10 +204,10 @@ def test_lines_for_apt_stand_for_a_suite_that_is_not_debians(file: Path) -> None
 
 @pytest.mark.parametrize("text", ["512", "1.5", "2G", "2gib", "GiB", ""])
 def test_a_size_in_a_series_file_has_its_unit(text: str) -> None:
-    with pytest.raises(ValidationError, match="is not a size"):
-        TypeAdapter(Size).validate_python(text)
+    with pytest.raises(ValueError, match="is not a size"):
+        read_size(text)
 
 
 @pytest.mark.parametrize(("text", "count"), [("2GiB", 2 << 30), ("100 MB", 100 << 20), ("1.5KiB", 1536)])
 def test_a_size_in_a_series_file_is_read_as_bytes(text: str, count: int) -> None:
-    assert TypeAdapter(Size).validate_python(text) == count
+    assert read_size(text) == count

@@ -14,6 +14,7 @@ from signalling import Noted
 
 from mmio_bisect.adapters.fetch.answers import NotThereError, _retry_after
 from mmio_bisect.adapters.fetch.download import Downloads
+from mmio_bisect.adapters.fetch.http_transfer import HttpFile
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
 
 FILE = "/dist/file.tar.xz"
@@ -28,7 +29,7 @@ def server() -> Iterator[DistServer]:
 
 
 def downloads(*, tries: int = 3, silence_seconds: float = 20) -> Downloads:
-    return Downloads(waits=(0.01,) * (tries - 1), silence_seconds=silence_seconds)
+    return Downloads(connect=HttpFile, waits=(0.01,) * (tries - 1), silence_seconds=silence_seconds)
 
 
 def read(server: DistServer, path: str = FILE, **options: float) -> bytes:
@@ -129,7 +130,7 @@ def test_a_stalled_transfer_is_cancelled_at_once(server: DistServer) -> None:
 
     threading.Thread(target=stop_when_stalled).start()
     with pytest.raises(CancelledError):
-        list(Downloads(silence_seconds=60).stream(server.url + FILE, signals))
+        list(Downloads(connect=HttpFile, silence_seconds=60).stream(server.url + FILE, signals))
     assert not _connected(server.port)
 
 
@@ -141,7 +142,7 @@ def test_a_server_that_never_says_a_word_is_given_up_at_once(scheme: str) -> Non
         threading.Timer(0.2, signals.stop.set).start()
         begun = time.monotonic()
         with pytest.raises(CancelledError):
-            list(Downloads(silence_seconds=60).stream(f"{scheme}://127.0.0.1:{port}/file", signals))
+            list(Downloads(connect=HttpFile, silence_seconds=60).stream(f"{scheme}://127.0.0.1:{port}/file", signals))
         assert time.monotonic() - begun < 10
         assert not _connected(port)
 
@@ -152,7 +153,7 @@ def test_a_pause_between_tries_is_cancelled_at_once(server: DistServer) -> None:
     signals = Noted()
     threading.Timer(0.2, signals.stop.set).start()
     with pytest.raises(CancelledError):
-        list(Downloads().stream(server.url + FILE, signals))
+        list(Downloads(connect=HttpFile).stream(server.url + FILE, signals))
 
 
 def test_whoever_wants_no_more_leaves_no_transfer_behind(server: DistServer) -> None:

@@ -9,10 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from catalogued import source_of
 from paper_image_builder import PaperImageBuilder
 from signalling import Uncancelled
 
-from mmio_bisect.adapters.series.catalogue import Catalogue
+from mmio_bisect.adapters.series.catalogue import shipped_catalogue
 from mmio_bisect.adapters.series.debian import DebianSeries, upstream
 from mmio_bisect.adapters.series.debian_index import Suite
 from mmio_bisect.adapters.series.version_order import debian_sort_key
@@ -37,7 +38,7 @@ def series(tmp_path: Path, image_builder: PaperImageBuilder, warnings: list[str]
     """The shipped series of that name, made anew each time, as each command makes it."""
 
     def make(name: str) -> SeriesSource:
-        return Catalogue().source(name, folder=tmp_path / "listings", image_builder=image_builder, warn=warnings.append)
+        return source_of(shipped_catalogue(), name, tmp_path / "listings", image_builder, warnings.append)
 
     return make
 

@@ -19,8 +19,8 @@ def program(path: Path, says: str) -> Path:
 
 
 def series(folder: Path, *programs: str, family: CompilerFamily = CompilerFamily.CLANG) -> InstalledSeries:
-    config = InstalledConfig(name="installed", family=family, summary="", programs=programs)
-    return InstalledSeries(config, path=f"{folder}/none:{folder}")
+    config = InstalledConfig(family=family, summary="", programs=programs)
+    return InstalledSeries("installed", config, path=f"{folder}/none:{folder}")
 
 
 def names(found: InstalledSeries) -> list[str]:

@@ -5,17 +5,20 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
+from catalogued import endpoints
 from loopback_dist import Content, DistServer, Fault, serving_dist
 from rust_artefacts import HOST, TRIPLE, Compiler, archive, publish, publish_nightly, scripted
 from signalling import Noted
 
 from mmio_bisect.adapters.fetch.download import Downloads
-from mmio_bisect.adapters.series.rust_dist import RustNightlySeries, RustReleaseSeries
-from mmio_bisect.adapters.series.rust_endpoints import RustServer
+from mmio_bisect.adapters.fetch.http_transfer import HttpFile
+from mmio_bisect.adapters.series.rust_endpoints import Manifest
 from mmio_bisect.adapters.series.rust_manifest import read_manifest
-from mmio_bisect.adapters.series.rust_release import Manifest
+from mmio_bisect.adapters.series.rust_nightly import RustNightlyConfig, RustNightlySeries
+from mmio_bisect.adapters.series.rust_releases import RustReleasesConfig, RustReleaseSeries
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
@@ -38,6 +41,8 @@ STD = f"/dist/{DAY}/rust-std-nightly-{TRIPLE}.tar.xz"
 HEAD = 'manifest-version = "2"\ndate = "2024-02-01"\n[pkg.rustc]\nversion = "1.77.0-nightly"\n'
 CHANNEL = f"/dist/{DAY}/channel-rust-nightly.toml"
 
+ENDPOINTS: Final = endpoints(Downloads(connect=HttpFile, waits=(0.01, 0.01), silence_seconds=20))
+
 
 @pytest.fixture
 def server() -> Iterator[DistServer]:
@@ -46,11 +51,11 @@ def server() -> Iterator[DistServer]:
 
 
 def nightlies(server: DistServer, today: date = TODAY) -> RustNightlySeries:
-    return RustNightlySeries("rust-nightly", "it", connection(server), today=lambda: today)
+    return RustNightlySeries("rust-nightly", nightly_config(server.url), ENDPOINTS, today=lambda: today)
 
 
-def connection(server: DistServer) -> RustServer:
-    return RustServer(url=server.url, triple=TRIPLE, downloads=Downloads(waits=(0.01, 0.01), silence_seconds=20))
+def nightly_config(url: str) -> RustNightlyConfig:
+    return RustNightlyConfig(summary="it", server=url, target=TRIPLE, repository="none")
 
 
 def point(day: str = DAY) -> Point:
@@ -91,7 +96,7 @@ def test_a_mirror_stands_for_the_server_that_a_manifest_names() -> None:
         ('manifest-version = "1"\ndate = "2015-05-15"\n[pkg]\n', "manifest-version"),
         ('manifest-version = "2"\ndate = "2024-02-01"\n[pkg]\n', "it has no rustc"),
         ('manifest-version = "2"\ndate = "2024-02-01"\n[pkg.rustc]\nversion = "new"\n', "which is not a version"),
-        (f"{HEAD}[pkg.rustc.target.it]\navailable = true\nxz_url = 'u'\nxz_hash = '../../etc'\n", "is no SHA-256"),
+        (f"{HEAD}[pkg.rustc.target.it]\navailable = true\nxz_url = 'u'\nxz_hash = '../../etc'\n", "is not a SHA-256"),
     ],
 )
 def test_what_is_no_manifest_is_refused(text: str, why: str) -> None:
@@ -201,8 +206,7 @@ def test_rustc_is_known_by_what_it_prints_and_its_commit_by_the_manifest_if_it_k
         digest="sha256:1", tool=("bin/rustc",), arguments=(), commit="4eb161250", released=date(2025, 3, 16)
     )
     said = "rustc 1.85.1 (4eb161250 2025-03-15)\nbinary: rustc\ncommit-hash: {}\nLLVM version: 19.1.7\n"
-    server = RustServer(url="http://127.0.0.1:9", triple=TRIPLE, downloads=Downloads())
-    series = RustNightlySeries("rust-nightly", "it", server)
+    series = RustNightlySeries("rust-nightly", nightly_config("http://127.0.0.1:9"), ENDPOINTS)
     known = identified(series.family, fetched, said.format("4" * 40))
     assert (known.family, known.compiler_version, known.llvm_version) == (CompilerFamily.RUSTC, "1.85.1", "19.1.7")
     assert (known.commit, known.released) == ("4" * 40, date(2025, 3, 16))
@@ -224,8 +228,8 @@ def test_every_day_is_a_point_and_ranges_may_mix_dates_and_latest(server: DistSe
 @pytest.mark.parametrize(
     ("word", "why"),
     [
-        ("2024-02-30", "“2024-02-30” is not a date: there is no such day"),
-        ("2014-12-31", "no nightly of 2014-12-31 to be had: the first is of 2015-05-15"),
+        ("2024-02-30", "“2024-02-30” is not a date: the calendar has no such day"),
+        ("2014-12-31", "“2014-12-31” is before the first nightly, which is of 2015-05-15"),
         ("2024-02-21", "still to come: the newest can be of 2024-02-20"),
         ("2024-2-1", "“2024-2-1” is not written as a nightly's date is: write 2024-02-01"),
         ("yesterday", "has no version “yesterday”"),
@@ -262,7 +266,11 @@ def test_a_version_of_which_there_is_no_nightly_is_unknown(server: DistServer) -
 
 def test_a_commit_means_the_nightly_that_first_holds_it(server: DistServer) -> None:
     series = RustNightlySeries(
-        "rust-nightly", "it", connection(server), today=lambda: TODAY, day_of_commit={"0123456": date(2024, 1, 31)}.get
+        "rust-nightly",
+        nightly_config(server.url),
+        ENDPOINTS,
+        today=lambda: TODAY,
+        day_of_commit={"0123456": date(2024, 1, 31)}.get,
     )
     assert [found.version for found in matching_points("0123456", series.listing(), series.interpret)] == [DAY]
     with pytest.raises(UnknownVersionError):
@@ -271,7 +279,8 @@ def test_a_commit_means_the_nightly_that_first_holds_it(server: DistServer) -> N
 
 def releases(server: DistServer, folder: Path, *, warnings: list[str] | None = None) -> RustReleaseSeries:
     said = [] if warnings is None else warnings
-    return RustReleaseSeries("rust", "it", connection(server), folder / "listings", warn=said.append)
+    config = RustReleasesConfig(summary="it", server=server.url, target=TRIPLE)
+    return RustReleaseSeries("rust", config, ENDPOINTS, folder / "listings", warn=said.append)
 
 
 @pytest.fixture

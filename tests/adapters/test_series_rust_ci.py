@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from catalogued import endpoints
 from loopback_dist import DistServer, Fault, serving_dist
 from rust_artefacts import HOST, TRIPLE, publish_ci, scripted
 from rust_repository import LLVM, Grown, Pull, grow
 from signalling import Noted
 
 from mmio_bisect.adapters.fetch.download import Downloads
+from mmio_bisect.adapters.fetch.http_transfer import HttpFile
 from mmio_bisect.adapters.git.merge_log import MergeLog
-from mmio_bisect.adapters.series.rust_ci import RustCiSeries
-from mmio_bisect.adapters.series.rust_endpoints import RustBuilds
+from mmio_bisect.adapters.series.rust_ci import RustCiConfig, RustCiSeries
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     CorruptArtefactError,
@@ -52,9 +53,9 @@ def server() -> Iterator[DistServer]:
 
 def series(log: MergeLog, server: DistServer | None = None, *, alt: bool = False) -> RustCiSeries:
     url = server.url if server else "http://127.0.0.1:9"
-    downloads = Downloads(waits=(0.01,), silence_seconds=20)
-    builds = RustBuilds(url=url, triple=TRIPLE, alt=alt, downloads=downloads)
-    return RustCiSeries("rust-ci", "it", builds, lambda: log, now=lambda: NOW)
+    downloads = Downloads(connect=HttpFile, waits=(0.01,), silence_seconds=20)
+    config = RustCiConfig(summary="it", server=url, target=TRIPLE, repository="none", alt=alt)
+    return RustCiSeries("rust-ci", config, endpoints(downloads, lambda _: log), now=lambda: NOW)
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_words_that_mean_no_merge_are_refused_with_their_reason(ci: RustCiSeries
     for word, why in (
         (grown.pulled[3][:10], "is a commit, but no merge by bors into the main branch"),
         (grown.merges[4], "is a commit, but no merge by bors"),
-        ("2024-02-30", "is not a date: there is no such day"),
+        ("2024-02-30", "is not a date: the calendar has no such day"),
         ("2010-01-01", "No merge of 2010-01-01 or before"),
         ("2024-02-11", "still to come; `latest` means the newest"),
         ("1.99.0", "has no version “1.99.0”"),

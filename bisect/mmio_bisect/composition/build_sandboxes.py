@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmio_bisect.composition.volumes import store_volume
-from mmio_bisect.errors import SandboxError
+from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, SandboxSession
 
 if TYPE_CHECKING:
+    from mmio_bisect.adapters.git.repository import Repository
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
 
@@ -41,6 +42,14 @@ def build_sandbox_of(
     return (
         _LocalBuildSandbox(folder=folder) if sandbox == "local" else _DockerBuildSandbox(images=once(images), say=say)
     )
+
+
+def load_repository() -> "type[Repository]":
+    try:
+        from mmio_bisect.adapters.git.repository import Repository  # noqa: PLC0415 - loads gitpython
+    except ImportError as error:  # gitpython looks for git when it is loaded
+        raise UsageError("Series of commits need git: install it (`apt-get install git`).") from error
+    return Repository
 
 
 def _limits(room: BuildRequirements) -> "Limits":

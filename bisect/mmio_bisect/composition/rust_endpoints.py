@@ -9,24 +9,39 @@ from typing import TYPE_CHECKING
 from mmio_bisect.errors import UsageError
 
 if TYPE_CHECKING:
+    from mmio_bisect.adapters.fetch.http_transfer import HttpFile
     from mmio_bisect.adapters.git.merge_log import MergeLog
-    from mmio_bisect.adapters.series.rust_endpoints import RustPlaces
+    from mmio_bisect.adapters.series.rust_endpoints import Manifest, RustEndpoints
 
 DIST = "MMIO_BISECT_RUST_DIST"
 CI = "MMIO_BISECT_RUST_CI"
 SILENCE = "MMIO_BISECT_SILENCE"
 
 
-def rust_places(repositories: Path, given: Path | None, say: Callable[[str], None]) -> "RustPlaces":
+def rust_endpoints(repositories: Path, given: Path | None, say: Callable[[str], None]) -> "RustEndpoints":
     """`given` is a clone of Rust's repository to use in place of one of our own below `repositories`."""
-    from mmio_bisect.adapters.series.rust_endpoints import RustPlaces  # noqa: PLC0415 - heavy, and not always needed
+    from mmio_bisect.adapters.fetch.download import Downloads  # noqa: PLC0415 - imported on demand
+    from mmio_bisect.adapters.series.rust_endpoints import RustEndpoints  # noqa: PLC0415 - imported on demand
 
-    return RustPlaces(
+    return RustEndpoints(
         releases=_url(DIST),
         builds=_url(CI),
-        silence_seconds=_seconds(SILENCE, 30.0),
+        downloads=Downloads(connect=_connect, silence_seconds=_seconds(SILENCE, 30.0)),
+        read_manifest=_read_manifest,
         log=lambda address: _merge_log(address, repositories, given, say),
     )
+
+
+def _connect(url: str, cancelled: Callable[[], bool], silence_seconds: float) -> "HttpFile":
+    from mmio_bisect.adapters.fetch.http_transfer import HttpFile  # noqa: PLC0415 - loads httpx
+
+    return HttpFile(url, cancelled, silence_seconds)
+
+
+def _read_manifest(text: bytes, *, url: str, base_url: str) -> "Manifest":
+    from mmio_bisect.adapters.series.rust_manifest import read_manifest  # noqa: PLC0415 - loads pydantic
+
+    return read_manifest(text, url=url, base_url=base_url)
 
 
 @cache

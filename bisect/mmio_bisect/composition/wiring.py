@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mmio_bisect.composition.history_database import open_history_database
-from mmio_bisect.composition.rust_endpoints import rust_places
+from mmio_bisect.composition.rust_endpoints import rust_endpoints
 from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.report.terminal import output
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder
     from mmio_bisect.adapters.sandbox.docker.images import DockerImages
     from mmio_bisect.adapters.sandbox.execution import Limits
-    from mmio_bisect.adapters.series.catalogue import Builds, Catalogue, Entry
+    from mmio_bisect.adapters.series.catalogue import Catalogue
+    from mmio_bisect.adapters.series.kind import Builds, SeriesConfig
     from mmio_bisect.domain.families import CompilerFamily
     from mmio_bisect.domain.outcome import Judgement
     from mmio_bisect.domain.profile import Profile
@@ -89,62 +90,64 @@ class RealWiring:
     settings: Settings
 
     def series(self) -> tuple[str, ...]:
-        return tuple(self._catalogue().entries)
+        return self._catalogue().names()
 
     def family(self, series: str) -> CompilerFamily:
-        return self._entry(series).family
+        return self._config(series).family
 
     def finer(self, series: str) -> Finer | None:
-        from mmio_bisect.workflow.bisect.descend import Finer  # noqa: PLC0415 - imported on demand
-
-        found = self._entry(series).schema.finer
-        return None if found is None else Finer(series=found.series, by=found.by, usually=found.usually)
+        return self._config(series).finer
 
     def lender(self, series: str) -> str | None:
-        return self._entry(series).schema.stand_in
+        return self._config(series).stand_in
 
     def runs_in(self, series: str) -> RunsIn:
-        return self._entry(series).kind.runs_in
+        return self._config(series).runs_in
 
     def costs_to_list(self, series: str) -> bool:
-        return self._entry(series).kind.costs_to_list
+        return self._config(series).costs_to_list
 
     def source(self, series: str) -> SeriesSource:
-        self._entry(series)
+        self._config(series)
         return self._catalogue().source(
             series,
             folder=cache_folder() / "listings",
             image_builder=_LateImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
-            rust=rust_places(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
+            rust=rust_endpoints(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
             builds=self._builds(),
         )
 
     def _builds(self) -> Builds:
-        from mmio_bisect.adapters.series.catalogue import Builds  # noqa: PLC0415 - imported on demand
-        from mmio_bisect.composition.build_sandboxes import build_sandbox_of  # noqa: PLC0415
+        from mmio_bisect.adapters.series.kind import Builds  # noqa: PLC0415 - imported on demand
+        from mmio_bisect.composition.build_sandboxes import build_sandbox_of, load_repository  # noqa: PLC0415
 
         folder = self.store_folder().absolute().parent / "builds"
         return Builds(
             build_sandbox=build_sandbox_of(self.settings.sandbox, self._images, output.note, folder),
             folder=folder,
+            load_repository=load_repository,
             given=self.settings.repository,
         )
 
-    def _entry(self, series: str) -> Entry:
-        entries = self._catalogue().entries
-        if series not in entries:
+    def _config(self, series: str) -> SeriesConfig:
+        names = self.series()
+        if series not in names:
             from mmio_bisect.workflow.probing.ranges import nearest  # noqa: PLC0415 - only for the message
 
-            near = nearest(series, tuple(entries))
-            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(entries)}."
+            near = nearest(series, names)
+            hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(names)}."
             raise UnknownSeriesError(f"There is no series “{series}”{hint}")
-        return entries[series]
+        return self._catalogue().config(series)
 
     def _catalogue(self) -> Catalogue:
-        from mmio_bisect.adapters.series.catalogue import catalogue_of  # noqa: PLC0415 - heavy, and not always needed
+        if self.settings.series_files:
+            from mmio_bisect.adapters.series.user_files import catalogue_with  # noqa: PLC0415 - loads pydantic
 
-        return catalogue_of(self.settings.series_files)
+            return catalogue_with(self.settings.series_files)
+        from mmio_bisect.adapters.series.catalogue import shipped_catalogue  # noqa: PLC0415 - imported on demand
+
+        return shipped_catalogue()
 
     def _images(self) -> DockerImages:
         from mmio_bisect.adapters.sandbox.docker.images import DockerImages  # noqa: PLC0415 - imported on demand

@@ -2,13 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mmio_bisect.adapters.fetch.answers import PassingError
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
+
+if TYPE_CHECKING:
+    from mmio_bisect.adapters.fetch.http_transfer import HttpFile
 
 _POLL_SECONDS: Final = 0.05
 _LONGEST_WAIT: Final = 120.0
@@ -29,11 +32,13 @@ class _Unwatched:
 class Downloads:
     """How to fetch. Usable from several threads.
 
+    `connect` makes an `HttpFile`; whoever needs no download is spared the import of httpx.
     `waits` are the seconds before the second and every further try, for faults that may pass: those of the
     connection, a body that broke off, nothing received for `silence_seconds`, and the statuses 408, 425, 429 and 5xx.
     A try that brought anything new begins to count anew.
     """
 
+    connect: "Callable[[str, Callable[[], bool], float], HttpFile]"
     waits: Sequence[float] = (1, 2, 4)
     silence_seconds: float = 30.0
 
@@ -78,12 +83,10 @@ class Downloads:
         waits: Sequence[float] | None = None,
         only_head: bool = False,
     ) -> Generator[bytes, None, None]:
-        from mmio_bisect.adapters.fetch.http_transfer import HttpFile  # noqa: PLC0415 - httpx is heavy, history needs none
-
         got, digest, tag = 0, hashlib.sha256(), None
         waits = self.waits if waits is None else waits
         tries = iter(waits)
-        with HttpFile(url, watch.cancelled, self.silence_seconds) as file:
+        with self.connect(url, watch.cancelled, self.silence_seconds) as file:
             while True:
                 try:
                     with file.open(begin=got, tag=tag, only_head=only_head) as (opened, pieces):

@@ -11,21 +11,21 @@ that links nothing needs no linker. The digest is of all packages that came to t
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, ClassVar, Final
 
-from mmio_bisect.adapters.series.debian_index import APT, NATIVE, Package, Suite, SuiteIndex
+from mmio_bisect.adapters.series.debian_index import APT, NATIVE, Package, Suite, SuiteIndex, SuiteSources
+from mmio_bisect.adapters.series.kind import NamedSource, Read, SeriesConfig, SourceContext, SuiteName, check_package
 from mmio_bisect.adapters.series.version_order import debian_sort_key
-from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import DownloadError, MissingToolchainError, MmioBisectError, SandboxError, UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Capabilities, Fetched
+from mmio_bisect.workflow.ports.series import Fetched, RunsIn
 
 _INSTALL: Final = f"{APT} --yes --no-install-recommends"
 # Unpacking is all that an image needs of dpkg: no documentation, and no flushing of what is thrown away if it fails.
@@ -33,34 +33,96 @@ _DPKG: Final = "--force-unsafe-io --path-exclude=/usr/share/doc/* --path-exclude
 _REBUILT: Final = re.compile(r"[-+~](?:dfsg|ds|repack)[.\d]*")
 _SNAPSHOT: Final = re.compile(r"~\+\+(?P<date>\d{8})\d*\+(?P<commit>[0-9a-f]+)")
 _LLVM: Final = re.compile(r"\blibllvm(\d+)\b")
+# What a pattern of package names needs; it becomes part of a script, so it has nothing that would end a quoted word.
+_PATTERN: Final = re.compile(r"[A-Za-z0-9.+()?|\\<>:*\[\]-]+")
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"“{text}” is not a regular expression ({error})") from error
+    if not _PATTERN.fullmatch(text):
+        raise ValueError(f"“{text}” has letters that no pattern of package names needs")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DebianConfig:
-    """A series of Debian packages. `package` is a pattern of their names.
+class DebianConfig(SeriesConfig):
+    """A series of Debian packages. `package` is a pattern of their names; `suite` says more of suites that need it.
 
     Templates know the pattern's named groups, `{version}` (upstream's) and `{minor}` (its first two numbers).
     `install` are packages to be installed, `unpack` those whose files alone are wanted; `name:architecture` is of a
     foreign one. `llvm` is the package whose dependencies name the LLVM; without it that is upstream's version.
     """
 
-    name: str
-    family: CompilerFamily
-    summary: str
-    suites: tuple[Suite, ...]
-    package: str
+    runs_in: ClassVar[RunsIn] = RunsIn.DOCKER
+    costs_to_list: ClassVar[bool] = True
+
+    suites: tuple[SuiteName, ...]
+    suite: Mapping[SuiteName, SuiteSources] = field(default_factory=dict)
+    package: Annotated[str, Read(_pattern)]
     tool: str
     install: tuple[str, ...]
     unpack: tuple[str, ...] = ()
     llvm: str | None = None
     arguments: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not self.suites:
+            raise ValueError("suites is empty: name at least one")
+        words = dict.fromkeys((*re.compile(self.package).groupindex, "version", "minor"), "1")
+        for text in (self.tool, *self.packages):
+            try:
+                filled = text.format(**words)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"“{text}” cannot be filled in: it may name {', '.join(words)} in braces") from error
+            if text is not self.tool:
+                check_package(filled)
+        if not self.tool.startswith("/"):
+            raise ValueError(f"the tool “{self.tool}” is not a path in the image: begin it with /")
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The templates of all packages that a toolchain is made of."""
+        return (*self.install, *self.unpack, *([self.llvm] if self.llvm else []))
+
+    @property
+    def whole_suites(self) -> Iterator[Suite]:
+        for name in self.suites:
+            more = self.suite.get(name, SuiteSources())
+            yield Suite(name=name, base=more.base, sources=more.sources)
+
+    def source(self, name: str, context: SourceContext) -> "DebianSeries":
+        configs = (config for config in context.siblings() if isinstance(config, DebianConfig))
+        names, foreign = _index_names(configs)
+        index = SuiteIndex(context.image_builder, context.folder, names=names, foreign=foreign, warn=context.warn)
+        return DebianSeries(name, self, index, context.image_builder, warn=context.warn)
+
+
+def _index_names(configs: Iterable[DebianConfig]) -> tuple[str, tuple[str, ...]]:
+    """A pattern of all packages that these series look at, and all foreign architectures that they name.
+
+    It is one for all series, so that a suite is asked once.
+    """
+    names: set[str] = set()
+    foreign: set[str] = set()
+    for config in configs:
+        names.add(config.package)
+        for template in config.packages:
+            name, _, architecture = template.partition(":")
+            names.add(re.sub(r"\\?\{\w+\\?\}", "[a-z0-9.+-]*", re.escape(name).replace(r"\-", "-")))
+            foreign |= {architecture} - {""}
+    # Perl has no two groups of one name in one pattern.
+    return "|".join(sorted(re.sub(r"\?P<\w+>", "", name) for name in names)), tuple(sorted(foreign))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offer:
     """A point, and what makes it a toolchain: packages with versions. `lacking` says why there can be none."""
 
-    point: Point
+    version: str
+    sort_key: str
     suite: Suite
     package: Package
     llvm: str | None
@@ -70,43 +132,31 @@ class _Offer:
     lacking: str | None
 
 
-class DebianSeries:
+class DebianSeries(NamedSource):
     """The `SeriesSource`. `warn` is given sentences for the user."""
-
-    capabilities = Capabilities()
 
     def __init__(
         self,
+        name: str,
         config: DebianConfig,
         index: SuiteIndex,
         image_builder: ImageBuilder,
         *,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
+        super().__init__(name, config)
         self._config = config
         self._index = index
         self._image_builder = image_builder
         self._warn = warn
         self._offers: tuple[_Offer, ...] = ()
 
-    @property
-    def name(self) -> str:
-        return self._config.name
-
-    @property
-    def family(self) -> CompilerFamily:
-        return self._config.family
-
-    @property
-    def summary(self) -> str:
-        return self._config.summary
-
     def listing(self, *, refresh: bool = False) -> Listing:
         """Suites that do not answer are left out with a warning, if others do. Else raises as `ImageBuilder`."""
         asked: list[datetime] = []
         packages: list[tuple[Suite, tuple[Package, ...]]] = []
         failed: dict[str, MmioBisectError] = {}
-        for suite in self._config.suites:
+        for suite in self._config.whole_suites:
             try:
                 when, found = self._index.packages(suite, refresh=refresh)
             except (DownloadError, SandboxError, MissingToolchainError) as error:
@@ -119,10 +169,10 @@ class DebianSeries:
         for name, why in failed.items():
             self._warn(f"the suite {name} is left out: {why}")
         self._offers = _offers(self._config, packages)
-        return Listing(series=self.name, points=tuple(offer.point for offer in self._offers), asked_at=min(asked))
-
-    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
-        return ()
+        points = tuple(
+            Point(series=self.name, version=offer.version, sort_key=offer.sort_key) for offer in self._offers
+        )
+        return Listing(series=self.name, points=points, asked_at=min(asked))
 
     def origin(self, point: Point) -> str:
         offer = self._offer(point)
@@ -158,7 +208,7 @@ class DebianSeries:
         if not self._offers:
             self.listing()
         for offer in self._offers:
-            if offer.point.version == point.version:
+            if offer.version == point.version:
                 return offer
         raise UnknownVersionError(
             f"{point} is not in Debian any more (`mmio-bisect series show {self.name} --refresh` lists what is)."
@@ -196,7 +246,7 @@ def _offers(config: DebianConfig, found: list[tuple[Suite, tuple[Package, ...]]]
             key = offer.package.name, offer.package.version
             if key not in chosen or (chosen[key].lacking and not offer.lacking):
                 chosen[key] = offer
-    return tuple(sorted(chosen.values(), key=lambda offer: offer.point.sort_key))
+    return tuple(sorted(chosen.values(), key=lambda offer: offer.sort_key))
 
 
 def _of_suite(config: DebianConfig, suite: Suite, order: int, packages: tuple[Package, ...]) -> Iterator[_Offer]:
@@ -251,9 +301,9 @@ def _offer(
     elif config.family.descriptor.llvm is None:
         llvm = None
     major = int((llvm or "0").partition(".")[0].partition("~")[0])
-    key = f"{debian_sort_key(words['version'])} {major:04}{order:02} {name}"
     return _Offer(
-        point=Point(series=config.name, version=name, sort_key=key),
+        version=name,
+        sort_key=f"{debian_sort_key(words['version'])} {major:04}{order:02} {name}",
         suite=suite,
         package=package,
         llvm=llvm,

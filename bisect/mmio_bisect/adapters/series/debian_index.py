@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
+from mmio_bisect.adapters.series.kind import Read, SuiteName
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import DownloadError
 from mmio_bisect.workflow.ports.images import ImageBuilder
@@ -24,7 +25,7 @@ APT: Final = (
 )
 _FIELDS: Final = "Package|Version|Architecture|Source|Depends"
 # `deb [signed-by=…] address release component…`, as sources.list(5) has it; an apostrophe would end the shell's word.
-SOURCE_LINE: Final = re.compile(r"deb (\[[^]']*\] )?[^\s']+ (?P<release>[^\s'/]+)( [^\s']+)+")
+_SOURCE_LINE: Final = re.compile(r"deb (\[[^]']*\] )?[^\s']+ (?P<release>[^\s'/]+)( [^\s']+)+")
 
 _ADDED: Final = r"""
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.sources; do
@@ -43,13 +44,27 @@ done | perl -00 -ne 'if (/^Package: (?:PACKAGES)\n/m) { print grep(/^(?:FIELDS):
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """A suite. One that cannot stand alone has a `base`; `sources` are lines for apt where it is not Debian's."""
+def _source_line(text: str) -> str:
+    if not _SOURCE_LINE.fullmatch(text):
+        raise ValueError(f"“{text}” is not a line for apt: write deb ADDRESS RELEASE COMPONENT")
+    return text
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSources:
+    """`base` is the suite of one that cannot stand alone; `sources` are lines for apt where it is not Debian's."""
+
+    base: SuiteName | None = None
+    sources: tuple[Annotated[str, Read(_source_line)], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sources and self.base is None:
+            raise ValueError("sources are added to a base: write base = a suite of Debian's")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite(SuiteSources):
     name: str
-    base: str | None = None
-    sources: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -60,7 +75,7 @@ class Suite:
     def releases(self) -> str:
         """A shell's pattern of the releases whose packages are the suite's own."""
         if self.sources:
-            return "|".join(SOURCE_LINE.fullmatch(line)["release"] for line in self.sources)  # type: ignore[index]  # checked
+            return "|".join(_SOURCE_LINE.fullmatch(line)["release"] for line in self.sources)  # type: ignore[index]  # checked
         return "*" if self.base is None else self.name
 
     def prepared(self, architectures: Iterable[str]) -> str:

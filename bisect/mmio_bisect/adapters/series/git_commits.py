@@ -15,24 +15,34 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from mmio_bisect.adapters.fetch.tar_files import tarfile
-from mmio_bisect.adapters.git.repository import Logged, Repository
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
-from mmio_bisect.adapters.series.git_config import GitConfig
+from mmio_bisect.adapters.series.kind import (
+    NamedSource,
+    PackageName,
+    Read,
+    SeriesConfig,
+    SourceContext,
+    SuiteName,
+)
 from mmio_bisect.domain.commit import Commit
-from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import BuildSandbox, Command, Finished, LimitHit
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, Command, Finished, LimitHit
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, Made
+
+if TYPE_CHECKING:
+    from mmio_bisect.adapters.git.repository import Logged, Repository
 
 _PRODUCTS: Final = "products.tar"
 _ABBREVIATED: Final = 12
@@ -59,35 +69,128 @@ ELSEWHERE: Final = 0.02
 """How likely a commit outside `paths` is to be the answer, one inside being 1."""
 
 
-class GitSeries:
+_UNIT: Final = re.compile(r"[KMGT]i?B$")
+_PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
+
+
+def read_size(text: str) -> int:
+    if not _UNIT.search(text):
+        raise ValueError(f"“{text}” is not a size: write one with its unit, as in 2GiB")
+    size = parse_size(text)
+    if size == 0:
+        raise ValueError(f"“{text}” is not more than 0")
+    return size
+
+
+def _inside(text: str) -> str:
+    if not _PATH.fullmatch(text) or ".." in text.split("/"):
+        raise ValueError(f"“{text}” is not a path below the folder that is built in")
+    return text
+
+
+Size = Annotated[int, Read(read_size)]
+Inside = Annotated[str, Read(_inside)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitConfig(SeriesConfig):
+    """A series of commits.
+
+    `merges_by` are names of authors: where given, only what they merged into the main line counts; `tagged` is a glob
+    of tags: where given, only commits with such a tag count, and are named by it. `build` are lines of a POSIX shell,
+    run with `$SOURCE` (the commit's tree, read-only) and `$JOBS`; `in_tree` runs them in a copy of it.
+    `products` are paths, from where the build ran, that make up the toolchain; `tool` is the compiler's among them.
+    `seconds` is what a build takes about, for the search to weigh; `suite`, `packages`, `memory`, `minutes`, `disk` and
+    `ccache` are the room of a build. `ccache` is the size of its cache: where ccache is installed, compilers are called
+    through it.
+    """
+
+    costs_to_list: ClassVar[bool] = True
+
+    url: str
+    link: str | None = None
+    ref: str = "HEAD"
+    merges_by: tuple[str, ...] = ()
+    tagged: str | None = None
+    paths: tuple[str, ...] = ()
+    suite: SuiteName = "trixie"
+    packages: tuple[PackageName, ...] = ()
+    build: tuple[str, ...]
+    in_tree: bool = False
+    products: tuple[Inside, ...]
+    tool: Inside
+    arguments: tuple[str, ...] = ()
+    seconds: float
+    memory: Size
+    minutes: float
+    disk: Size
+    ccache: Size | None = None
+
+    def __post_init__(self) -> None:
+        if not self.build:
+            raise ValueError("build is empty: write at least one line")
+        if not any(self.tool == product or self.tool.startswith(f"{product}/") for product in self.products):
+            raise ValueError(f"the tool {self.tool} is not among the products")
+        if self.link is not None and "{commit}" not in self.link:
+            raise ValueError("a link needs {commit} in it")
+        if self.ref.startswith("-"):
+            raise ValueError(f"“{self.ref}” is not a branch")
+        if not (self.seconds > 0 and self.minutes > 0):
+            raise ValueError("seconds and minutes are of a build, which takes more than 0")
+
+    @property
+    def room(self) -> BuildRequirements:
+        return BuildRequirements(
+            suite=self.suite,
+            packages=self.packages,
+            memory=self.memory,
+            disk=self.disk,
+            seconds=60 * self.minutes,
+            cache=self.ccache,
+        )
+
+    def source(self, name: str, context: SourceContext) -> "GitSeries":
+        builds = context.builds
+        place = f"{name}-{digest_of(str(builds.given.resolve() if builds.given else self.url).encode())[7:15]}"
+
+        def repository() -> "Repository":
+            return builds.load_repository()(
+                own=builds.folder / "clones" / place,
+                url=self.url,
+                trees=builds.folder / "trees" / place,
+                given=builds.given,
+                ref=self.ref,
+                say=context.warn,
+            )
+
+        return GitSeries(name, self, cache(repository), builds.build_sandbox, builds.folder, compiled=place)
+
+
+class GitSeries(NamedSource):
     """The `SeriesSource`; it builds, rebuilds, weighs and describes its commits.
 
-    `folder` has the logs of builds, and products while they are looked at; `cache` is the name of this series' and
-    repository's cache in the build sandbox.
+    `folder` has the logs of builds, and products while they are looked at; `compiled` is the name of this series' and
+    repository's cache in the build sandbox. `repository` is called for when it is needed, and no sooner.
     """
 
     def __init__(
-        self, config: GitConfig, repository: Repository, build_sandbox: BuildSandbox, folder: Path, *, cache: str
+        self,
+        name: str,
+        config: GitConfig,
+        repository: "Callable[[], Repository]",
+        build_sandbox: BuildSandbox,
+        folder: Path,
+        *,
+        compiled: str,
     ) -> None:
+        super().__init__(name, config)
         self._config = config
         self._repository = repository
         self._build_sandbox = build_sandbox
         self._folder = folder
-        self._cache = cache if config.room.cache is not None else None
+        self._compiled = None if config.ccache is None else compiled
         self._commits: dict[str, Logged] = {}
         self._touching: frozenset[str] | None = None
-
-    @property
-    def name(self) -> str:
-        return self._config.name
-
-    @property
-    def family(self) -> CompilerFamily:
-        return self._config.family
-
-    @property
-    def summary(self) -> str:
-        return self._config.summary
 
     @property
     def capabilities(self) -> Capabilities:
@@ -97,9 +200,9 @@ class GitSeries:
 
     def listing(self, *, refresh: bool = False) -> Listing:
         """Read from the clone each time: its commits are its own cache."""
-        line = self._repository.log(refresh=refresh)
+        line = self._repository().log(refresh=refresh)
         merged = set(self._config.merges_by)
-        tags = None if self._config.tagged is None else self._repository.tags(self._config.tagged)
+        tags = None if self._config.tagged is None else self._repository().tags(self._config.tagged)
         points = []
         for place, one in enumerate(line):
             if (merged and not (one.merge and one.author in merged)) or (tags is not None and one.commit not in tags):
@@ -108,14 +211,14 @@ class GitSeries:
             point = Point(series=self.name, version=version, sort_key=f"{place:08}")
             points.append(point)
             self._commits[point.version] = one
-        return Listing(series=self.name, points=tuple(points), asked_at=self._repository.asked_at)
+        return Listing(series=self.name, points=tuple(points), asked_at=self._repository().asked_at)
 
     def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
         """A commit, a tag or a branch, by where it left the main line; or a day, for all that was committed on it."""
         try:
             day = datetime.strptime(word, "%Y-%m-%d").replace(tzinfo=UTC).date()
         except ValueError:
-            commit = self._repository.resolve(word)
+            commit = self._repository().resolve(word)
             return tuple(one for one in listing.points if commit and self._commits[one.version].commit == commit)
         return tuple(one for one in listing.points if self._commits[one.version].committed.date() == day)
 
@@ -130,11 +233,11 @@ class GitSeries:
         if not self._config.paths:
             return 1.0
         if self._touching is None:
-            self._touching = self._repository.touching(self._config.paths)
+            self._touching = self._repository().touching(self._config.paths)
         return 1.0 if self._one(point).commit in self._touching else ELSEWHERE
 
     def describe(self, point: Point) -> Commit:
-        commit = self._repository.describe(self._one(point).commit)
+        commit = self._repository().describe(self._one(point).commit)
         return replace(commit, link=self._config.link and self._config.link.format(commit=commit.commit))
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
@@ -152,27 +255,28 @@ class GitSeries:
             yield Made(root=root, fetched=self._built(point, root, signals, afresh=True))
 
     def _built(self, point: Point, folder: Path, signals: Signals, *, afresh: bool) -> Fetched:
-        one, cache = self._one(point), None if afresh else self._cache
+        one, compiled = self._one(point), None if afresh else self._compiled
         with (
-            self._repository.checkout(one.commit, anew=afresh) as tree,
-            self._build_sandbox.session(tree, self._config.room, signals, cache=cache) as build_sandbox,
+            self._repository().checkout(one.commit, anew=afresh) as tree,
+            self._build_sandbox.session(tree, self._config.room, signals, cache=compiled) as build_sandbox,
         ):
-            finished = build_sandbox.run(self._command(cached=cache is not None), signals)
+            finished = build_sandbox.run(self._command(cached=compiled is not None), signals)
         log = self._kept(f"{point}-again" if afresh else str(point), finished)
         if finished.status != 0 or finished.product is None or finished.limit is not None:
             raise _failed(point, finished, log)
         _unpack(finished.product, folder)
-        if not (folder / self._config.tool[0]).is_file():
-            raise _failed(point, finished, log, why=f"the build made no {self._config.tool[0]}")
+        tool = self._config.tool
+        if not (folder / tool).is_file():
+            raise _failed(point, finished, log, why=f"the build made no {tool}")
         return Fetched(
-            digest=digest_of("\n".join([*self._config.tool, *_contents(folder)]).encode()),
-            tool=self._config.tool,
+            digest=digest_of("\n".join([tool, *_contents(folder)]).encode()),
+            tool=(tool,),
             arguments=self._config.arguments,
             commit=one.commit,
             released=one.committed.date(),
         )
 
-    def _one(self, point: Point) -> Logged:
+    def _one(self, point: Point) -> "Logged":
         if not self._commits:
             self.listing()
         try:
@@ -187,7 +291,7 @@ class GitSeries:
         config = self._config
         prepare = 'mkdir built && cp -R "$SOURCE"/. built && cd built' if config.in_tree else "mkdir built && cd built"
         lines = [prepare, *config.build]
-        most = (config.room.cache or 0) // 1024
+        most = (config.ccache or 0) // 1024
         prologue = _CCACHE.format(most=most, cache="{cache}") if cached else ""
         quoted = " ".join(f"'{path}'" for path in config.products)
         drive = (

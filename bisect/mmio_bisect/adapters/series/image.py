@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
+from mmio_bisect.adapters.series.kind import NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import debian_sort_key
-from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import UnknownVersionError
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Capabilities, Fetched
+from mmio_bisect.workflow.ports.series import Fetched, RunsIn
 
 _NUMBERS: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -27,38 +27,41 @@ _MOST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageConfig:
-    """`references` are `repository:tag`; `tool` is the compiler's absolute path in each, and words that follow it."""
+class ImageConfig(SeriesConfig):
+    """`images` are `repository:tag`, with `{a..b}` for all numbers from a to b.
 
-    name: str
-    family: CompilerFamily
-    summary: str
-    references: tuple[str, ...]
-    tool: tuple[str, ...]
+    `tool` is the compiler's absolute path in each, or that and words that follow it.
+    """
+
+    runs_in: ClassVar[RunsIn] = RunsIn.DOCKER
+    costs_to_list: ClassVar[bool] = True
+
+    images: tuple[str, ...]
+    tool: str | tuple[str, ...]
     arguments: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not expanded(self.images):
+            raise ValueError("images is empty: name at least one")
+        if not self.words or not self.words[0].startswith("/"):
+            raise ValueError("the tool is not a path in the image: begin it with /")
 
-class ImageSeries:
+    @property
+    def words(self) -> tuple[str, ...]:
+        return (self.tool,) if isinstance(self.tool, str) else self.tool
+
+    def source(self, name: str, context: SourceContext) -> "ImageSeries":
+        return ImageSeries(name, self, context.image_builder)
+
+
+class ImageSeries(NamedSource):
     """The `SeriesSource`. Points are named by their tags, in the order of Debian's versions."""
 
-    capabilities = Capabilities()
-
-    def __init__(self, config: ImageConfig, image_builder: ImageBuilder) -> None:
+    def __init__(self, name: str, config: ImageConfig, image_builder: ImageBuilder) -> None:
+        super().__init__(name, config)
         self._config = config
         self._image_builder = image_builder
-        self._references = {reference.rpartition(":")[2]: reference for reference in config.references}
-
-    @property
-    def name(self) -> str:
-        return self._config.name
-
-    @property
-    def family(self) -> CompilerFamily:
-        return self._config.family
-
-    @property
-    def summary(self) -> str:
-        return self._config.summary
+        self._references = {reference.rpartition(":")[2]: reference for reference in expanded(config.images)}
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - the data say all
         points = [
@@ -70,22 +73,19 @@ class ImageSeries:
             asked_at=datetime.now(UTC),
         )
 
-    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
-        return ()
-
     def origin(self, point: Point) -> str:
         return f"the image {self._reference(point)}, pulled unless it is here"
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:  # noqa: ARG002 - all of it is in the image
         def digest(content: str) -> str:
-            return digest_of("\n".join([*self._config.tool, content]).encode())
+            return digest_of("\n".join([*self._config.words, content]).encode())
 
         image, content = self._image_builder.obtain(
             self._reference(point), lambda content: f"{point.series}-{point.version}-{digest(content)[7:19]}", signals
         )
         return Fetched(
             digest=digest(content),
-            tool=self._config.tool,
+            tool=self._config.words,
             arguments=self._config.arguments,
             image=image,
         )

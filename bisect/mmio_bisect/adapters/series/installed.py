@@ -15,15 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
+from mmio_bisect.adapters.series.kind import NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import CancelledError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Capabilities, Fetched
+from mmio_bisect.workflow.ports.series import Fetched, RunsIn
 
 _SECONDS: Final = 20
 _LIBRARY: Final = re.compile(r"(?:=> |^\s*)(/\S+) \(0x")
@@ -31,13 +32,19 @@ _RUSTUP: Final = re.compile(r".*/toolchains/([^/]+)/bin/rustc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledConfig:
+class InstalledConfig(SeriesConfig):
     """`programs` are shell patterns: names are looked for on PATH, paths (`~` is the user's home) as they are."""
 
-    name: str
-    family: CompilerFamily
-    summary: str
+    runs_in: ClassVar[RunsIn] = RunsIn.HOST
+
     programs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.programs:
+            raise ValueError("programs is empty: name at least one")
+
+    def source(self, name: str, context: SourceContext) -> "InstalledSeries":  # noqa: ARG002 - PATH is all it needs
+        return InstalledSeries(name, self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,36 +54,20 @@ class _Found:
     files: tuple[Path, ...]
 
 
-class InstalledSeries:
+class InstalledSeries(NamedSource):
     """The `SeriesSource`. It looks anew each time: that takes no longer than reading a list of last time's."""
 
-    capabilities = Capabilities()
-
-    def __init__(self, config: InstalledConfig, *, path: str | None = None) -> None:
-        self._config = config
+    def __init__(self, name: str, config: InstalledConfig, *, path: str | None = None) -> None:
+        super().__init__(name, config)
+        self._patterns = config.programs
         self._path = os.environ.get("PATH", os.defpath) if path is None else path
         self._found: tuple[_Found, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self._config.name
-
-    @property
-    def family(self) -> CompilerFamily:
-        return self._config.family
-
-    @property
-    def summary(self) -> str:
-        return self._config.summary
 
     def listing(self, *, refresh: bool = False) -> Listing:  # noqa: ARG002 - it is never stale
         found = [one for program in self._programs() if (one := self._look_at(program)) is not None]
         self._found = tuple(sorted(found, key=lambda one: one.point.sort_key))
         points = tuple(one.point for one in self._found)
         return Listing(series=self.name, points=points, asked_at=datetime.now(UTC))
-
-    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
-        return ()
 
     def origin(self, point: Point) -> str:
         return f"{self._one(point).program}, on this machine: nothing is fetched"
@@ -105,7 +96,7 @@ class InstalledSeries:
     def _programs(self) -> Iterator[Path]:
         """Each once, whatever it is called; the first name counts."""
         seen = set()
-        for pattern in self._config.programs:
+        for pattern in self._patterns:
             places = [pattern] if "/" in pattern else [f"{folder}/{pattern}" for folder in self._path.split(os.pathsep)]
             for place in places:
                 for name in sorted(glob.glob(os.path.expanduser(place))):  # noqa: PTH111, PTH207 - a pattern with ~ in it

@@ -6,26 +6,52 @@ some 500 MB only what compiling a case to an object needs is kept: the compiler,
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Annotated, Final
 
 from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.adapters.fetch.tar_stream import unpack_tar
-from mmio_bisect.adapters.series.rust_release import Archive
-from mmio_bisect.errors import BrokenToolchainError, CorruptArtefactError
+from mmio_bisect.adapters.series.kind import Family, Read, SeriesConfig, matching
+from mmio_bisect.adapters.series.rust_endpoints import Archive
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.recipe import digest_of
+from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import BrokenToolchainError, CorruptArtefactError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Fetched
 
+HOST: Final = "x86_64-unknown-linux-gnu"
 PROGRAM: Final = "bin/rustc"
 
-_RUSTC: Final = re.compile(r"^rustc (?P<version>\d+\.\d+\.\d+\S*)", re.MULTILINE)
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_DETAIL: Final = re.compile(r"^(?P<name>commit-hash|commit-date|LLVM version): (?P<value>\S+)", re.MULTILINE)
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(f"“{text}” is not an address: begin it with https:// or http://")
+    return text.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RustConfig(SeriesConfig):
+    """`server` is an address without `dist`, as rustup's own setting is.
+
+    `target` is the triple whose library is fetched.
+    """
+
+    family: Family = CompilerFamily.RUSTC
+    server: Annotated[str, Read(_address)]
+    target: Annotated[str, Read(matching(r"[a-z0-9_.-]+", "a target triple"))]
+
+
+def day_of(word: str) -> date:
+    """Raises `UnknownVersionError`."""
+    try:
+        return date(*map(int, word.split("-")))
+    except ValueError:
+        raise UnknownVersionError(f"“{word}” is not a date: the calendar has no such day; write YYYY-MM-DD.") from None
 
 
 def wanted_of_rustc(inside: PurePosixPath) -> bool:
@@ -40,30 +66,28 @@ def wanted_of_std(inside: PurePosixPath) -> bool:
     return inside.suffix == ".rlib" and inside.parts[:2] == ("lib", "rustlib")
 
 
-def fetch_archives(
-    archives: Sequence[Archive], folder: Path, signals: Signals, downloads: Downloads
-) -> tuple[str, ...]:
-    """Unpack all of them into the empty `folder`; the SHA-256 of each, as it arrived.
+def fetch_rustc(
+    point: Point,
+    archives: Sequence[Archive],
+    folder: Path,
+    signals: Signals,
+    downloads: Downloads,
+    *,
+    commit: str | None,
+    released: date,
+) -> Fetched:
+    """Unpack all archives into the empty `folder`. The digest is of what they hold, wherever they came from.
 
-    Raises `NotThereError`, `DownloadError`, `CorruptArtefactError`, `CancelledError`.
+    Raises `NotThereError`, `DownloadError`, `CorruptArtefactError`, `BrokenToolchainError`, `CancelledError`.
     """
     lengths = [downloads.length(archive.url, signals) for archive in archives]
     known = [length for length in lengths if length is not None]
     total = _Progress(signals, sum(known) if len(known) == len(lengths) else None)
-    return tuple(_unpack(archive, folder, signals, downloads, total) for archive in archives)
-
-
-def digest_of_archives(archives: Sequence[Archive], hashes: Sequence[str]) -> str:
-    """A toolchain's digest: of what its archives hold, wherever they came from."""
-    parts = sorted([archive.component, found] for archive, found in zip(archives, hashes, strict=True))
-    return f"sha256:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
-
-
-def rustc_from(digest: str, folder: Path, what: object, *, commit: str | None, released: date | None) -> Fetched:
+    parts = sorted([archive.component, _unpack(archive, folder, signals, downloads, total)] for archive in archives)
     if not (folder / PROGRAM).is_file():
-        raise BrokenToolchainError(f"the archives of {what} hold no {PROGRAM}: leave it out of the range")
+        raise BrokenToolchainError(f"the archives of {point} hold no {PROGRAM}: leave it out of the range")
     return Fetched(
-        digest=digest,
+        digest=digest_of(json.dumps(parts).encode()),
         tool=(PROGRAM,),
         arguments=(),
         commit=commit,

@@ -10,21 +10,16 @@ the connection it came by. What is older, failed to build, or has no such target
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from mmio_bisect.adapters.fetch.answers import NotThereError
-from mmio_bisect.adapters.series.rust_archives import (
-    digest_of_archives,
-    fetch_archives,
-    rustc_from,
-)
-from mmio_bisect.adapters.series.rust_endpoints import Merges, RustBuilds
-from mmio_bisect.adapters.series.rust_release import Archive
+from mmio_bisect.adapters.series.kind import NamedSource, SourceContext
+from mmio_bisect.adapters.series.rust_archives import HOST, RustConfig, day_of, fetch_rustc
+from mmio_bisect.adapters.series.rust_endpoints import Archive, Merges, RustEndpoints
 from mmio_bisect.domain.commit import Commit
-from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.merge import Merge
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import MissingToolchainError, UnknownVersionError
@@ -43,34 +38,37 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class RustCiSeries:
-    """The `SeriesSource`, whose points are merges and commits: what a rollup holds is told one by one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RustCiConfig(RustConfig):
+    """`repository` is the clone whose merges are the points; with `alt` it is the builds with LLVM's assertions."""
 
-    `log` is called for when the repository is needed, and no sooner; `web` is where people read it.
-    """
+    costs_to_list: ClassVar[bool] = True
 
-    family = CompilerFamily.RUSTC
+    repository: str
+    alt: bool = False
+
+    def source(self, name: str, context: SourceContext) -> "RustCiSeries":
+        return RustCiSeries(name, self, context.rust)
+
+
+class RustCiSeries(NamedSource):
+    """The `SeriesSource`, whose points are merges and commits: what a rollup holds is told one by one."""
 
     def __init__(
-        self,
-        name: str,
-        summary: str,
-        builds: RustBuilds,
-        log: Callable[[], Merges],
-        *,
-        web: str | None = None,
-        now: Callable[[], datetime] = _now,
+        self, name: str, config: RustCiConfig, rust: RustEndpoints, *, now: Callable[[], datetime] = _now
     ) -> None:
-        self.name = name
-        self.summary = summary
-        self._builds = builds
-        self._log = log
-        self._web = web
+        super().__init__(name, config)
+        self._config = config
+        self._builds = f"{rust.builds or config.server}/rustc-builds{'-alt' if config.alt else ''}"
+        self._rust = rust
         self._now = now
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(built_from=self.built_from, describe=self.describe)
+
+    def _log(self) -> Merges:
+        return self._rust.log(self._config.repository)
 
     def listing(self, *, refresh: bool = False) -> Listing:
         merges = self._log().merges(refresh=refresh)
@@ -96,10 +94,11 @@ class RustCiSeries:
 
     def describe(self, point: Point) -> Commit:
         commit = self._log().describe(point.version)
-        if self._web is None:
+        if not self._config.repository.startswith("http"):
             return commit
-        pulls = tuple(replace(pull, link=f"{self._web}/pull/{pull.number}") for pull in commit.rolled_up)
-        return replace(commit, link=f"{self._web}/commit/{commit.commit}", rolled_up=pulls)
+        web = self._config.repository.removesuffix(".git")
+        pulls = tuple(replace(pull, link=f"{web}/pull/{pull.number}") for pull in commit.rolled_up)
+        return replace(commit, link=f"{web}/commit/{commit.commit}", rolled_up=pulls)
 
     def origin(self, point: Point) -> str:
         return self._folder(point)
@@ -108,22 +107,27 @@ class RustCiSeries:
         merged = self.built_from(point).merged
         archives = tuple(
             Archive(component=component, url=f"{self._folder(point)}/{component}-nightly-{triple}.tar.xz", sha256=None)
-            for component, triple in (("rustc", self._builds.host), ("rust-std", self._builds.triple))
+            for component, triple in (("rustc", HOST), ("rust-std", self._config.target))
         )
         try:
-            hashes = fetch_archives(archives, folder, signals, self._builds.downloads)
+            return fetch_rustc(
+                point,
+                archives,
+                folder,
+                signals,
+                self._rust.downloads,
+                commit=point.version,
+                released=merged.date(),
+            )
         except NotThereError as missing:
             expired = self._now() - merged > KEPT
             why = f"CI keeps them for {KEPT.days} days" if expired else "CI has not built it, or not yet"
             raise MissingToolchainError(
                 f"{missing} is not there: the merge is of {merged:%Y-%m-%d}, and {why}", for_good=expired
             ) from None
-        return rustc_from(
-            digest_of_archives(archives, hashes), folder, point, commit=point.version, released=merged.date()
-        )
 
     def _folder(self, point: Point) -> str:
-        return f"{self._builds.url}/rustc-builds{'-alt' if self._builds.alt else ''}/{point.version}"
+        return f"{self._builds}/{point.version}"
 
     def _points(self, merges: tuple[Merge, ...]) -> "list[Point]":
         """In the order of the branch, whatever the clocks said: a key is never less than the one before."""
@@ -135,11 +139,7 @@ class RustCiSeries:
 
     def _of_day(self, word: str, listing: Listing) -> tuple[Point, ...]:
         """The merges of that day, in UTC; on a day without any, the last before it."""
-        try:
-            day = date.fromisoformat(word)
-        except ValueError:
-            raise UnknownVersionError(f"“{word}” is not a date: there is no such day; write YYYY-MM-DD.") from None
-        merges = self._log().merges()
+        day, merges = day_of(word), self._log().merges()
         if not merges or day < merges[0].merged.date():
             raise UnknownVersionError(f"No merge of {word} or before is in the repository that is at hand.")
         if day > self._now().date():

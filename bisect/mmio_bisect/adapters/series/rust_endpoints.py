@@ -1,16 +1,45 @@
-"""Where Rust's compilers come from: servers, and the repository that says which merges there are."""
+"""Where Rust's compilers come from: servers, what a release there consists of, and the log of the repository."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Protocol
 
 from mmio_bisect.adapters.fetch.download import Downloads
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import Merge
-from mmio_bisect.errors import UsageError
 
-HOST: Final = "x86_64-unknown-linux-gnu"
+OFFICIAL: Final = "https://static.rust-lang.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One component for one machine. `sha256` is None where the source promises none."""
+
+    component: str
+    url: str
+    sha256: str | None
+    gzip: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A channel at one time. `commit` is as long as the manifest has it; `archives` by component and triple."""
+
+    published: date
+    version: str
+    commit: str | None
+    archives: Mapping[tuple[str, str], Archive]
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+
+class ReadManifest(Protocol):
+    def __call__(self, text: bytes, *, url: str, base_url: str) -> Manifest:
+        """As `read_manifest` of `rust_manifest`, which loads pydantic."""
 
 
 class Merges(Protocol):
@@ -28,39 +57,15 @@ class Merges(Protocol):
     def branching_of(self, tag: str) -> str | None: ...
 
 
-def _no_log(repository: str) -> Merges:
-    raise UsageError(f"{repository} is not at hand: give a clone of it with --rust-repo.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RustPlaces:
-    """What a user says of places; None: what the series' own data says. `log` is given a repository's address."""
+class RustEndpoints:
+    """How Rust's servers are reached, and which: None for those that the series' own data name.
 
+    `log` is given a repository's address, when it is needed and no sooner.
+    """
+
+    downloads: Downloads
+    read_manifest: ReadManifest
+    log: Callable[[str], Merges]
     releases: str | None = None
     builds: str | None = None
-    silence_seconds: float = 30.0
-    log: Callable[[str], Merges] = _no_log
-
-
-ELSEWHERE: Final = RustPlaces()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RustServer:
-    """A release server, for which machine and target. `url` is without `dist`, as rustup's own setting is."""
-
-    url: str
-    host: str = HOST
-    triple: str
-    downloads: Downloads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RustBuilds:
-    """The builds of CI; with `alt` those with LLVM's assertions."""
-
-    url: str
-    host: str = HOST
-    triple: str
-    alt: bool = False
-    downloads: Downloads

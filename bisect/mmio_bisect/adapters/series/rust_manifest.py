@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmio_bisect.adapters.series.rust_release import OFFICIAL, Archive, Manifest
+from mmio_bisect.adapters.series.rust_endpoints import OFFICIAL, Archive, Manifest
 from mmio_bisect.errors import CorruptArtefactError
 
 _VERSION: Final = re.compile(
@@ -99,5 +99,5 @@ def _moved(url: str, base_url: str) -> str:
 
 def _hash(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise ValueError(f"{text!r} is no SHA-256")
+        raise ValueError(f"{text!r} is not a SHA-256")
     return text

@@ -8,6 +8,7 @@ of them libc sources, only the program and clang's headers are unpacked.
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,12 +19,13 @@ from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCach
 from mmio_bisect.adapters.fetch.pip_process import PipResult, explain, run_pip
 from mmio_bisect.adapters.fetch.wheel import digest_of_file, unpack_wheel
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.adapters.series.kind import Family, NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.series import Capabilities, Fetched
+from mmio_bisect.workflow.ports.series import Fetched
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
@@ -31,23 +33,33 @@ _PROGRAM: Final = "ziglang/zig"
 _HEADERS: Final = "ziglang/lib/include"
 
 
-class ZigSeries:
-    """The `SeriesSource`. `retries` takes the place of pip's own setting; `warn` is given sentences for the user."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZigConfig(SeriesConfig):
+    family: Family = CompilerFamily.CLANG
+    summary: str = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
 
-    name = "zig"
-    family = CompilerFamily.CLANG
-    capabilities = Capabilities()
-    summary = "the clang inside the ziglang wheels of the Python package index, from 0.8 (clang 12) on"
+    def source(self, name: str, context: SourceContext) -> "ZigSeries":
+        return ZigSeries(context.folder, name=name, config=self, warn=context.warn)
+
+
+class ZigSeries(NamedSource):
+    """The `SeriesSource`. `retries` takes the place of pip's own setting; `warn` is given sentences for the user.
+
+    The commit that some wheels print as their version is zig-bootstrap's, not LLVM's: it stays in `version_text` alone.
+    """
 
     def __init__(
         self,
         cache_folder: Path,
         *,
+        name: str = "zig",
+        config: ZigConfig | None = None,
         max_age: timedelta = timedelta(hours=24),
         retries: int = 3,
         silence_seconds: float = 300,
         warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
+        super().__init__(name, config or ZigConfig())
         subject = f"the list of {self.name} versions"
         self._cache = ListingCache(cache_folder, self.name, max_age=max_age, warn=warn, subject=subject)
         self._work = cache_folder / "work"
@@ -57,15 +69,12 @@ class ZigSeries:
     def listing(self, *, refresh: bool = False) -> Listing:
         """An old list is better than none: it is used, with a warning, when the index does not answer."""
         cached = self._cache.current(self._ask, refresh=refresh)
-        return Listing(series=self.name, points=_points(cached.versions), asked_at=cached.asked_at)
+        return Listing(series=self.name, points=_points(cached.versions, self.name), asked_at=cached.asked_at)
 
     def origin(self, point: Point) -> str:
         return (
             f"the package index, by pip: the wheel {_PACKAGE} {point.version}, of which clang and its headers are kept"
         )
-
-    def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:  # noqa: ARG002 - versions are all there is
-        return ()
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Raises also `DiskFullError`, `CancelledError`."""
@@ -98,7 +107,7 @@ class ZigSeries:
             raise explain(result, f"the list of {_PACKAGE} versions")
         try:
             versions = json.loads(result.output)["versions"]
-            points = _points(versions)
+            points = _points(versions, self.name)
         except (ValueError, KeyError, TypeError) as error:
             raise DownloadError(
                 f"pip's list of {_PACKAGE} versions cannot be read: update pip to 25.1 or later"
@@ -137,7 +146,7 @@ class ZigSeries:
         )
 
 
-def _points(versions: Iterable[str]) -> tuple[Point, ...]:
+def _points(versions: Iterable[str], series: str) -> tuple[Point, ...]:
     """Oldest first; what is not a version, or too old, is left out."""
     points = []
     for text in versions:
@@ -146,5 +155,5 @@ def _points(versions: Iterable[str]) -> tuple[Point, ...]:
         except InvalidVersion:
             continue
         if version >= _OLDEST:
-            points.append(Point(series=ZigSeries.name, version=text, sort_key=sort_key(version)))
+            points.append(Point(series=series, version=text, sort_key=sort_key(version)))
     return tuple(sorted(points, key=lambda point: point.sort_key))

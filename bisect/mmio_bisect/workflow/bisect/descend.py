@@ -43,6 +43,10 @@ class Finer:
     by: Handle
     usually: int
 
+    def __post_init__(self) -> None:
+        if self.usually < 2:
+            raise ValueError("usually is how many points lie between two neighbours: write 2 or more")
+
 
 ENDS: Final = (
     UnknownSeriesError,
