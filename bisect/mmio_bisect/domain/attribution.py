@@ -9,6 +9,7 @@ first make of its IR what it makes itself.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.toolchain import Point, Toolchain
@@ -204,15 +205,15 @@ class PassFindings:
 class Attribution:
     """The whole answer for one target and level.
 
-    `telling` are the defects that the bad side has and the good one has not, as (function, access, kind). `layers` are
-    those that can be exchanged. `searches`
-    and `findings` are empty where the trials leave nothing to look into. `notes` say what was tried and did not work.
+    `telling` are the defects that the bad side has and the good one has not. `layers` are those that can be
+    exchanged. `searches` and `findings` are empty where the trials leave nothing to look into. `notes` say what was
+    tried and did not work.
     """
 
     good: Side
     bad: Side
     change: Change
-    telling: frozenset[tuple[str, str | None, str]]
+    telling: frozenset[Mark]
     layers: tuple[Layer, ...]
     stand_ins: tuple[StandIn, ...]
     trials: tuple[Trial, ...]

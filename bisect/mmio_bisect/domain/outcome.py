@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mmio_bisect.domain.access import RULES, Access, Defect
+from mmio_bisect.domain.access import RULES, Access, Defect, Mark
 from mmio_bisect.domain.recipe import Case, OptLevel, digest_of
 from mmio_bisect.domain.target import Target
 from mmio_bisect.domain.toolchain import Toolchain
@@ -139,6 +139,10 @@ class Judgement:
     functions: tuple[FunctionJudgement, ...] = ()
     fingerprint: str | None = None
     reason: str | None = None
+
+    @property
+    def marks(self) -> frozenset[Mark]:
+        return frozenset(defect.mark for defect in self.defects)
 
     @property
     def defects(self) -> tuple[Defect, ...]:

@@ -52,8 +52,8 @@ def _member(found: Attribution | NothingToAttribute) -> JSON:
                 "good": _side(found.good),
                 "bad": _side(found.bad),
                 "defects": [
-                    {"function": function, "access": access, "kind": kind}
-                    for function, access, kind in sorted(found.telling, key=str)
+                    {"function": mark.function, "access": mark.access, "kind": mark.kind.value}
+                    for mark in sorted(found.telling, key=lambda mark: (mark.function, mark.access or "", mark.kind))
                 ],
                 "confidence": found.conclusion.confidence.value,
                 "why": found.conclusion.why,

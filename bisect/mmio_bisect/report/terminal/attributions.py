@@ -89,7 +89,7 @@ def _claim(found: Attribution) -> str:
 
 
 def _what_changed(found: Attribution) -> str:
-    kinds = ", ".join(sorted({kind for _, _, kind in found.telling}))
+    kinds = ", ".join(sorted({mark.kind for mark in found.telling}))
     if found.bad.point.series != found.good.point.series:
         return f"{kinds} in {_named(found.bad)}, not in {_named(found.good)}"
     match found.change:

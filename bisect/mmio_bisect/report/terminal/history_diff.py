@@ -42,7 +42,8 @@ class Pair:
 
     @property
     def same_marks(self) -> bool:
-        return _marks(self.left.judgement) == _marks(self.right.judgement)
+        left, right = (side.judgement and side.judgement.marks for side in (self.left, self.right))
+        return left == right
 
 
 def diff_text(pairs: Sequence[Pair], *, width: int) -> Text:
@@ -120,9 +121,3 @@ def _accesses(pair: Pair, left: FunctionJudgement, right: FunctionJudgement) -> 
         )
         lines.append(f"  {side.point} accesses: {told or 'none'}\n")
     return "".join(lines)
-
-
-def _marks(judgement: Judgement | None) -> set[tuple[str, str | None, str]] | None:
-    if judgement is None:
-        return None
-    return {(defect.function, defect.access, defect.kind.value) for defect in judgement.defects}

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribute, Side, Trial
-from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution.layers import conclude, mixes_of
 from mmio_bisect.workflow.attribution.limits import search_limits
-from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, Telling
+from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer
 from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, AttributeTools, OpenToolchains
 from mmio_bisect.workflow.attribution.passes import Passes
 from mmio_bisect.workflow.ports.progress import Signals
@@ -68,55 +68,50 @@ def _attribute(
             return NothingToAttribute(
                 older=older, newer=newer, reason=f"{side.point} is untestable: {side.judgement.reason}"
             )
-    introduced, fixed = _new_defects(older, newer), _new_defects(newer, older)
-    if introduced:
-        good, bad, telling, change = older, newer, introduced, Change.INTRODUCED
-    elif fixed:
-        good, bad, telling, change = newer, older, fixed, Change.FIXED
-    else:
+    introduced = newer.judgement.marks - older.judgement.marks
+    fixed = older.judgement.marks - newer.judgement.marks
+    if not introduced and not fixed:
         return NothingToAttribute(older=older, newer=newer, reason="both have the same defects, or none")
     began = time.monotonic()
-    places = OpenToolchains(tools=tools, request=request, signals=signals)
-    with places.opened(good) as at_good, places.opened(bad) as at_bad:
-        bench = Comparison(good=at_good, bad=at_bad, telling=telling, profile=request.profile, judge_object=tools.judge)
-        layers = _layers(bench)
-        mixer = Mixer(bench, layers)
-        trials = tuple(mixer.trial(mix) for mix in mixes_of(layers))
-        places.notes.extend(_notes(bench, trials))
-        conclusion = conclude(trials, layers)
-        guilty = frozenset(
-            layer for chosen in conclusion.explanations[:1] for enough in chosen.enough for layer in enough
+    good, bad = pair if introduced else (newer, older)
+    change = Change.INTRODUCED if introduced else Change.FIXED
+    toolchains = OpenToolchains(tools=tools, request=request, signals=signals)
+    with toolchains.opened(good) as at_good, toolchains.opened(bad) as at_bad:
+        comparison = Comparison(
+            good=at_good, bad=at_bad, telling=introduced or fixed, profile=request.profile, judge_object=tools.judge
         )
-        passes = Passes(bench=bench, mixer=mixer, guilty=guilty, notes=places.notes)
-        searches = search_limits(bench, mixer, guilty)
-        return Attribution(
-            good=good,
-            bad=bad,
-            change=change,
-            telling=telling,
-            layers=layers,
-            stand_ins=tuple(places.stand_ins),
-            trials=trials,
-            conclusion=conclusion,
-            searches=searches,
-            findings=passes.findings(),
-            notes=tuple(places.notes),
-            compiles=bench.compiles,
-            seconds=time.monotonic() - began,
-        )
+        return _compare(comparison, toolchains, (good, bad), change, began)
 
 
-def _new_defects(before: Side, after: Side) -> Telling:
-    return _keys(after.judgement) - _keys(before.judgement)
+def _compare(
+    comparison: Comparison, toolchains: OpenToolchains, sides: tuple[Side, Side], change: Change, began: float
+) -> Attribution:
+    layers = _layers(comparison)
+    mixer = Mixer(comparison, layers)
+    trials = tuple(mixer.trial(mix) for mix in mixes_of(layers))
+    notes = [*toolchains.notes, *_notes(comparison, trials)]
+    conclusion = conclude(trials, layers)
+    guilty = frozenset(layer for chosen in conclusion.explanations[:1] for enough in chosen.enough for layer in enough)
+    return Attribution(
+        good=sides[0],
+        bad=sides[1],
+        change=change,
+        telling=comparison.telling,
+        layers=layers,
+        stand_ins=tuple(toolchains.stand_ins),
+        trials=trials,
+        conclusion=conclusion,
+        searches=search_limits(comparison, mixer, guilty),
+        findings=Passes(comparison=comparison, mixer=mixer, guilty=guilty, notes=notes).findings(),
+        notes=tuple(notes),
+        compiles=comparison.compiles,
+        seconds=time.monotonic() - began,
+    )
 
 
-def _keys(judgement: Judgement) -> Telling:
-    return frozenset((defect.function, defect.access, defect.kind.value) for defect in judgement.defects)
-
-
-def _layers(bench: Comparison) -> tuple[Layer, ...]:
+def _layers(comparison: Comparison) -> tuple[Layer, ...]:
     """What can be told apart: a case that is IR has no front end, and an llc is a back end alone."""
-    places = (bench.good, bench.bad)
+    places = (comparison.good, comparison.bad)
     if not any(place.has_middle for place in places):
         return (Layer.BACK,)
     if all(place.cell.request.case.language is Language.LLVM_IR for place in places):
@@ -124,9 +119,9 @@ def _layers(bench: Comparison) -> tuple[Layer, ...]:
     return tuple(Layer)
 
 
-def _notes(bench: Comparison, trials: Sequence[Trial]) -> Iterator[str]:
+def _notes(comparison: Comparison, trials: Sequence[Trial]) -> Iterator[str]:
     """That two languages are two programs, and that newer IR may not be readable."""
-    good, bad = (place.cell.request.case.file_name for place in (bench.good, bench.bad))
+    good, bad = (place.cell.request.case.file_name for place in (comparison.good, comparison.bad))
     if good != bad:
         yield f"the front ends compile two files, {good} and {bad}: what differs there counts as theirs"
     unread = sum(not trial.readable for trial in trials)

@@ -13,9 +13,10 @@ clang, which compiles it by an `ir_cell`. llc is a back end alone: its middle en
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mmio_bisect.domain.attribution import Layer
 from mmio_bisect.domain.family import LlvmLayers
 from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.toolchain import Toolchain
@@ -67,6 +68,11 @@ def middle(cell: Cell, ir: bytes, llvm: Sequence[str] = (), *, bitcode: bool = F
 def back(cell: Cell, ir: bytes, llvm: Sequence[str] = ()) -> Command:
     layers = layers_of(cell)
     return _from_ir(cell, ir, OBJECT_FILE, *layers.back_end, *layers.options(llvm))
+
+
+def of_layer(layer: Layer) -> Callable[..., Command]:
+    """What hands IR to the layer: `middle` or `back`."""
+    return middle if layer is Layer.MIDDLE else back
 
 
 def whole(cell: Cell, llvm: Sequence[str] = ()) -> Command:

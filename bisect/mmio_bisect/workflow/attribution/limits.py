@@ -8,6 +8,7 @@ it is asked for IR.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mmio_bisect.domain.answer import Culprit, NoChange, Suspects
 from mmio_bisect.domain.attribution import DecidingPass, Layer, LimitSearch, NoDecidingPass, PassName
@@ -17,6 +18,7 @@ from mmio_bisect.search import Session
 from mmio_bisect.workflow.attribution import layer_commands
 from mmio_bisect.workflow.attribution.dumps import read_bisected
 from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, OpenToolchain, Refused
+from mmio_bisect.workflow.ports.sandbox import Command
 
 Limited = Callable[[int], tuple[Outcome, str]]
 """A limit to what was made with it, and what the limited stage printed."""
@@ -32,52 +34,45 @@ class _Trying:
     compile_with: Limited
 
 
-def search_limits(bench: Comparison, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
+def search_limits(comparison: Comparison, mixer: Mixer, guilty: frozenset[Layer]) -> tuple[LimitSearch, ...]:
     """The back end's pass that forms the access, and the middle end's that leads to it if that layer is guilty.
 
     Of several ways to search the middle end those until the first that finds a pass.
     """
     found = []
-    for way in _middle_ways(bench, mixer) if Layer.MIDDLE in guilty else ():
-        found.append(_search(bench, way))
+    for way in _middle_ways(comparison, mixer) if Layer.MIDDLE in guilty else ():
+        found.append(_search(comparison, way))
         if isinstance(found[-1].answer, DecidingPass):
             break
-    last = _back_way(bench, mixer)
-    return tuple(found) if last is None else (*found, _search(bench, last))
+    last = _back_way(comparison, mixer)
+    return tuple(found) if last is None else (*found, _search(comparison, last))
 
 
-def _back_way(bench: Comparison, mixer: Mixer) -> _Trying | None:
-    place = bench.bad
-    if not place.reads_ir:
-
-        def whole(limit: int) -> tuple[Outcome, str]:
-            return _printed(place.run(layer_commands.whole(place.cell, _limit(limit))))
-
-        return _Trying(layer=Layer.BACK, by=place, then="", compile_with=whole)
-    optimised = mixer.optimised(front=True, middle=True)
-    if isinstance(optimised, Refused):
-        return None
-
-    def back(limit: int) -> tuple[Outcome, str]:
-        return _printed(place.run(layer_commands.back(place.cell, optimised, _limit(limit))))
-
-    return _Trying(layer=Layer.BACK, by=place, then="", compile_with=back)
+def _back_way(comparison: Comparison, mixer: Mixer) -> _Trying | None:
+    place = comparison.bad
+    command: Callable[[tuple[str, ...]], Command] = partial(layer_commands.whole, place.cell)
+    if place.reads_ir:
+        optimised = mixer.optimised(front=True, middle=True)
+        if isinstance(optimised, Refused):
+            return None
+        command = partial(layer_commands.back, place.cell, optimised)
+    return _Trying(layer=Layer.BACK, by=place, then="", compile_with=_limited(place, command))
 
 
-def _middle_ways(bench: Comparison, mixer: Mixer) -> Iterator[_Trying]:
+def _middle_ways(comparison: Comparison, mixer: Mixer) -> Iterator[_Trying]:
     """With all of the good toolchain's passes after those that are left on, no pass is missed for its own sake.
 
     Where the good one does not read that IR, or makes up for it, the bad one's own back end has to do.
     """
-    limited, own = _limited_middle(bench.bad, mixer), bench.bad.reader(Layer.BACK)
-    if limited is None or not bench.bad.has_middle:
+    limited, own = _limited_middle(comparison.bad, mixer), comparison.bad.reader(Layer.BACK)
+    if limited is None or not comparison.bad.has_middle:
         return
-    middle, back = bench.good.reader(Layer.MIDDLE), bench.good.reader(Layer.BACK)
+    middle, back = comparison.good.reader(Layer.MIDDLE), comparison.good.reader(Layer.BACK)
     if isinstance(middle, OpenToolchain) and isinstance(back, OpenToolchain):
         then = f", then all of {back.point}'s middle and back end"
-        yield _handed_over(bench.bad, then, limited, (middle, Layer.MIDDLE), (back, Layer.BACK))
+        yield _handed_over(comparison.bad, then, limited, (middle, Layer.MIDDLE), (back, Layer.BACK))
     if isinstance(own, OpenToolchain):
-        yield _handed_over(bench.bad, f", then {own.point}'s back end", limited, (own, Layer.BACK))
+        yield _handed_over(comparison.bad, f", then {own.point}'s back end", limited, (own, Layer.BACK))
 
 
 def _handed_over(by: OpenToolchain, then: str, limited: Limited, *readers: tuple[OpenToolchain, Layer]) -> _Trying:
@@ -85,8 +80,7 @@ def _handed_over(by: OpenToolchain, then: str, limited: Limited, *readers: tuple
         outcome, printed = limited(limit)
         for reader, layer in readers:
             if outcome.object_code is not None and (layer is Layer.BACK or reader.has_middle):
-                stage = layer_commands.middle if layer is Layer.MIDDLE else layer_commands.back
-                outcome = reader.run(stage(reader.cell, outcome.object_code))
+                outcome = reader.run(layer_commands.of_layer(layer)(reader.cell, outcome.object_code))
         return outcome, printed
 
     return _Trying(layer=Layer.MIDDLE, by=by, then=then, compile_with=compile_with)
@@ -95,34 +89,38 @@ def _handed_over(by: OpenToolchain, then: str, limited: Limited, *readers: tuple
 def _limited_middle(place: OpenToolchain, mixer: Mixer) -> Limited | None:
     """IR with the toolchain's first so many passes."""
     if not place.reads_ir:
-        return lambda limit: _printed(place.run(layer_commands.optimise(place.cell, _limit(limit))))
+        return _limited(place, partial(layer_commands.optimise, place.cell))
     written = mixer.front(bad=True)
-    if isinstance(written, Refused):
-        return None
-    return lambda limit: _printed(place.run(layer_commands.middle(place.cell, written, _limit(limit))))
+    return (
+        None if isinstance(written, Refused) else _limited(place, partial(layer_commands.middle, place.cell, written))
+    )
+
+
+def _limited(place: OpenToolchain, command: Callable[[tuple[str, ...]], Command]) -> Limited:
+    def compile_with(limit: int) -> tuple[Outcome, str]:
+        outcome = place.run(command(_limit(limit)))
+        return outcome, outcome.output
+
+    return compile_with
 
 
 def _limit(limit: int) -> tuple[str, ...]:
     return (f"-opt-bisect-limit={limit}",)
 
 
-def _printed(outcome: Outcome) -> tuple[Outcome, str]:
-    return outcome, outcome.output
-
-
-def _search(bench: Comparison, trying: _Trying) -> LimitSearch:
+def _search(comparison: Comparison, trying: _Trying) -> LimitSearch:
     """A bisection whose points are limits; both ends are verified, as ever."""
-    began = bench.compiles
+    began = comparison.compiles
     outcome, printed = trying.compile_with(layer_commands.NO_LIMIT)
     passes = read_bisected(printed)
-    before = _passes_before(bench.bad, passes) if trying.layer is Layer.BACK else 0
+    before = _passes_before(comparison.bad, passes) if trying.layer is Layer.BACK else 0
     answer: DecidingPass | NoDecidingPass
     if not passes:
         answer = NoDecidingPass(why="the compiler does not count its passes")
     elif before is None:
         answer = NoDecidingPass(why="which of its passes are the middle end's cannot be told")
     else:
-        found = _first_bad(bench, trying, outcome, before, len(passes))
+        found = _first_bad(comparison, trying, outcome, before, len(passes))
         answer = found if isinstance(found, NoDecidingPass) else _deciding(trying.by, passes, found)
     return LimitSearch(
         layer=trying.layer,
@@ -130,7 +128,7 @@ def _search(bench: Comparison, trying: _Trying) -> LimitSearch:
         answer=answer,
         passes=len(passes),
         before=before or 0,
-        compiles=bench.compiles - began,
+        compiles=comparison.compiles - began,
     )
 
 
@@ -147,9 +145,11 @@ def _passes_before(place: OpenToolchain, passes: Sequence[PassName]) -> int | No
     return len(middle) if middle and tuple(passes[: len(middle)]) == middle else None
 
 
-def _first_bad(bench: Comparison, trying: _Trying, unlimited: Outcome, least: int, most: int) -> int | NoDecidingPass:
+def _first_bad(
+    comparison: Comparison, trying: _Trying, unlimited: Outcome, least: int, most: int
+) -> int | NoDecidingPass:
     """The least limit at which it is bad."""
-    verdict, reason = bench.judge(unlimited, bench.bad)
+    verdict, reason = comparison.judge(unlimited, comparison.bad)
     if verdict is not Verdict.BAD:
         return NoDecidingPass(why=f"with all of them on it is {verdict}" + (f": {reason}" if reason else ""))
     points = [Point(series="passes", version=str(limit), sort_key=f"{limit:06}") for limit in range(least, most + 1)]
@@ -157,7 +157,7 @@ def _first_bad(bench: Comparison, trying: _Trying, unlimited: Outcome, least: in
         return NoDecidingPass(why="it has no optional pass")
 
     def judge(point: Point) -> tuple[Verdict, str | None]:
-        return bench.judge(trying.compile_with(int(point.version))[0], bench.bad)
+        return comparison.judge(trying.compile_with(int(point.version))[0], comparison.bad)
 
     lowest, reason = judge(points[0])
     if lowest is Verdict.UNTESTABLE:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.attribution import Layer, Likeness, Mix, Trial
 from mmio_bisect.domain.outcome import Cell, Outcome, Verdict
 from mmio_bisect.domain.profile import Profile
@@ -19,8 +20,6 @@ from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, SandboxSession
 from mmio_bisect.workflow.probing.compile import outcome_of
 from mmio_bisect.workflow.probing.judge import judge_outcome
-
-Telling = frozenset[tuple[str, str | None, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +86,14 @@ class OpenToolchain:
     def written(self, *, bitcode: bool = False) -> "bytes | Refused":
         """The front end's own IR; a case that is IR has none but itself."""
         case = self.cell.request.case
-        return (
-            case.source
-            if case.language is Language.LLVM_IR
-            else self.ir(layer_commands.front(self.cell, bitcode=bitcode))
-        )
+        if case.language is Language.LLVM_IR:
+            return case.source
+        return self.ir(layer_commands.front(self.cell, bitcode=bitcode))
 
     def product(self, outcome: Outcome, writer: str = "") -> "bytes | Refused":
         """`writer` is the LLVM whose IR was handed over."""
-        return outcome.object_code if outcome.object_code is not None else self._refused(outcome, writer)
-
-    def dump(self, llvm: tuple[str, ...]) -> "str | Refused":
-        """What compiling the case prints with these options of LLVM's."""
-        outcome = self.run(layer_commands.whole(self.cell, llvm))
-        return outcome.output if outcome.object_code is not None else self._refused(outcome)
-
-    def _refused(self, outcome: Outcome, writer: str = "") -> Refused:
+        if outcome.object_code is not None:
+            return outcome.object_code
         if layer_commands.is_unread(outcome):
             return Refused(reason=f"{self.point} does not read IR of {writer}: {outcome.reason}", readable=False)
         return Refused(reason=f"{self.point}: {outcome.reason}")
@@ -114,7 +105,7 @@ class Comparison:
 
     good: OpenToolchain
     bad: OpenToolchain
-    telling: Telling
+    telling: frozenset[Mark]
     profile: Profile
     judge_object: Judge
 
@@ -127,15 +118,14 @@ class Comparison:
         judgement = judge_outcome(began.cell, outcome, self.profile, self.judge_object)
         if judgement.verdict is Verdict.UNTESTABLE:
             return Verdict.UNTESTABLE, judgement.reason
-        found = {(defect.function, defect.access, defect.kind.value) for defect in judgement.defects}
-        return (Verdict.BAD if found & self.telling else Verdict.GOOD), None
+        return (Verdict.BAD if judgement.marks & self.telling else Verdict.GOOD), None
 
 
 @dataclass(slots=True)
 class Mixer:
     """Makes mixes of `layers`, keeping the IR of each stage. True stands for the bad toolchain."""
 
-    bench: Comparison
+    comparison: Comparison
     layers: Sequence[Layer]
     _fronts: dict[tuple[bool, bool], "bytes | Refused"] = field(default_factory=dict)
     _middles: dict[tuple[bool, bool, bool], "bytes | Refused"] = field(default_factory=dict)
@@ -193,7 +183,7 @@ class Mixer:
         made = by.product(outcome)
         if isinstance(made, Refused):
             return _untestable(mix, made)
-        verdict, reason = self.bench.judge(outcome, began)
+        verdict, reason = self.comparison.judge(outcome, began)
         return Trial(mix=mix, verdict=verdict, reason=reason, stand_ins=stand_ins)
 
     def _sources(self, mix: Mix) -> tuple[bool, bool, bool]:
@@ -203,7 +193,7 @@ class Mixer:
         return Layer.FRONT in mix.bad_layers if Layer.FRONT in self.layers else middle, middle, back
 
     def _place(self, bad: bool) -> OpenToolchain:  # noqa: FBT001 - which of the two, everywhere here
-        return self.bench.bad if bad else self.bench.good
+        return self.comparison.bad if bad else self.comparison.good
 
 
 def _untestable(mix: Mix, refused: Refused) -> Trial:

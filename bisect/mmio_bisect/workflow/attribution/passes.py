@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.attribution import Divergence, Layer, PassFindings, PassName, Snapshot
 from mmio_bisect.domain.outcome import Outcome
 from mmio_bisect.workflow.attribution import layer_commands
 from mmio_bisect.workflow.attribution.dumps import diverging, forming, function_in, read_snapshots
 from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, OpenToolchain, Refused
+from mmio_bisect.workflow.ports.sandbox import Command
 
 Run = Callable[[tuple[str, ...]], Outcome]
 """LLVM's options to what compiling with them gave."""
@@ -25,18 +25,18 @@ _MACHINE, _ANY = "# Machine code for function", "IR Dump After"
 class Passes:
     """Both toolchains' dumps, read and compared; `notes` say what a compiler does not show."""
 
-    bench: Comparison
+    comparison: Comparison
     mixer: Mixer
     guilty: frozenset[Layer]
     notes: list[str]
 
     def findings(self) -> tuple[PassFindings, ...]:
-        functions = sorted({function for function, _, _ in self.bench.telling})
-        good, bad = (self._whole(place, functions) for place in (self.bench.good, self.bench.bad))
+        functions = sorted({mark.function for mark in self.comparison.telling})
+        good, bad = (self._whole(place, functions) for place in (self.comparison.good, self.comparison.bad))
         return tuple(self._of_function(function, good, bad) for function in functions if bad)
 
     def _of_function(self, function: str, good: str, bad: str) -> PassFindings:
-        kinds = frozenset(DefectKind(kind) for name, _, kind in self.bench.telling if name == function)
+        kinds = frozenset(mark.kind for mark in self.comparison.telling if mark.function == function)
         theirs, ours = read_snapshots(good, function), read_snapshots(bad, function)
         given, found = None, None
         if theirs and ours:
@@ -61,13 +61,16 @@ class Passes:
     def _on_one_ir(self, function: str) -> tuple[str | None, Divergence | None]:
         """What it is that both are given, and where they part then; the bad one's IR if the good one reads it."""
         layers = [layer for layer in (Layer.MIDDLE, Layer.BACK) if layer is Layer.BACK or Layer.MIDDLE in self.guilty]
+        both = (self.comparison.good, self.comparison.bad)
         for bad in (True, False):
-            place = self.bench.bad if bad else self.bench.good
+            place = both[bad]
             through_middle = Layer.MIDDLE in layers
             ir = self.mixer.front(bad=bad) if through_middle else self.mixer.optimised(front=bad, middle=bad)
             if isinstance(ir, Refused):
                 continue
-            good, ours = (self._through(one, ir, layers, function) for one in (self.bench.good, self.bench.bad))
+            good, ours = (
+                self._through(one, ir, layers, function) for one in (self.comparison.good, self.comparison.bad)
+            )
             if good and ours:
                 by = Layer.FRONT if through_middle else Layer.MIDDLE
                 start = self._state(function, ir, f"the {by}")
@@ -87,7 +90,7 @@ class Passes:
                 return ""
             if layer is Layer.MIDDLE and not reader.has_middle:
                 continue
-            run = partial(_run, reader, layer, ir)
+            run = partial(_run, reader, layer_commands.of_layer(layer), ir)
             outcome = self._dumped(reader, run, [function], shows=_MACHINE if layer is Layer.BACK else _ANY)
             made = reader.product(run(())) if layer is Layer.MIDDLE else ir
             if outcome is None or isinstance(made, Refused):
@@ -96,9 +99,7 @@ class Passes:
         return printed
 
     def _whole(self, place: OpenToolchain, functions: Sequence[str]) -> str:
-        def run(llvm: tuple[str, ...]) -> Outcome:
-            return place.run(layer_commands.whole(place.cell, llvm))
-
+        run = partial(_run, place, layer_commands.whole)
         outcome = self._dumped(place, run, functions, shows=_MACHINE)
         return "" if outcome is None else outcome.output
 
@@ -116,6 +117,6 @@ class Passes:
         return None
 
 
-def _run(place: OpenToolchain, layer: Layer, ir: bytes, llvm: tuple[str, ...]) -> Outcome:
-    stage = layer_commands.middle if layer is Layer.MIDDLE else layer_commands.back
-    return place.run(stage(place.cell, ir, llvm))
+def _run(place: OpenToolchain, command: Callable[..., Command], *words: bytes | tuple[str, ...]) -> Outcome:
+    """`command` of the layer commands, given the cell and `words`: IR where it takes any, and LLVM's options."""
+    return place.run(command(place.cell, *words))

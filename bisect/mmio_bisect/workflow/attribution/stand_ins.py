@@ -56,11 +56,7 @@ def _compared(own: Judgement, made: Judgement) -> Likeness:
         return Likeness.UNLIKE
     if own.fingerprint is not None and own.fingerprint == made.fingerprint:
         return Likeness.SAME_CODE
-    return Likeness.SAME_DEFECTS if _marks(own) == _marks(made) else Likeness.UNLIKE
-
-
-def _marks(judgement: Judgement) -> frozenset[tuple[str, str | None, str]]:
-    return frozenset((defect.function, defect.access, defect.kind.value) for defect in judgement.defects)
+    return Likeness.SAME_DEFECTS if own.marks == made.marks else Likeness.UNLIKE
 
 
 def _release(version: str | None) -> tuple[int, ...]:

@@ -221,6 +221,4 @@ class _Sweeping:
 
 
 def _marks(probe: Probe) -> frozenset[Mark] | None:
-    if probe.judgement.verdict is Verdict.UNTESTABLE:
-        return None
-    return frozenset(found.mark for found in probe.judgement.defects)
+    return None if probe.judgement.verdict is Verdict.UNTESTABLE else probe.judgement.marks
