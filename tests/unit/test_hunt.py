@@ -21,7 +21,8 @@ from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
-from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.probing.probe import Adapters
 
 
 @dataclass(slots=True)

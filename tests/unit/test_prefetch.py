@@ -17,9 +17,10 @@ from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, DownloadError
 from mmio_bisect.report.terminal.progress import Watcher
-from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult, hunt
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.probing.prefetch import Ahead
+from mmio_bisect.workflow.probing.probe import Adapters
 
 # Points 0 to 16; the change is at 11. One worker probes 0, 16, 8, 12, 10, 11 (and 4 is the other half of 12).
 LETTERS = "g" * 11 + "b" * 6

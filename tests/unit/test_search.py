@@ -209,7 +209,6 @@ def test_nothing_is_of_use_once_the_search_is_done() -> None:
     session = session_knowing("g...g")
     assert not any(session.useful(point) for point in points(5))
     assert session.propose((), 4) == ()
-    assert session.expected_probes == 0
 
 
 def test_points_of_another_range_in_flight_are_passed_over() -> None:
@@ -252,22 +251,6 @@ def test_there_is_no_answer_before_the_search_is_done() -> None:
 def test_a_range_needs_two_distinct_points(line: tuple[Point, ...]) -> None:
     with pytest.raises(ValueError, match="a search needs"):
         Session(line)
-
-
-@pytest.mark.parametrize(
-    ("known", "expected"),
-    [
-        ("." * 9, 2 + 3),
-        ("g........", 1 + 3),
-        ("g.......B", 3),
-        ("g..-....B", 3),
-        ("-.......g", 3),
-        ("-...g...-", 2 + 2),
-        ("-.......-", 4),
-    ],
-)
-def test_the_progress_bar_is_told_about_how_many_probes_are_to_come(known: str, expected: int) -> None:
-    assert session_knowing(known).expected_probes == expected
 
 
 def test_gaps_are_the_runs_between_separators() -> None:

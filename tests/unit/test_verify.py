@@ -14,7 +14,8 @@ from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, VerifyMode
 from mmio_bisect.report.terminal.progress import Watcher
-from mmio_bisect.workflow.bisect.hunt import Adapters, HuntRequest, hunt
+from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
+from mmio_bisect.workflow.probing.probe import Adapters
 
 
 class Bisection:

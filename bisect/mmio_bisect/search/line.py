@@ -3,7 +3,6 @@
 Positions are indices into the range that is searched, 0 being the oldest point. Nothing here knows what a point is.
 """
 
-import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import log2
@@ -83,11 +82,6 @@ def _telling(gap: range, weights: Mapping[int, float]) -> Iterator[tuple[int, fl
     for position, before in zip(gap, until, strict=False):
         fewer, more = sorted((before, until[-1] - before))
         yield position, -sum(part * log2(part / until[-1]) for part in (fewer, more) if part > 0)
-
-
-def count_between(positions: Sequence[int], low: int, high: int) -> int:
-    """How many of the sorted `positions` lie strictly between."""
-    return max(0, bisect.bisect_left(positions, high) - bisect.bisect_right(positions, low))
 
 
 def halvings(length: int) -> int:

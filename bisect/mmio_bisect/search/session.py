@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.search.line import brackets, count_between, gaps, halvings, spread, testable_positions, worthwhile
+from mmio_bisect.search.line import brackets, gaps, halvings, spread, testable_positions, worthwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +113,6 @@ class Session:
             return self._state
         raise RuntimeError("the search has no answer yet")
 
-    @property
-    def expected_probes(self) -> int:
-        """About how many probes are still to come, one at a time; for a progress bar, no promise."""
-        if not isinstance(self._state, _Frontier):
-            return 0
-        ends = len(self._state.ends)
-        if self._state.patience is not None and ends == 0:
-            return min(self._state.patience, len(self._points) - len(self._verdicts))
-        if not self._state.stretches:
-            # Nothing is known of the inside: reckon with a change to be found there.
-            return ends + halvings(len(self._points) - 2)
-        longest = (max(map(len, gaps(stretch, self._verdicts)), default=0) for stretch in self._state.stretches)
-        return ends + sum(map(halvings, longest))
-
     def _wanted(self, position: int) -> bool:
         return (
             isinstance(self._state, _Frontier)
@@ -174,12 +160,11 @@ class Session:
             stretches.append(range(newest + 1, min(at for at in self._verdicts if at > newest)))
         if ends or any(self._unknown_in(stretch) for stretch in stretches):
             return _Frontier(ends=ends, stretches=tuple(stretches))
-        known = sorted(self._verdicts)
         return NoChange(
             verdict=self._verdicts[oldest],
             oldest=self._points[oldest],
             newest=self._points[newest],
-            unprobed=max(0, newest - oldest - 1) - count_between(known, oldest, newest),
+            unprobed=sum(position not in self._verdicts for position in range(oldest + 1, newest)),
         )
 
     def _nowhere_testable(self, ends: tuple[int, ...]) -> NothingTestable | _Frontier:

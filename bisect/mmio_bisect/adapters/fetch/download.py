@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from mmio_bisect.adapters.fetch.answers import PassingError
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
+from mmio_bisect.workflow.ports.progress import Unwatched
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.fetch.http_transfer import HttpFile
@@ -21,11 +22,6 @@ class Watch(Protocol):
     """Of `Signals`, what a download asks."""
 
     def cancelled(self) -> bool: ...
-
-
-class _Unwatched:
-    def cancelled(self) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +46,7 @@ class Downloads:
         That is a `CorruptArtefactError`.
         """
         body = bytearray()
-        with closing(self._stream(url, watch or _Unwatched(), [], waits=waits)) as arriving:
+        with closing(self._stream(url, watch or Unwatched(), [], waits=waits)) as arriving:
             for chunk in arriving:
                 body += chunk
                 if len(body) > limit:

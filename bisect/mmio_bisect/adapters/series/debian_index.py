@@ -17,6 +17,7 @@ from mmio_bisect.adapters.series.kind import Read, SuiteName
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import DownloadError
 from mmio_bisect.workflow.ports.images import ImageBuilder
+from mmio_bisect.workflow.ports.progress import Unwatched
 
 # Release files of suites that get no updates any more, or are seldom made anew, are past their date.
 APT: Final = (
@@ -99,15 +100,6 @@ class Package:
     depends: str
 
 
-class _Nobody:
-    """Signals of a question that nobody watches."""
-
-    def cancelled(self) -> bool:
-        return False
-
-    def progress(self, done: int, total: int | None) -> None: ...
-
-
 class SuiteIndex:
     """Asks suites for packages whose names match `names`, of the machine's and the `foreign` architectures."""
 
@@ -153,7 +145,7 @@ class SuiteIndex:
 
     def _ask(self, suite: Suite) -> CachedVersions:
         question = _LIST.replace("RELEASES", suite.releases).replace("PACKAGES", self._names).replace("FIELDS", _FIELDS)
-        text = self._image_builder.ask(suite.image, suite.prepared(self._foreign) + question, _Nobody())
+        text = self._image_builder.ask(suite.image, suite.prepared(self._foreign) + question, Unwatched())
         found = dict.fromkeys(json.dumps(asdict(package)) for package in parsed(text))
         if len(found) <= 1:
             raise DownloadError(f"Debian's {suite.name} has none of the packages asked for: look at its sources.")

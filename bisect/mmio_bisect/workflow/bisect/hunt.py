@@ -5,11 +5,11 @@ it is of use. No search waits for one probe: after every verdict all are asked a
 cancelled.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
-from typing import Protocol
+from typing import Final, Protocol
 
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Culprit, NothingTestable, Suspects
@@ -17,20 +17,16 @@ from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, VerifyMode
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.errors import CancelledError, MmioBisectError, NothingTestableError
+from mmio_bisect.errors import CancelledError, NothingTestableError
 from mmio_bisect.search import Session
 from mmio_bisect.workflow.bisect.verify import Again, Rebuilds, compile_again, verified
-from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.progress import ProbeEvents
 from mmio_bisect.workflow.ports.series import SeriesSource
-from mmio_bisect.workflow.probing.costs import costs_of
 from mmio_bisect.workflow.probing.judge import compared, restrict
 from mmio_bisect.workflow.probing.pool import Pool, Stoppable
 from mmio_bisect.workflow.probing.prefetch import Ahead, Prefetcher
 from mmio_bisect.workflow.probing.probe import Adapters, Prober
 from mmio_bisect.workflow.probing.retry import BACK_OFF, with_back_off
-
-__all__ = ["Adapters", "HuntEvents", "HuntRequest", "HuntResult", "hunt"]
-
 
 Render = Callable[[RunHead, int, Sequence[CellAnswer], Cost], str]
 """The document of a finished run, by its number."""
@@ -79,18 +75,8 @@ class HuntRequest:
         )
 
 
-class HuntEvents(Protocol):
-    """What a hunt tells whoever watches; called from several threads."""
-
-    def begun(self, point: Point) -> None: ...
-
-    def fetching(self, point: Point) -> Signals:
-        """A download begins; `progress` of the result will be called with bytes."""
-
-    def probed(self, probe: Probe) -> None: ...
-
-    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
-        """It failed, and will be tried again after so many seconds."""
+class HuntEvents(ProbeEvents, Protocol):
+    """What a hunt tells besides."""
 
     def dropped(self, point: Point) -> None:
         """Another verdict made the probe useless."""
@@ -152,12 +138,31 @@ def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> 
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Weights:
-    """What points cost, and how likely each is to be the answer, as `Session.propose` takes them."""
+_Weights = tuple[Callable[[Point], float], Callable[[Point], float] | None]
+"""What points cost, and how likely each is to be the answer, as `Session.propose` takes them."""
 
-    costs: Callable[[Point], float]
-    likelihood: Callable[[Point], float] | None
+_COMPILE_SECONDS: Final = 0.2
+"""One recipe on one toolchain at hand, sandbox included."""
+
+_DOWNLOAD_SECONDS: Final = 16.0
+"""80 MiB, as a wheel or a distribution's compiler has, at 5 MiB a second."""
+
+
+def _weigh(tools: Adapters, arrived: Callable[[], Collection[Point]]) -> _Weights:
+    """Given the store as it is now, and what has `arrived` since without having been probed.
+
+    What is in the store costs a compile, what is not also a download; where a series builds its toolchains, it says
+    what a build takes. Only the proportions matter: the search weighs what a probe tells against them.
+    """
+    able = tools.source.capabilities
+    here = {point for entry in tools.store.entries() for point in entry.points}
+
+    def cost(point: Point) -> float:
+        if point in here or point in arrived():
+            return _COMPILE_SECONDS
+        return _COMPILE_SECONDS + (_DOWNLOAD_SECONDS if able.seconds is None else able.seconds(point))
+
+    return cost, able.likelihood
 
 
 @dataclass(slots=True, eq=False)
@@ -186,11 +191,11 @@ class _Search:
     def _lacks_baseline(self) -> bool:
         return self.hunt.changed and self.hunt.points[0] not in self.probes
 
-    def propose(self, in_flight: set[Point], free: int, weighed: "_Weights") -> tuple[Point, ...]:
+    def propose(self, in_flight: set[Point], free: int, weights: _Weights) -> tuple[Point, ...]:
         if self._lacks_baseline:
             oldest = self.hunt.points[0]
             return () if oldest in in_flight else (oldest,)
-        return self.session.propose(in_flight, free, weighed.costs, weighed.likelihood)
+        return self.session.propose(in_flight, free, *weights)
 
     def tell(self, probe: Probe) -> Probe:
         """Take a probe; it is given back as this search reads it."""
@@ -200,24 +205,19 @@ class _Search:
         return read
 
     def _read(self, probe: Probe) -> Judgement:
-        if not self.hunt.changed:
-            return self._restricted(probe.judgement)
-        if probe.point == self.hunt.points[0]:
+        if self.hunt.changed and probe.point == self.hunt.points[0]:
             self._baseline = probe.judgement.fingerprint
             if probe.judgement.verdict is Verdict.UNTESTABLE:
                 raise NothingTestableError(
                     f"--changed compares with {probe.point}, which is untestable ({probe.judgement.reason}): "
                     "begin the range at a point that makes an object."
                 )
-        return compared(probe.judgement, self._baseline)
+        return self.reread(probe.judgement)
 
     def reread(self, judgement: Judgement) -> Judgement:
         """A judgement made once more, of a point that was told before."""
         if self.hunt.changed:
             return compared(judgement, self._baseline)
-        return self._restricted(judgement)
-
-    def _restricted(self, judgement: Judgement) -> Judgement:
         return restrict(judgement, self.hunt.defects, self.hunt.marks.get(self.request))
 
     def answer(self) -> CellAnswer:
@@ -235,16 +235,13 @@ class _Probing:
     searches: tuple[_Search, ...]
     run: int
     _serving: dict[Point, tuple[_Search, ...]] = field(default_factory=dict)
-    _weights: "_Weights" = field(init=False)
+    _weights: _Weights = field(init=False)
     _ahead: Prefetcher = field(init=False)
 
     def __post_init__(self) -> None:
         tools = self.prober.tools
         self._ahead = Prefetcher(self.request.ahead, tools.store, self.prober.fetch, self.events.fetching)
-        self._weights = _Weights(
-            costs=costs_of(tools.source, tools.store, lambda: self._ahead.arrived),
-            likelihood=tools.source.capabilities.likelihood,
-        )
+        self._weights = _weigh(tools, lambda: self._ahead.arrived)
 
     def seed(self) -> None:
         """Tell the searches what history knows, the oldest point first."""
@@ -272,12 +269,9 @@ class _Probing:
             return answer
 
         def again(probe: Probe) -> Again:
-            return with_back_off(
-                partial(compile_again, probe, self.prober.tools, self.request.profile, rebuilds),
-                Stoppable(self.events.fetching(probe.point), Event()),
-                self.request.back_off,
-                partial(self.events.retrying, probe.point),
-            )
+            work = partial(compile_again, probe, self.prober.tools, self.request.profile, rebuilds)
+            signals = Stoppable(self.events.fetching(probe.point), Event())
+            return with_back_off(work, signals, self.request.back_off, partial(self.events.retrying, probe.point))
 
         forced = VerifyMode.ALWAYS in {wanted, self.request.verify_build}
         return verified(answer, again, search.reread, forced=forced)
@@ -314,12 +308,8 @@ class _Probing:
         )
 
     def _probe(self, point: Point, requests: tuple[CellRequest, ...], signals: Stoppable) -> tuple[Probe, ...]:
-        return with_back_off(
-            partial(self.prober.probe, point, requests),
-            signals,
-            self.request.back_off,
-            partial(self.events.retrying, point),
-        )
+        work = partial(self.prober.probe, point, requests)
+        return with_back_off(work, signals, self.request.back_off, partial(self.events.retrying, point))
 
     def _land(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Wait for a probe to end, tell its verdicts, cancel what they made useless."""

@@ -16,22 +16,13 @@ from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import BrokenToolchainError
 from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.progress import Unwatched
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.acquire import ask_version
 from mmio_bisect.workflow.probing.compile import cell_of, compile_cell
 from mmio_bisect.workflow.probing.identity import identified
 from mmio_bisect.workflow.probing.judge import judge_outcome
-
-
-class _Uninterrupted:
-    """Signals of a step that nobody watches."""
-
-    def cancelled(self) -> bool:
-        return False
-
-    def progress(self, done: int, total: int | None) -> None:
-        pass
 
 
 def check_object(
@@ -57,7 +48,7 @@ def check_compiler(
     toolchain = identify_compiler(compiler, sandbox)
     cell = cell_of(request, toolchain)
     with sandbox.session(compiler.parent) as session:
-        outcome = compile_cell(cell, session, sandbox.name, _Uninterrupted())
+        outcome = compile_cell(cell, session, sandbox.name, Unwatched())
     return toolchain, outcome, judge_outcome(cell, outcome, profile, judge)
 
 
@@ -66,7 +57,7 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
     if not compiler.is_file():
         raise BrokenToolchainError(f"There is no compiler at {compiler}: give the path of an executable file.")
     tool = (str(compiler.resolve()),)
-    text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted())
+    text = ask_version(tool, compiler.parent, sandbox, Unwatched())
     family = family_of(text)
     if family is None:
         first = (text.strip().splitlines() or ["nothing"])[0][:200]
@@ -75,6 +66,6 @@ def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
         )
     words = family.descriptor.version_words
     if words != ("--version",):
-        text = ask_version(tool, compiler.parent, sandbox, _Uninterrupted(), words=words)
+        text = ask_version(tool, compiler.parent, sandbox, Unwatched(), words=words)
     fetched = Fetched(digest=digest_of(compiler.read_bytes()), tool=tool, arguments=())
     return identified(family, fetched, text)

@@ -54,16 +54,15 @@ def unanswered(
         return tuple(requests)
     if toolchain.is_missing:
         return ()
-    cells = [(request, cell_of(request, toolchain)) for request in requests]
-    known = history.outcomes_of([cell for _, cell in cells])
-    return tuple(request for request, cell in cells if cell.key not in known)
+    cells = [cell_of(request, toolchain) for request in requests]
+    known = history.outcomes_of(cells)
+    return tuple(cell.request for cell in cells if cell.key not in known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
     """A cell with its outcome; `fresh` if history does not have it yet."""
 
-    request: CellRequest
     cell: Cell
     outcome: Outcome
     fresh: bool
@@ -100,11 +99,9 @@ class Prober:
             return ()
         if toolchain.is_missing:
             return tuple(self._without(point, requests, toolchain, from_history=True))
-        cells = [(request, cell_of(request, toolchain)) for request in requests]
-        outcomes = self.tools.history.outcomes_of([cell for _, cell in cells])
-        found = [
-            _Answered(request, cell, outcomes[cell.key], fresh=False) for request, cell in cells if cell.key in outcomes
-        ]
+        cells = [cell_of(request, toolchain) for request in requests]
+        outcomes = self.tools.history.outcomes_of(cells)
+        found = [_Answered(cell, outcomes[cell.key], fresh=False) for cell in cells if cell.key in outcomes]
         return tuple(self._keep(point, found))
 
     def remembered(self, points: Sequence[Point]) -> tuple[Point, ...]:
@@ -152,7 +149,7 @@ class Prober:
             self._spend(fetched=int(lease.fetched))
             tools.history.remember_toolchain(point, lease.toolchain)
             with tools.sandbox.session(lease.root, lease.image) as session:
-                waiting = deque((request, cell_of(request, lease.toolchain)) for request in requests)
+                waiting = deque(cell_of(request, lease.toolchain) for request in requests)
                 while waiting:
                     batch = list[_Answered]()
                     try:
@@ -161,25 +158,18 @@ class Prober:
                         made += self._tell(self._keep(point, batch))
         return made
 
-    def _compile(
-        self,
-        waiting: deque[tuple[CellRequest, Cell]],
-        batch: list[_Answered],
-        session: SandboxSession,
-        signals: Signals,
-    ) -> None:
+    def _compile(self, waiting: deque[Cell], batch: list[_Answered], session: SandboxSession, signals: Signals) -> None:
         """Move what half a second is enough for from `waiting` to `batch`, one cell at least."""
         # Two points may be one toolchain: what another name of it made need not be made again.
-        known = self.tools.history.outcomes_of([cell for _, cell in waiting])
+        known = self.tools.history.outcomes_of(tuple(waiting))
         until = monotonic() + _TOGETHER_SECONDS
         while waiting and (not batch or monotonic() < until):
-            request, cell = waiting[0]
+            cell = waiting[0]
             outcome = known.get(cell.key)
-            fresh = outcome is None
-            if outcome is None:
+            if fresh := outcome is None:
                 outcome = compile_cell(cell, session, self.tools.sandbox.name, signals)
                 self._spend(compiled=1)
-            batch.append(_Answered(request, cell, outcome, fresh))
+            batch.append(_Answered(cell, outcome, fresh))
             waiting.popleft()
 
     def _keep(self, point: Point, batch: Sequence[_Answered]) -> list[Probe]:
@@ -214,7 +204,7 @@ class Prober:
         self, point: Point, requests: Sequence[CellRequest], missing: Toolchain, *, from_history: bool
     ) -> list[Probe]:
         outcome = outcome_without(missing.version_text)
-        found = [_Answered(request, cell_of(request, missing), outcome, fresh=True) for request in requests]
+        found = [_Answered(cell_of(request, missing), outcome, fresh=True) for request in requests]
         self.tools.history.record([(each.cell, outcome) for each in found])
         return [
             self._probe(point, each, self._judgement(each.cell, outcome, {}), from_history=from_history)
@@ -225,7 +215,7 @@ class Prober:
         return Probe(
             point=point,
             toolchain=found.cell.toolchain,
-            request=found.request,
+            request=found.cell.request,
             cell_key=found.cell.key,
             outcome=found.outcome,
             judgement=judgement,

@@ -19,7 +19,7 @@ from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, MmioBisectError, OverBudgetError
 from mmio_bisect.search.grid import Grid, coarse_stride
-from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.progress import ProbeEvents
 from mmio_bisect.workflow.probing.judge import restrict
 from mmio_bisect.workflow.probing.pool import Landed, Pool, Stoppable
 from mmio_bisect.workflow.probing.probe import Adapters, Prober, unanswered
@@ -81,19 +81,8 @@ class FailedPoint:
     error: MmioBisectError
 
 
-class SweepEvents(Protocol):
-    """What a sweep tells whoever watches; called from several threads."""
-
-    def begun(self, point: Point) -> None: ...
-
-    def fetching(self, point: Point) -> Signals:
-        """A download may begin; `progress` of the result will be called with bytes."""
-
-    def probed(self, probe: Probe) -> None:
-        """One cell is answered."""
-
-    def retrying(self, point: Point, error: MmioBisectError, seconds: float) -> None:
-        """It failed, and will be tried again after so many seconds."""
+class SweepEvents(ProbeEvents, Protocol):
+    """What a sweep tells besides."""
 
     def finished(self, point: Point) -> None:
         """All its cells are answered."""
@@ -170,12 +159,8 @@ class _Sweeping:
 
     def probe(self, point: Point, signals: Stoppable) -> tuple[Probe, ...]:
         """In a thread of the pool. Raises what stands in the way after the last try."""
-        return with_back_off(
-            partial(self._prober.probe, point, self.request.requests),
-            signals,
-            self.request.back_off,
-            partial(self.events.retrying, point),
-        )
+        work = partial(self._prober.probe, point, self.request.requests)
+        return with_back_off(work, signals, self.request.back_off, partial(self.events.retrying, point))
 
     def take(self, landed: Landed[tuple[Probe, ...]]) -> None:
         """What a point gave; or that it cannot be had, with whatever is known of it none the less."""
