@@ -1,5 +1,6 @@
 """The entry point: `python -m mmio_bisect`, and the script. `--version` alone waits for no command line to load."""
 
+import gc
 import sys
 
 from mmio_bisect import __version__
@@ -12,6 +13,7 @@ def main() -> int:
         return 0
     code = commands.run_command_line()
     _forget_interrupts()
+    gc.freeze()  # the memory is the system's at once: looking for what might be collected takes as long as 100 modules
     return code
 
 

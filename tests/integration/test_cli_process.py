@@ -137,7 +137,7 @@ def test_every_command_of_the_table_is_where_the_table_says(entry: Command) -> N
 def test_an_answer_from_history_loads_no_disassembler(tmp_path: Path) -> None:
     program = (
         "import sys; from mmio_bisect.cli.app import main; main(['history', 'list']); "
-        "print([name for name in ('capstone', 'elftools', 'pip') if name in sys.modules], file=sys.stderr)"
+        "print([name for name in ('capstone', 'elftools', 'pip', 'pydantic') if name in sys.modules], file=sys.stderr)"
     )
     environment = {**os.environ, "MMIO_BISECT_DATABASE": f"sqlite:///{tmp_path / 'history.db'}"}
     said = subprocess.run(

@@ -1,11 +1,14 @@
 """Typer's groups and commands, made from the table when they are asked for; option groups become options.
 
 A command takes `where: Where`; Typer sees one option for each field of `Where`, as if the command had it itself.
+
+Typer has pydantic validate every value of the command line. To load pydantic and to make it validators takes a third of
+what an answer from history may take: so values that are already what is asked for are not handed to it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Any, get_type_hints
 
@@ -13,6 +16,29 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mmio_bisect.cli.commands import Command, Group
+
+
+def _convert_late(parameters: Sequence[Any]) -> None:
+    for parameter in parameters:
+        parameter.process_value = partial(_process, parameter, parameter.process_value)
+
+
+def _process(parameter: Any, convert: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:  # noqa: ANN401 - for the same reason
+    """As the parameter's own `process_value`, which is `convert`."""
+    wanted = parameter.type_descriptor.annotation
+    if value is None and not parameter.required:
+        value = () if parameter.multiple or parameter.nargs == -1 else None
+    elif wanted == list[str] and isinstance(value, list | tuple) and value:
+        value = list(value)
+    elif type(value) is not wanted:
+        return convert(context, value)
+    return value if parameter.callback is None else parameter.callback(context, parameter, value)
+
+
+class _Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer keeps these types to itself
+        _convert_late(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
 
 class _Listed(TyperCommand):
@@ -25,6 +51,10 @@ class _Listed(TyperCommand):
 
 class LazyGroup(TyperGroup):
     """Lists commands by their table entries, and makes the one that is invoked."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - for the same reason
+        _convert_late(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - Typer keeps these types to itself
         name, command, rest = super().resolve_command(ctx, args)
@@ -45,7 +75,7 @@ def _made(entry: Command | Group) -> Any:  # noqa: ANN401 - for the same reason
     found = entry.load()
     if isinstance(found, typer.Typer):
         return typer.main.get_group(found)
-    app.command(entry.name, help=entry.help, epilog=entry.epilog())(spread(found))
+    app.command(entry.name, cls=_Command, help=entry.help, epilog=entry.epilog())(spread(found))
     return typer.main.get_command(app)
 
 
