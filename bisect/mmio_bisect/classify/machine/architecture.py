@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
+from mmio_bisect.domain.access import STORE, Form, RegisterClass, Transfer
 from mmio_bisect.domain.target import ArchitectureFacts
 
 Lift = Callable[[Instruction, FunctionCode], tuple[Operation, ...]]
@@ -21,6 +22,10 @@ ArgumentPlace = str | int
 class PlaceArguments(Protocol):
     def __call__(self, sizes: Iterable[tuple[int, bool]]) -> tuple[tuple[ArgumentPlace, ...], ...]:
         """Where arguments are, each given as its number of pointer-sized words and whether it is aligned to two."""
+
+
+Sample = tuple[str, Transfer]
+"""A form of access as people write it, and one access that has it, for the table of what each profile emulates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +70,12 @@ class Relocations:
 class Disassembly:
     """What capstone is asked for. `family` and `modes` are its own names, as after `CS_ARCH_` and `CS_MODE_`.
 
-    `unit` is the size of the shortest instruction, `length` tells from the first four
-    bytes how long an instruction is, or at most may be. `together` tells how many instructions, from the one that
-    begins there on, have to be seen at once. `register` gives a register its one name, that of the widest which holds
-    its bits, and None to one that holds none; without it capstone is not asked what instructions do to registers.
-    `place` gives a text the offset in the function where capstone prints a branch's distance from a position. `thumb`:
-    of Arm's two instruction sets, T32.
+    `unit` is the size of the shortest instruction; `length` tells from the first four bytes how long an instruction is,
+    or at most may be; `together` how many instructions, from the one that begins there on, have to be seen at once.
+    `register` gives a register its one name, that of the widest which holds its bits, and None to one that holds none.
+    Without it capstone is not asked what instructions do to registers, which it cannot tell of every family. `place`
+    gives a text the offset in the function where capstone prints a branch's distance from a position. `thumb`: of Arm's
+    two instruction sets, T32.
     """
 
     family: str
@@ -105,9 +110,29 @@ class Isa:
     relocations: Relocations
     branches: frozenset[str]
     disassembly: tuple[Disassembly, ...] = ()
+    samples: tuple[Sample, ...] = ()
     pushes: int = 0
     flags: frozenset[str] = frozenset()
     opposite: Callable[[str], str] = str
+
+
+def samples(*rows: tuple[str, str, Form, RegisterClass, int]) -> tuple[Sample, ...]:
+    """Of forms with an operation, as `Transfer.operation` has it, the register's class and a width in bits."""
+    return tuple(
+        (
+            name,
+            Transfer(
+                form=form,
+                directions=STORE,
+                element_width=width,
+                register_class=registers_are,
+                syndrome_valid=False,
+                why="",
+                operation=operation,
+            ),
+        )
+        for name, operation, form, registers_are, width in rows
+    )
 
 
 def places_in(registers: tuple[str, ...], *, word: int, first: int = 0, pairs: bool = True) -> PlaceArguments:

@@ -3,7 +3,10 @@
 Kinds of relocation: ELF for the Arm 64-bit Architecture §5.7.
 """
 
+from collections.abc import Iterator
+
 from mmio_bisect.classify.isa.aarch64 import target
+from mmio_bisect.classify.isa.aarch64.decode import memory_access
 from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.aarch64.lift import (
     ARGUMENT_REGISTERS,
@@ -12,7 +15,43 @@ from mmio_bisect.classify.isa.aarch64.lift import (
     argument_registers,
     lift,
 )
-from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, Sample
+
+# A word of each form, as LLVM's assembler makes it.
+_SAMPLES = (
+    ("LDR, STR: immediate or register offset", 0xB9000401),
+    ("LDR: literal", 0x58000041),
+    ("LDTR, STTR: unprivileged", 0xB8000801),
+    ("LDRSB, LDRSH, LDRSW: offset", 0xB9800401),
+    ("LDAR, STLR, LDAPR, LDAPUR: ordered", 0x889FFC01),
+    ("LDRAA, LDRAB: offset", 0xF8201401),
+    ("LDR, STR: post-index", 0xB8004401),
+    ("LDR, STR: post-index, data and base the same", 0xB8004400),
+    ("LDRSB, LDRSH, LDRSW: post-index", 0xB8804401),
+    ("LDR, STR: pre-index", 0xB8004C01),
+    ("LDRAA, LDRAB: pre-index", 0xF8201C01),
+    ("LDAPR, STLR: with writeback", 0x99C00801),
+    ("LDP, STP, LDIAPP, STILP: pairs", 0xA9000801),
+    ("LDR, STR: SIMD&FP", 0xBD000001),
+    ("LD1 to ST4: structures", 0x4C007800),
+    ("LDXR, STXR: exclusive", 0x88037C01),
+    ("CAS, SWP, LDADD: atomic", 0xB8210002),
+    ("CPY, SET, DC ZVA: blocks", 0x19010440),
+    ("DC CIVAC: cache maintenance", 0xD50B7E20),
+    ("STG, LDG: tags", 0xD9200800),
+    ("LD64B, ST64B: 64 bytes", 0xF83F9100),
+    ("GCSSTR: guarded control stack", 0xD91F0C01),
+    ("LD1, ST1, LDR, STR: SVE, SME", 0xE5E14000),
+)
+
+
+def _samples() -> Iterator[Sample]:
+    for form, word in _SAMPLES:
+        touch = memory_access(word)
+        if touch is None:
+            raise ValueError(f"{word:#010x} is not an access")
+        yield form, touch.transfer
+
 
 AARCH64 = Isa(
     facts=target.AARCH64,
@@ -38,4 +77,5 @@ AARCH64 = Isa(
     ),
     branches=frozenset({"b", "bl"}),
     disassembly=(A64,),
+    samples=tuple(_samples()),
 )

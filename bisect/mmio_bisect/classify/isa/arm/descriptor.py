@@ -4,12 +4,13 @@ from mmio_bisect.classify.isa.arm import target
 from mmio_bisect.classify.isa.arm.a32 import lift_a32
 from mmio_bisect.classify.isa.arm.common import opposite
 from mmio_bisect.classify.isa.arm.disassembly import A32, T32
-from mmio_bisect.classify.isa.arm.forms import LR, SP
+from mmio_bisect.classify.isa.arm.forms import LR, SP, transfer
 from mmio_bisect.classify.isa.arm.t32 import lift_t32
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
+from mmio_bisect.domain.access import AddressingMode, Form, Transfer
 
 _ARGUMENTS = ("r0", "r1", "r2", "r3")
 
@@ -49,6 +50,22 @@ _AHEAD = {
 }
 """How far the program counter is ahead of the instruction (Arm ARM, "PC, the program counter")."""
 
+
+def _sample(form: Form, mode: AddressingMode = AddressingMode.OFFSET, *, simd: bool = False) -> Transfer:
+    return transfer("", form, load=False, width=32, registers=(), mode=mode, simd=simd)
+
+
+_SAMPLES = (
+    ("LDR, STR, LDA, STL: offset", _sample(Form.SINGLE)),
+    ("LDR, STR: post-index", _sample(Form.SINGLE, AddressingMode.POST_INDEX)),
+    ("LDR, STR: pre-index", _sample(Form.SINGLE, AddressingMode.PRE_INDEX)),
+    ("LDRD, STRD", _sample(Form.PAIR)),
+    ("LDM, STM", _sample(Form.BLOCK)),
+    ("VLDR, VSTR", _sample(Form.SINGLE, simd=True)),
+    ("LDREX, STREX", _sample(Form.EXCLUSIVE)),
+)
+
+
 ARM = Isa(
     facts=target.ARM,
     pointer_bytes=4,
@@ -69,6 +86,7 @@ ARM = Isa(
     ),
     branches=frozenset({"b", "bl", "b.w", "blx"}),
     disassembly=(A32, T32),
+    samples=_SAMPLES,
     flags=frozenset({"cpsr"}),
     opposite=opposite,
 )

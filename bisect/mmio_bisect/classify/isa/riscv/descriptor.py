@@ -3,7 +3,8 @@
 from mmio_bisect.classify.isa.riscv import target
 from mmio_bisect.classify.isa.riscv.disassembly import disassembly
 from mmio_bisect.classify.isa.riscv.lift import Lifter
-from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in, samples
+from mmio_bisect.domain.access import Form, RegisterClass
 from mmio_bisect.domain.target import ArchitectureFacts
 
 _NAMES = {
@@ -20,6 +21,17 @@ _CLOBBERED = frozenset(
     [f"x{number}" for number in (1, 5, 6, 7, *range(10, 18), *range(28, 32))]
     + [f"f{number}" for number in (*range(8), *range(10, 18), *range(28, 32))]
     + [f"v{number}" for number in range(32)]
+)
+
+
+_G, _V = RegisterClass.GENERAL, RegisterClass.SIMD_FP
+_SAMPLES = samples(
+    ("LB to SD", "lw", Form.SINGLE, _G, 32),
+    ("C.LW, C.LD, C.SW, C.SD, SP forms", "c.sd", Form.SINGLE, _G, 64),
+    ("C.LBU, C.LHU, C.SB, C.SH (Zcb)", "c.lbu", Form.SINGLE, _G, 8),
+    ("FLW, FLD, FSW, FSD", "flw", Form.SINGLE, _V, 32),
+    ("AMO", "amoswap.w", Form.ATOMIC, _G, 32),
+    ("LR, SC", "lr.w", Form.EXCLUSIVE, _G, 32),
 )
 
 
@@ -43,6 +55,7 @@ def _isa(facts: ArchitectureFacts) -> Isa:
         ),
         branches=frozenset({"j", "jal"}),
         disassembly=(disassembly(xlen),),
+        samples=_SAMPLES if xlen == 64 else (),
     )
 
 

@@ -6,8 +6,9 @@ Sources: System V ABI, AMD64 §3.2 and §4.4, i386 §2.2 and §4.4.
 from mmio_bisect.classify.isa.x86 import target
 from mmio_bisect.classify.isa.x86.disassembly import disassembly
 from mmio_bisect.classify.isa.x86.lift import Lifter
-from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in, samples
 from mmio_bisect.classify.machine.bits import signed
+from mmio_bisect.domain.access import Form, RegisterClass
 
 _VECTORS = frozenset(f"xmm{number}" for number in range(32))
 
@@ -19,6 +20,27 @@ def _i386_addend(kind: str, content: bytes) -> int:
         return signed(int.from_bytes(content[:2], "little"), 16)
     return signed(int.from_bytes(content, "little"), 32)
 
+
+_G, _V, _N = RegisterClass.GENERAL, RegisterClass.SIMD_FP, RegisterClass.NONE
+_SAMPLES = samples(
+    ("MOV: register", "mov", Form.SINGLE, _G, 32),
+    ("MOV: offset (A0 to A3)", "mov moffs", Form.SINGLE, _G, 32),
+    ("MOVZX", "movzx", Form.SINGLE, _G, 8),
+    ("MOVSX", "movsx", Form.SINGLE, _G, 8),
+    ("MOVSXD", "movsxd", Form.SINGLE, _G, 32),
+    ("CMP", "cmp", Form.SINGLE, _G, 32),
+    ("OR: bytes", "or", Form.SINGLE, _G, 8),
+    ("OR: wider", "or", Form.SINGLE, _G, 32),
+    ("ADD", "add", Form.SINGLE, _G, 32),
+    ("LOCK ADD, LOCK CMPXCHG", "lock add", Form.ATOMIC, _G, 32),
+    ("XCHG", "xchg", Form.ATOMIC, _G, 32),
+    ("PUSH, POP", "push", Form.SINGLE, _G, 64),
+    ("REP MOVS", "rep movs", Form.BLOCK, _N, 32),
+    ("REP STOS", "rep stos", Form.BLOCK, _N, 32),
+    ("MOVUPS, MOVAPS, MOVDQA", "movups", Form.SINGLE, _V, 128),
+    ("MOVSS, MOVSD, MOVQ", "movss", Form.SINGLE, _V, 32),
+    ("VMOVUPS and its kin", "vmovups", Form.SINGLE, _V, 256),
+)
 
 X86_64 = Isa(
     facts=target.X86_64,
@@ -41,6 +63,7 @@ X86_64 = Isa(
     ),
     branches=frozenset({"call", "jmp"}),
     disassembly=(disassembly("64"),),
+    samples=_SAMPLES,
     pushes=8,
 )
 """AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
@@ -64,6 +87,7 @@ I386 = Isa(
     ),
     branches=frozenset({"call", "jmp"}),
     disassembly=(disassembly("32"),),
+    samples=tuple(sample for sample in _SAMPLES if sample[0] != "MOVSXD"),
     pushes=4,
 )
 """i386 §2.2.3: all arguments are on the stack."""
