@@ -171,8 +171,8 @@ def test_a_judgement_that_differs_is_a_contradiction(full: str, tmp_path: Path) 
     ("lines", "said"),
     [
         ([], "is empty"),
-        (["nonsense"], "Line 1 of the export is no JSON"),
-        (["[]"], "no JSON object"),
+        (["nonsense"], "Line 1 of the export is not JSON"),
+        (["[]"], "not a JSON object"),
         (['{"format":"else"}'], "not an export of a history"),
         (['{"format":"mmio-bisect-history","version":99}'], "version 99"),
         (
@@ -180,7 +180,7 @@ def test_a_judgement_that_differs_is_a_contradiction(full: str, tmp_path: Path) 
             "Line 2 .* no kind of row: elephants",
         ),
         (['{"format":"mmio-bisect-history","version":1}', '{"row":"cases","digest":"x"}'], "Line 2 .* look at "),
-        (['{"format":"mmio-bisect-history","version":1}', "{"], "Line 2 of the export is no JSON"),
+        (['{"format":"mmio-bisect-history","version":1}', "{"], "Line 2 of the export is not JSON"),
     ],
 )
 def test_what_is_no_export_is_said(tmp_path: Path, lines: list[str], said: str) -> None:

@@ -18,13 +18,13 @@ _ALL = Page(limit=1_000_000)
 def write_page(html: Path, wiring: Wiring, filters: Filters) -> int:
     """Gives the number of cells. Raises as `write_aside`."""
     with wiring.archive() as archive:
-        panorama = archive.panorama(filters)
+        snapshot = archive.snapshot(filters)
         transitions = archive.transitions(filters, ChangeOrder.PLACE, _ALL).rows
         statistics = archive.statistics(filters.profile)
         notes = archive.notes()
     made = f"made by mmio-bisect {__version__} on {datetime.now(UTC):%Y-%m-%d}, profile {filters.profile}"
-    write_aside(html, page(panorama, transitions, notes, statistics, made=made))
-    return len(panorama.standings)
+    write_aside(html, page(snapshot, transitions, notes, statistics, made=made))
+    return len(snapshot.standings)
 
 
 def write_aside(path: Path, text: str | Iterable[str]) -> None:

@@ -10,14 +10,14 @@ from mmio_bisect.adapters.recipes.recipe_directives import parse_case
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import Case, Language
-from mmio_bisect.workflow.history.rejudge import Judged, Material, judge_material
+from mmio_bisect.workflow.history.rejudge import Judged, Material, Unreadable, judge_material
 from mmio_bisect.workflow.probing.objects import judge_object
 
 # Objects a task: enough to be worth sending, few enough to share out evenly.
 _CHUNK = 32
 
 
-def judge_here(materials: Iterable[Material], profile: str) -> Iterator[Judged]:
+def judge_here(materials: Iterable[Material], profile: str) -> Iterator[Judged | Unreadable]:
     objects = RealWiring(Settings()).objects()
     for material in materials:
         yield judge_material(
@@ -27,12 +27,12 @@ def judge_here(materials: Iterable[Material], profile: str) -> Iterator[Judged]:
         )
 
 
-def judge_in_processes(materials: Iterable[Material], profile: str, processes: int) -> Iterator[Judged]:
+def judge_in_processes(materials: Iterable[Material], profile: str, processes: int) -> Iterator[Judged | Unreadable]:
     """In any number of processes; no more than a few chunks are in memory for each."""
     every = iter(materials)
     # Not forked: this process may have threads, and a database open.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[list[Judged]]] = deque()
+        waiting: deque[Future[list[Judged | Unreadable]]] = deque()
         while True:
             while len(waiting) < 3 * processes and (chunk := list(islice(every, _CHUNK))):
                 waiting.append(pool.submit(_judge_chunk, chunk, profile))
@@ -41,7 +41,7 @@ def judge_in_processes(materials: Iterable[Material], profile: str, processes: i
             yield from waiting.popleft().result()
 
 
-def _judge_chunk(chunk: list[Material], profile: str) -> list[Judged]:
+def _judge_chunk(chunk: list[Material], profile: str) -> list[Judged | Unreadable]:
     return list(judge_here(chunk, profile))
 
 

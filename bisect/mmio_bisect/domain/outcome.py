@@ -89,12 +89,14 @@ class Outcome:
     @property
     def reason(self) -> str | None:
         """Why there is no object, in one line; None when there is one."""
-        if self.kind is OutcomeKind.OBJECT:
-            return None
-        errors = [line.strip() for line in self.output.splitlines() if "error" in line.lower()]
-        said = errors or [line.strip() for line in self.output.splitlines() if line.strip()]
-        what = self.kind.value.replace("-", " ")
-        return f"{what}: {_shortened(said[0])}" if said else f"{what} (status {self.status}, nothing printed)"
+        return None if self.kind is OutcomeKind.OBJECT else reason_of(self.kind, self.status, self.output)
+
+
+def reason_of(kind: OutcomeKind, status: int, output: str) -> str:
+    errors = [line.strip() for line in output.splitlines() if "error" in line.lower()]
+    said = errors or [line.strip() for line in output.splitlines() if line.strip()]
+    what = kind.value.replace("-", " ")
+    return f"{what}: {_shortened(said[0])}" if said else f"{what} (status {status}, nothing printed)"
 
 
 def _shortened(line: str) -> str:

@@ -1,7 +1,7 @@
 """The `HistoryQueries` of the workflow over a database: each question in one consistent view of it."""
 
 from mmio_bisect.adapters.history.database import OverDatabase
-from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, snapshot, totals
+from mmio_bisect.adapters.history.queries import cells, changes, free_sql, matrix, snapshots, totals
 from mmio_bisect.workflow.history.history_queries import (
     CellOrder,
     CellRow,
@@ -43,9 +43,9 @@ class SqlHistoryQueries(OverDatabase):
         with self._database.asking() as ask:
             return changes.notes(ask, recipes)
 
-    def panorama(self, filters: Filters) -> HistorySnapshot:
+    def snapshot(self, filters: Filters) -> HistorySnapshot:
         with self._database.asking() as ask:
-            return snapshot.panorama(ask, filters)
+            return snapshots.read(ask, filters)
 
     def statistics(self, profile: str) -> Statistics:
         with self._database.asking() as ask:

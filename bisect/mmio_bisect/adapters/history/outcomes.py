@@ -3,10 +3,10 @@
 import shlex
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
-from mmio_bisect.adapters.history.rows import insert_new, now, select_in
+from mmio_bisect.adapters.history.rows import among, insert_new, now, select_in
 from mmio_bisect.domain.outcome import Cell, Outcome
 from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord
@@ -55,7 +55,7 @@ def load(connection: Connection, cell_keys: Iterable[str]) -> dict[str, Outcome]
 _WITH_OBJECTS = (
     select(_outcomes, schema.objects.c.data)
     .outerjoin(schema.objects, schema.objects.c.digest == _outcomes.c.object_digest)
-    .where(_outcomes.c.cell_key.in_(bindparam("cells", expanding=True)))
+    .where(among(_outcomes.c.cell_key, "cells"))
 )
 
 

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from mmio_bisect.adapters.history import judgements, objects, schema
 from mmio_bisect.adapters.history.database import Database
-from mmio_bisect.adapters.history.rows import select_in
+from mmio_bisect.adapters.history.rows import among, select_in
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.workflow.history.rejudge import Earlier, Judged, Material, Pending, StoredCell
 
 _judgements, _cases, _objects, _outcomes = schema.judgements, schema.cases, schema.objects, schema.outcomes
 _PAIR = (_judgements.c.object_digest, _judgements.c.expectation_digest)
-_CODES = select(_objects.c.digest, _objects.c.data).where(_objects.c.digest.in_(bindparam("objects", expanding=True)))
+_CODES = select(_objects.c.digest, _objects.c.data).where(among(_objects.c.digest, "objects"))
 _TEXTS = select(_cases.c.expectation_digest, _cases.c.recipe, _cases.c.language, _cases.c.text).where(
-    _cases.c.expectation_digest.in_(bindparam("expectations", expanding=True))
+    among(_cases.c.expectation_digest, "expectations")
 )
 
 
@@ -64,11 +64,7 @@ class SqlStoredJudgements:
         with self.database.writing() as connection:
             new = judgements.keep(
                 connection,
-                [
-                    (each.pending.object_digest, each.pending.expectation_digest, each.judgement)
-                    for each in judged
-                    if each.judgement is not None
-                ],
+                [(each.pending.object_digest, each.pending.expectation_digest, each.judgement) for each in judged],
             )
             standings.after_written(connection, judgements=new)
 

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, insert, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Insert, Row, Select, Table, bindparam, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
 _MANY = 500
+Value = TypeVar("Value")
 
 
 def now() -> str:
@@ -39,13 +40,23 @@ def insert_if_new(
     return tuple(inserted.inserted_primary_key or ())
 
 
+def among(column: Column[Any], name: str) -> ColumnElement[bool]:
+    """One of the values of an expanding parameter, see `select_in`."""
+    return column.in_(bindparam(name, expanding=True))
+
+
+def in_parts(values: Collection[Value]) -> Iterator[list[Value]]:
+    """A statement may have only so many parameters."""
+    listed = list(values)
+    return (listed[start : start + _MANY] for start in range(0, len(listed), _MANY))
+
+
 def select_in(
     connection: Connection, statement: Select[Any], name: str, values: Collection[Any], **others: object
 ) -> Iterator[Row[Any]]:
     """Rows of a statement with an expanding parameter `name`, so many of its values at a time as databases take."""
-    listed = list(values)
-    for start in range(0, len(listed), _MANY):
-        yield from connection.execute(statement, {name: listed[start : start + _MANY], **others})
+    for some in in_parts(values):
+        yield from connection.execute(statement, {name: some, **others})
 
 
 def insert_new(connection: Connection, table: Table, key: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -84,9 +84,9 @@ def _read(lines: Iterable[str]) -> Iterator[Row]:
         try:
             told = json.loads(line)
         except ValueError as error:
-            raise InvalidExportError(f"Line {number} of the export is no JSON ({error}): export anew.") from error
+            raise InvalidExportError(f"Line {number} of the export is not JSON ({error}): export anew.") from error
         if not isinstance(told, dict):
-            raise InvalidExportError(f"Line {number} of the export is no JSON object: export anew.")
+            raise InvalidExportError(f"Line {number} of the export is not a JSON object: export anew.")
         yield told
 
 

@@ -7,32 +7,17 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, Select, Table, insert, select
 
-from mmio_bisect.adapters.history import retention, schema, transfer
+from mmio_bisect.adapters.history import objects, retention, schema, transfer
 from mmio_bisect.adapters.history.database import OverDatabase
+from mmio_bisect.adapters.history.timeline import derived
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
-from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.history.upkeep import Forgotten, Imported, Looked
-
-# What may differ between two makings of the same: numbers that the database gives. Vectors that no line has any more
-# may stay.
-_CONTENTS = {
-    "lines": "SELECT recipe, language, source_digest, target, opt, extra, series, profile, current FROM lines",
-    "standings": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, s.sort_key,
-        s.version, v.digest, s.cell_key, s.judgement_id, s.recorded
-        FROM standings s JOIN lines l ON l.id = s.line_id JOIN vectors v ON v.id = s.vector_id""",
-    "tallies": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, v.digest, t.standings
-        FROM tallies t JOIN lines l ON l.id = t.line_id JOIN vectors v ON v.id = t.vector_id""",
-    "transitions": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, t.function,
-        t.access, t.kind, t.change, t.first_version, t.last_version, t.untestable, t.noticed
-        FROM transitions t JOIN lines l ON l.id = t.line_id""",
-    "code_changes": """SELECT l.source_digest, l.recipe, l.target, l.opt, l.extra, l.series, l.profile, t.first_version,
-        t.last_version, t.untestable, t.same_verdict FROM code_changes t JOIN lines l ON l.id = t.line_id""",
-}
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that is not to be kept
@@ -123,16 +108,14 @@ class SqlUpkeep(OverDatabase):
             yield Looked(what="references", trouble=f"rows of {broken} refer to nothing" if broken else None)
 
     def _objects(self) -> Looked:
-        objects = schema.objects
+        kept = schema.objects.c
         wrong = []
         with self._database.reading() as connection:
-            rows = connection.execution_options(yield_per=200).execute(select(objects.c.digest, objects.c.data))
+            rows = connection.execution_options(yield_per=200).execute(select(kept.digest, kept.data))
             for digest, data in rows:
                 try:
-                    sound = digest_of(zlib.decompress(data)) == digest
-                except zlib.error:
-                    sound = False
-                if not sound:
+                    objects.read(digest, data)
+                except (ValueError, zlib.error):
                     wrong.append(digest)
         return Looked(what="objects and their digests", trouble=f"{', '.join(wrong[:5])} are not" if wrong else None)
 
@@ -153,11 +136,23 @@ class SqlUpkeep(OverDatabase):
 
 
 def _contents(connection: Connection) -> dict[str, str]:
-    """A digest of each table's rows, whatever their order."""
+    """A digest of each table's rows, whatever their order. Vectors that no line has any more may stay."""
     found = {}
-    for name, query in _CONTENTS.items():
+    for table in (derived.lines, derived.standings, derived.tallies, derived.transitions, derived.code_changes):
         total = 0
-        for row in connection.execute(text(query)):
+        for row in connection.execute(_named(table)):
             total ^= int.from_bytes(hashlib.sha256(repr(tuple(row)).encode()).digest()[:16], "big")
-        found[name] = f"{total:x}"
+        found[table.name] = f"{total:x}"
     return found
+
+
+def _named(table: Table) -> Select[Any]:
+    """Its rows without numbers that the database gives, which differ between two makings of the same."""
+    names = [column for column in derived.lines.c if column.name != "id"]
+    if table is derived.lines:
+        return select(*names)
+    own = [column for column in table.c if column.name not in {"line_id", "vector_id"}]
+    rows = table.join(derived.lines)
+    if "vector_id" in table.c:
+        return select(*names, *own, derived.vectors.c.digest).select_from(rows.join(derived.vectors))
+    return select(*names, *own).select_from(rows)

@@ -49,7 +49,7 @@ def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -
 
 
 def _neighbours(cell: CellAnswer) -> tuple[Probe, ...]:
-    """The two points of a change, or the newest that was probed where there is none."""
+    """The two points of a change, or the newest that was probed where nothing changed."""
     probes = {probe.point: probe for probe in cell.probes}
     match cell.answer:
         case Culprit(last=last, first=first) | Suspects(last=last, first=first):

@@ -67,7 +67,7 @@ class Timeline:
 
 
 def page(
-    panorama: HistorySnapshot,
+    snapshot: HistorySnapshot,
     transitions: Sequence[TransitionRow],
     notes: Sequence[NoteRow],
     statistics: Statistics,
@@ -82,23 +82,23 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    majors, timelines = timelines_of(panorama)
-    answers: list[Answered] = answers_of(panorama, transitions)
+    majors, timelines = timelines_of(snapshot)
+    answers: list[Answered] = answers_of(snapshot, transitions)
     return environment.get_template("page.html.j2").render(
         css=Markup((_PARTS / "page.css").read_text()),  # noqa: S704 - ours
         script=Markup((_PARTS / "page.js").read_text()),  # noqa: S704 - ours
-        data=_embedded(data_of(panorama)),
+        data=_embedded(data_of(snapshot)),
         answers=answers,
         majors=majors,
         timelines=timelines,
         changes=changes_of(transitions, notes),
         statistics=statistics,
         made=made,
-        choices=_choices(panorama),
+        choices=_choices(snapshot),
     )
 
 
-def data_of(panorama: HistorySnapshot) -> dict[str, object]:
+def data_of(snapshot: HistorySnapshot) -> dict[str, object]:
     """What the script works from; everything named by its place in a list.
 
     `lines[n]` = recipe, language, target, level, extra flags, series, cells, codes, keys: of each point of the series
@@ -106,16 +106,16 @@ def data_of(panorama: HistorySnapshot) -> dict[str, object]:
     """
     points: defaultdict[str, list[list[str | None]]] = defaultdict(list)
     place: dict[tuple[str, str], int] = {}
-    measured = {line.series for line in panorama.lines}
-    for point in panorama.points:
+    measured = {line.series for line in snapshot.lines}
+    for point in snapshot.points:
         if point.series in measured:
             place[point.series, point.version] = len(points[point.series])
             points[point.series].append([point.version, point.llvm, f"{point.family} {point.compiler_version}"])
     series = list(points)
     vectors, codes, reasons = _Numbers[int](), _Numbers[int](), _Numbers[str]()
-    by_line = {line: list(rows) for line, rows in groupby(panorama.standings, key=lambda row: row.line_id)}
+    by_line = {line: list(rows) for line, rows in groupby(snapshot.standings, key=lambda row: row.line_id)}
     lines = []
-    for line in panorama.lines:
+    for line in snapshot.lines:
         many = len(points[line.series])
         cells, code, keys = [-1] * many, [-1] * many, [""] * many
         for row in by_line.get(line.id, []):
@@ -124,14 +124,14 @@ def data_of(panorama: HistorySnapshot) -> dict[str, object]:
             code[at] = (
                 codes[row.judgement_id]
                 if row.judgement_id is not None
-                else -2 - reasons[panorama.reasons.get(row.cell_key, "")]
+                else -2 - reasons[snapshot.reasons.get(row.cell_key, "")]
             )
             keys[at] = row.cell_key.removeprefix("sha256:")[:12]
         lines.append([*line[1:6], series.index(line.series), cells, code, " ".join(keys)])
     return {
         "series": [[name, points[name]] for name in series],
-        "vectors": [[_VERDICTS.index(panorama.vectors[number][0]), panorama.vectors[number][1]] for number in vectors],
-        "codes": [_code(panorama, number) for number in codes],
+        "vectors": [[_VERDICTS.index(snapshot.vectors[number][0]), snapshot.vectors[number][1]] for number in vectors],
+        "codes": [_code(snapshot, number) for number in codes],
         "reasons": list(reasons),
         "lines": lines,
     }
@@ -145,9 +145,9 @@ class _Numbers(dict[Thing, int]):
         return self[key]
 
 
-def _code(panorama: HistorySnapshot, judgement: int) -> list[object]:
+def _code(snapshot: HistorySnapshot, judgement: int) -> list[object]:
     functions: list[object] = []
-    for function in panorama.codes.get(judgement, ()):
+    for function in snapshot.codes.get(judgement, ()):
         wrong = {(defect.code, defect.position) for defect in function.defects}
         listing = [
             [code if code != function.function else "", position, text, int((code, position) in wrong)]
@@ -158,15 +158,15 @@ def _code(panorama: HistorySnapshot, judgement: int) -> list[object]:
     return functions
 
 
-def timelines_of(panorama: HistorySnapshot) -> tuple[list[str], list[Timeline]]:
+def timelines_of(snapshot: HistorySnapshot) -> tuple[list[str], list[Timeline]]:
     """The major versions of LLVM, and by recipe and series what happened with each."""
-    llvm = {(point.series, point.version): _major(point.llvm) for point in panorama.points}
-    lines = {line.id: line for line in panorama.lines}
+    llvm = {(point.series, point.version): _major(point.llvm) for point in snapshot.points}
+    lines = {line.id: line for line in snapshot.lines}
     found: defaultdict[tuple[str, str, str], defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in panorama.standings:
+    for row in snapshot.standings:
         line = lines[row.line_id]
         key = (f"{line.recipe}.{line.language}", line.target, line.series)
-        found[key][llvm.get((line.series, row.version), "")].add(panorama.vectors[row.vector_id][0])
+        found[key][llvm.get((line.series, row.version), "")].add(snapshot.vectors[row.vector_id][0])
     majors = sorted({major for states in found.values() for major in states if major}, key=int)
     return majors, [
         Timeline(
@@ -206,13 +206,13 @@ def changes_of(transitions: Sequence[TransitionRow], notes: Sequence[NoteRow]) -
     return changes
 
 
-def _choices(panorama: HistorySnapshot) -> dict[str, list[str]]:
-    kinds = {mark.rsplit(" ", 1)[-1] for _, marks in panorama.vectors.values() for mark in marks.split(", ") if mark}
+def _choices(snapshot: HistorySnapshot) -> dict[str, list[str]]:
+    kinds = {mark.rsplit(" ", 1)[-1] for _, marks in snapshot.vectors.values() for mark in marks.split(", ") if mark}
     return {
-        "recipe": sorted({f"{line.recipe}.{line.language}" for line in panorama.lines}),
-        "series": sorted({line.series for line in panorama.lines}),
-        "target": sorted({line.target for line in panorama.lines}),
-        "opt": sorted({line.opt for line in panorama.lines}),
+        "recipe": sorted({f"{line.recipe}.{line.language}" for line in snapshot.lines}),
+        "series": sorted({line.series for line in snapshot.lines}),
+        "target": sorted({line.target for line in snapshot.lines}),
+        "opt": sorted({line.opt for line in snapshot.lines}),
         "verdict": list(_VERDICTS),
         "defect": sorted(kinds),
     }

@@ -31,8 +31,8 @@ class _Tally:
     cases: set[str] = field(default_factory=set)
 
 
-def answers_of(panorama: HistorySnapshot, transitions: Sequence[TransitionRow]) -> list[Answered]:
-    tallies = _by_family(panorama)
+def answers_of(snapshot: HistorySnapshot, transitions: Sequence[TransitionRow]) -> list[Answered]:
+    tallies = _by_family(snapshot)
     answers = [_does(family, name, tallies.get(family)) for family, name in _COMPILERS.items()]
     since = _changed(
         "Since when?", transitions, Change.INTRODUCED, "bad", "No writeback was introduced between measured points"
@@ -44,19 +44,19 @@ def answers_of(panorama: HistorySnapshot, transitions: Sequence[TransitionRow]) 
         "good",
         "No writeback went away between measured points: what is bad is so up to the newest",
     )
-    return [*answers, since, fixed, _accessor(panorama)]
+    return [*answers, since, fixed, _accessor(snapshot)]
 
 
-def _by_family(panorama: HistorySnapshot) -> dict[str, _Tally]:
-    family = {(point.series, point.version): point.family for point in panorama.points}
-    lines = {line.id: line for line in panorama.lines}
+def _by_family(snapshot: HistorySnapshot) -> dict[str, _Tally]:
+    family = {(point.series, point.version): point.family for point in snapshot.points}
+    lines = {line.id: line for line in snapshot.lines}
     writes_back = {
         number: any(mark.rsplit(" ", 1)[-1] in _WRITEBACK for mark in marks.split(", "))
-        for number, (_, marks) in panorama.vectors.items()
+        for number, (_, marks) in snapshot.vectors.items()
     }
     found: defaultdict[str, _Tally] = defaultdict(_Tally)
-    for row in panorama.standings:
-        if panorama.vectors[row.vector_id][0] == "untestable":
+    for row in snapshot.standings:
+        if snapshot.vectors[row.vector_id][0] == "untestable":
             continue
         line = lines[row.line_id]
         tally = found[family[line.series, row.version]]
@@ -95,10 +95,10 @@ def _changed(
     return Answered(question=question, state=state, answer=f"{told}.")
 
 
-def _accessor(panorama: HistorySnapshot) -> Answered:
+def _accessor(snapshot: HistorySnapshot) -> Answered:
     question = "Is an accessor in inline assembly safe?"
-    lines = {line.id for line in panorama.lines if line.recipe == _ACCESSOR}
-    verdicts = [panorama.vectors[row.vector_id][0] for row in panorama.standings if row.line_id in lines]
+    lines = {line.id for line in snapshot.lines if line.recipe == _ACCESSOR}
+    verdicts = [snapshot.vectors[row.vector_id][0] for row in snapshot.standings if row.line_id in lines]
     good, bad = verdicts.count("good"), verdicts.count("bad")
     if not good + bad:
         return Answered(

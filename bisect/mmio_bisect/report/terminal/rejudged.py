@@ -37,13 +37,12 @@ def rejudged_document(done: Rejudged) -> JSON:
 
 
 def _row(flip: Flip) -> tuple[str, ...]:
-    now, earlier = flip.judged.judgement, flip.judged.pending.earlier
+    now, earlier = flip.judged.judgement, flip.earlier
     first = flip.cells[0] if flip.cells else None
     more = f" and {len(flip.cells) - 1} more" if len(flip.cells) > 1 else ""
-    both = (kinds_of(now) if now else frozenset()) | (earlier.kinds if earlier else frozenset())
-    kinds = sorted({kind for _, kind in both})
+    kinds = sorted({kind for _, kind in kinds_of(now) | earlier.kinds})
     return (
-        f"{earlier.verdict if earlier else '-'} → {now.verdict if now else '-'}",
+        f"{earlier.verdict} → {now.verdict}",
         f"{flip.judged.recipe}.{flip.judged.language}",
         f"{first.point} {first.target} -O{first.opt}{more}" if first else flip.judged.pending.object_digest[:19],
         ", ".join(kinds),
@@ -51,14 +50,13 @@ def _row(flip: Flip) -> tuple[str, ...]:
 
 
 def _member(flip: Flip) -> JSON:
-    pending, now = flip.judged.pending, flip.judged.judgement
-    earlier = pending.earlier
+    now, earlier = flip.judged.judgement, flip.earlier
     return {
-        "object": pending.object_digest,
+        "object": flip.judged.pending.object_digest,
         "recipe": flip.judged.recipe,
         "language": flip.judged.language,
-        "before": earlier and _side(earlier.verdict, earlier.rules, earlier.kinds),
-        "after": now and _side(now.verdict, now.rules, kinds_of(now)),
+        "before": _side(earlier.verdict, earlier.rules, earlier.kinds),
+        "after": _side(now.verdict, now.rules, kinds_of(now)),
         "cells": [{"point": cell.point, "target": cell.target, "opt": cell.opt} for cell in flip.cells],
     }
 

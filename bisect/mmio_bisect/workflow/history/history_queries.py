@@ -32,7 +32,7 @@ class ChangeOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """All must fit; an empty tuple is no condition. `recipes` are names, or file names (`fill_loop.c`).
+    """All must fit; an empty tuple lets everything through. `recipes` are names, or file names (`fill_loop.c`).
 
     `since` is a date or time (UTC, ISO 8601, any prefix of it): recorded or noticed then or later.
     """
@@ -285,7 +285,7 @@ class HistoryQueries(Protocol):
     def notes(self, recipes: tuple[str, ...] = ()) -> tuple[NoteRow, ...]:
         """Of these recipes, or all; oldest first."""
 
-    def panorama(self, filters: Filters) -> HistorySnapshot: ...
+    def snapshot(self, filters: Filters) -> HistorySnapshot: ...
 
     def statistics(self, profile: str) -> Statistics: ...
 

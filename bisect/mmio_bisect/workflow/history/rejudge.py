@@ -48,13 +48,19 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """`judgement` is None where the stored text is not a case any more: `problem` says why."""
-
     pending: Pending
     recipe: str
     language: str
-    judgement: Judgement | None
-    problem: str | None = None
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """The stored text is not a case any more: `problem` says why."""
+
+    recipe: str
+    language: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,7 @@ class Flip:
     """A verdict that is another one now."""
 
     judged: Judged
+    earlier: Earlier
     cells: tuple[StoredCell, ...]
 
 
@@ -85,7 +92,7 @@ class Rejudged:
     fresh: int = 0
     changed: int = 0
     flips: list[Flip] = field(default_factory=list)
-    unreadable: list[Judged] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
 
 
 class StoredJudgements(Protocol):
@@ -104,7 +111,7 @@ class StoredJudgements(Protocol):
         """The cells whose object it is, oldest toolchain first."""
 
 
-JudgeAll = Callable[[Iterable[Material]], Iterator[Judged]]
+JudgeAll = Callable[[Iterable[Material]], Iterator[Judged | Unreadable]]
 """Judges each, in any order; in other processes, perhaps."""
 
 
@@ -121,7 +128,7 @@ def rejudge(
     done = Rejudged(profile=profile, rules=RULES, pending=len(pending))
     results = judge_all(_materials(stored, pending))
     while batch := list(islice(results, _BATCH)):
-        stored.keep([judged for judged in batch if judged.judgement is not None])
+        stored.keep([judged for judged in batch if isinstance(judged, Judged)])
         for judged in batch:
             _count(stored, judged, done)
         progress(done.judged, len(pending))
@@ -130,20 +137,13 @@ def rejudge(
 
 def judge_material(
     material: Material, read_case: Callable[[Material], Case], judge: Callable[[Case, bytes], Judgement]
-) -> Judged:
+) -> Judged | Unreadable:
     """One object; a text that an older version of the tool took for a case may be none now."""
-    judgement, problem = None, None
     try:
         judgement = judge(read_case(material), material.object_code)
     except InvalidRecipeError as error:
-        problem = str(error)
-    return Judged(
-        pending=material.pending,
-        recipe=material.recipe,
-        language=material.language,
-        judgement=judgement,
-        problem=problem,
-    )
+        return Unreadable(recipe=material.recipe, language=material.language, problem=str(error))
+    return Judged(pending=material.pending, recipe=material.recipe, language=material.language, judgement=judgement)
 
 
 def _materials(stored: StoredJudgements, pending: Sequence[Pending]) -> Iterator[Material]:
@@ -152,17 +152,17 @@ def _materials(stored: StoredJudgements, pending: Sequence[Pending]) -> Iterator
         yield from stored.materials(pending[start : start + _BATCH])
 
 
-def _count(stored: StoredJudgements, judged: Judged, done: Rejudged) -> None:
+def _count(stored: StoredJudgements, judged: Judged | Unreadable, done: Rejudged) -> None:
     done.judged += 1
-    earlier, now = judged.pending.earlier, judged.judgement
-    if now is None:
-        done.unreadable.append(judged)
-    elif earlier is None:
-        done.fresh += 1
-    elif earlier.verdict is not now.verdict:
-        done.flips.append(Flip(judged=judged, cells=stored.cells(judged.pending)))
-    elif earlier.kinds != kinds_of(now):
-        done.changed += 1
+    match judged:
+        case Unreadable():
+            done.unreadable.append(judged)
+        case Judged(pending=Pending(earlier=None)):
+            done.fresh += 1
+        case Judged(pending=Pending(earlier=Earlier() as earlier), judgement=now) if earlier.verdict is not now.verdict:
+            done.flips.append(Flip(judged=judged, earlier=earlier, cells=stored.cells(judged.pending)))
+        case Judged(pending=Pending(earlier=Earlier() as earlier), judgement=now):
+            done.changed += earlier.kinds != kinds_of(now)
 
 
 def kinds_of(judgement: Judgement) -> frozenset[tuple[str, str]]:

@@ -38,8 +38,7 @@ def cells(ask: Ask, filters: Filters, order: CellOrder, page: Page) -> Paged[Cel
     total = None
     if filters.since is None or lines.narrowed or vectors:
         total = _count(ask, lines, vectors)
-    top = _in_time if total is None or total >= _MUCH else _looked_up
-    sql, parameters = top(lines, vectors, filters.since, page)
+    sql, parameters = _top(lines, vectors, filters.since, page, look_up=total is not None and total < _MUCH)
     ordered = _ordered(_TIME, reverse=not page.reverse)
     return _page(ask, _ROWS.format(top=sql, order=ordered), parameters, page, None if filters.since else total)
 
@@ -58,32 +57,29 @@ def _of_tallies(vectors: Conditions) -> str:
     return f"AND +t.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
 
 
-def _looked_up(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
-    """The index on line, vector and time has all that is needed."""
+def _top(
+    lines: Conditions, vectors: Conditions, since: str | None, page: Page, *, look_up: bool
+) -> tuple[str, dict[str, object]]:
+    """The places of the page. Looked up, the index on line, vector and time has all that is needed.
+
+    Otherwise the plus signs keep SQLite from looking up every line instead of reading in order.
+    """
     recent = "AND s.recorded >= :since" if since else ""
-    order = _ordered(_TIME, reverse=not page.reverse)
-    sql = f"""
-        SELECT s.line_id, s.sort_key, s.version
-        FROM lines l CROSS JOIN tallies t CROSS JOIN standings s
+    chosen = (
+        f"""FROM lines l CROSS JOIN tallies t CROSS JOIN standings s
         WHERE t.line_id = l.id AND s.line_id = t.line_id AND s.vector_id = t.vector_id
-          AND {lines} {_of_tallies(vectors)} {recent}
-        ORDER BY {order} LIMIT :limit OFFSET :offset
-    """
-    return sql, lines.parameters | vectors.parameters | _paging(page, since)
-
-
-def _in_time(lines: Conditions, vectors: Conditions, since: str | None, page: Page) -> tuple[str, dict[str, object]]:
-    """The plus signs keep SQLite from looking up every line instead of reading in order."""
-    recent = "s.recorded >= :since" if since else "1 = 1"
-    fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
+          AND {lines} {_of_tallies(vectors)} {recent}"""
+        if look_up
+        else f"""FROM standings s
+        WHERE +s.line_id IN (SELECT l.id FROM lines l WHERE {lines}) {recent} {_fitting(vectors)}"""
+    )
     order = _ordered(_TIME, reverse=not page.reverse)
-    sql = f"""
-        SELECT s.line_id, s.sort_key, s.version
-        FROM standings s
-        WHERE {recent} AND +s.line_id IN (SELECT l.id FROM lines l WHERE {lines}) {fitting}
-        ORDER BY {order} LIMIT :limit OFFSET :offset
-    """
+    sql = f"SELECT s.line_id, s.sort_key, s.version {chosen} ORDER BY {order} LIMIT :limit OFFSET :offset"
     return sql, lines.parameters | vectors.parameters | _paging(page, since)
+
+
+def _fitting(vectors: Conditions) -> str:
+    return f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
 
 
 def _along_lines(
@@ -108,11 +104,10 @@ def _along_lines(
     within = Conditions()
     within.one_of_numbers("s.line_id", chosen)
     recent = "AND s.recorded >= :since" if filters.since else ""
-    fitting = f"AND +s.vector_id IN (SELECT v.id FROM vectors v WHERE {vectors})" if vectors else ""
     places = _ordered([*(f"l.{name}" for name in (*columns, "id")), "s.sort_key", "s.version"], reverse=page.reverse)
     top = f"""
         SELECT s.line_id, s.sort_key, s.version FROM standings s CROSS JOIN lines l
-        WHERE l.id = s.line_id AND {within} {recent} {fitting} ORDER BY {places} LIMIT :limit OFFSET :offset
+        WHERE l.id = s.line_id AND {within} {recent} {_fitting(vectors)} ORDER BY {places} LIMIT :limit OFFSET :offset
     """
     parameters = within.parameters | vectors.parameters | _paging(page, filters.since)
     parameters["offset"] = page.offset - skipped

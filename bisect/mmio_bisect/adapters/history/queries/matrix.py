@@ -5,7 +5,6 @@ from collections.abc import Collection
 
 from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors
-from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.workflow.history.history_queries import (
     Filters,
@@ -16,9 +15,6 @@ from mmio_bisect.workflow.history.history_queries import (
     Page,
     Paged,
 )
-
-_BLINDING = ((DefectKind.MISSING.value, ""), (DefectKind.ESCAPES.value, None))
-"""Marks that hide others (kind, access; None: any): without the kinds asked for such a cell is untestable, not good."""
 
 
 def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int) -> Paged[Matrix]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.timeline import derived, vectors
 from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
+from mmio_bisect.adapters.history.timeline.timeline_update import keep_edges
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.domain.outcome import Verdict
 
@@ -226,9 +227,7 @@ class _Text:
             derived.tallies,
             [{"line_id": line, "vector_id": vector, "standings": count} for vector, count in counted.items()],
         )
-        edges = list(_edges(line, (standing for standing, _, _ in standings)))
-        self._insert(derived.transitions, [row for found in edges for row in found.transitions])
-        self._insert(derived.code_changes, [row for found in edges for row in found.code_changes])
+        keep_edges(self.connection, _edges(line, (standing for standing, _, _ in standings)))
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         for start in range(0, len(rows), _BATCH):

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import Column, Connection, Row, and_, func, select, update
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.rows import insert_if_new, select_in
+from mmio_bisect.adapters.history.rows import among, insert_if_new, select_in
 from mmio_bisect.adapters.history.timeline import derived
 from mmio_bisect.adapters.history.timeline.timeline_update import Line, Place, place
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
@@ -58,32 +58,30 @@ _PLACED: tuple[Column[Any], ...] = (
     _outcomes.c.extra,
     _outcomes.c.object_digest,
 )
-_BY_CELL = select(*_PLACED).where(_outcomes.c.cell_key.in_(bindparam("cells", expanding=True)))
+_BY_CELL = select(*_PLACED).where(among(_outcomes.c.cell_key, "cells"))
 _BY_OBJECT = (
     select(*_PLACED, _cases.c.expectation_digest)
     .join(_cases, _cases.c.source_digest == _outcomes.c.source_digest)
-    .where(_outcomes.c.object_digest.in_(bindparam("objects", expanding=True)))
+    .where(among(_outcomes.c.object_digest, "objects"))
 )
 _PROFILES_OF_OBJECTS = (
     select(_judgements.c.object_digest, _cases.c.source_digest, _judgements.c.profile)
     .join(_cases, _cases.c.expectation_digest == _judgements.c.expectation_digest)
-    .where(_judgements.c.object_digest.in_(bindparam("objects", expanding=True)))
+    .where(among(_judgements.c.object_digest, "objects"))
     .distinct()
 )
 _PROFILES_OF_SOURCES = (
-    select(_lines.c.source_digest, _lines.c.profile)
-    .where(_lines.c.source_digest.in_(bindparam("sources", expanding=True)))
-    .distinct()
+    select(_lines.c.source_digest, _lines.c.profile).where(among(_lines.c.source_digest, "sources")).distinct()
 )
 _PLACES = select(_points.c.toolchain_digest, _points.c.series, _points.c.version).where(
-    _points.c.toolchain_digest.in_(bindparam("toolchains", expanding=True))
+    among(_points.c.toolchain_digest, "toolchains")
 )
 _NAMES = (
     select(_cases.c.source_digest, _cases.c.recipe, _cases.c.language)
-    .where(_cases.c.source_digest.in_(bindparam("sources", expanding=True)))
+    .where(among(_cases.c.source_digest, "sources"))
     .distinct()
 )
-_LINES_OF = select(_lines).where(_lines.c.source_digest.in_(bindparam("sources", expanding=True)))
+_LINES_OF = select(_lines).where(among(_lines.c.source_digest, "sources"))
 
 
 def _judged_cells(connection: Connection, judgements: Collection[JudgementKey]) -> Iterable[tuple[Row[Any], str]]:
@@ -143,7 +141,7 @@ def _place(
 
 _NAMESAKES = (
     select(_lines.c.recipe, _lines.c.language, _lines.c.source_digest, _lines.c.current)
-    .where(_lines.c.recipe.in_(bindparam("recipes", expanding=True)))
+    .where(among(_lines.c.recipe, "recipes"))
     .distinct()
 )
 

@@ -26,10 +26,11 @@ from sqlalchemy import (
 )
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.rows import select_in
+from mmio_bisect.adapters.history.rows import among, select_in
 from mmio_bisect.adapters.history.timeline import derived, vectors
-from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
+from mmio_bisect.adapters.history.timeline.edges import Edge, TimelineEntry, edge
 from mmio_bisect.domain.outcome import Verdict
+from mmio_bisect.domain.records import value_of
 
 _outcomes, _points, _cases, _judgements = schema.outcomes, schema.points, schema.cases, schema.judgements
 _standings, _tallies = derived.standings, derived.tallies
@@ -78,8 +79,8 @@ _KEY = ("line_id", "sort_key", "version")
 _REMOVE = delete(_standings).where(*(_standings.c[name] == bindparam(f"its_{name}") for name in _KEY))
 _ADD = insert(_standings)
 _NOW = select(_standings).where(
-    _standings.c.line_id.in_(bindparam("lines", expanding=True)),
-    _standings.c.version.in_(bindparam("versions", expanding=True)),
+    among(_standings.c.line_id, "lines"),
+    among(_standings.c.version, "versions"),
 )
 
 
@@ -105,8 +106,8 @@ _CANDIDATES = (
     .join(_points, _points.c.toolchain_digest == _outcomes.c.toolchain_digest)
     .where(
         _points.c.series == bindparam("series"),
-        _points.c.version.in_(bindparam("versions", expanding=True)),
-        _outcomes.c.source_digest.in_(bindparam("sources", expanding=True)),
+        among(_points.c.version, "versions"),
+        among(_outcomes.c.source_digest, "sources"),
     )
     .order_by(_points.c.remembered.desc(), _outcomes.c.recorded.desc(), _outcomes.c.cell_key)
 )
@@ -122,8 +123,8 @@ _JUDGED = (
     )
     .join(_cases, _cases.c.expectation_digest == _judgements.c.expectation_digest)
     .where(
-        _judgements.c.object_digest.in_(bindparam("objects", expanding=True)),
-        _cases.c.source_digest.in_(bindparam("sources", expanding=True)),
+        among(_judgements.c.object_digest, "objects"),
+        among(_cases.c.source_digest, "sources"),
     )
     .order_by(_judgements.c.rules.desc(), _judgements.c.recorded.desc(), _judgements.c.id.desc())
 )
@@ -198,7 +199,7 @@ def _judged(
     return found
 
 
-_TALLIED = select(_tallies).where(_tallies.c.line_id.in_(bindparam("lines", expanding=True)))
+_TALLIED = select(_tallies).where(among(_tallies.c.line_id, "lines"))
 _SAME_TALLY = (_tallies.c.line_id == bindparam("its_line_id"), _tallies.c.vector_id == bindparam("its_vector_id"))
 _NO_MORE = delete(_tallies).where(*_SAME_TALLY)
 _RETALLIED = update(_tallies).where(*_SAME_TALLY).values(standings=bindparam("count"))
@@ -251,7 +252,7 @@ _NEIGHBOURS = select(
     _nearest(_standings.c.version, before=True).label("before_version"),
     _nearest(_standings.c.sort_key, before=False).label("after_key"),
     _nearest(_standings.c.version, before=False).label("after_version"),
-).where(derived.lines.c.id.in_(bindparam("lines", expanding=True)))
+).where(among(derived.lines.c.id, "lines"))
 _SEEN = (
     select(
         _standings.c.line_id,
@@ -261,7 +262,7 @@ _SEEN = (
         _standings.c.cell_key,
         _standings.c.recorded,
         _judgements.c.fingerprint,
-        schema.toolchains.c.llvm_version,
+        schema.toolchains.c.llvm_version.label("llvm"),
     )
     .join(derived.vectors, derived.vectors.c.id == _standings.c.vector_id)
     .join(_outcomes, _outcomes.c.cell_key == _standings.c.cell_key)
@@ -322,25 +323,16 @@ def _seen(connection: Connection, places: Collection[tuple[int, str, str]]) -> l
     """The testable standings among these."""
     rows = list(select_in(connection, _SEEN, "places", places))
     marks = vectors.load(connection, {row.vector_id for row in rows})
-    return [(row.line_id, _standing(row, marks.get(row.vector_id, frozenset()))) for row in rows]
-
-
-def _standing(row: Row[Any], marks: frozenset[MarkRow]) -> TimelineEntry:
-    return TimelineEntry(
-        sort_key=row.sort_key,
-        version=row.version,
-        marks=marks,
-        fingerprint=row.fingerprint,
-        cell_key=row.cell_key,
-        llvm=row.llvm_version,
-        recorded=row.recorded,
-    )
+    return [
+        (row.line_id, value_of(TimelineEntry, row._mapping, marks=marks.get(row.vector_id, frozenset())))  # noqa: SLF001 - public in SQLAlchemy
+        for row in rows
+    ]
 
 
 _GAPS = (
     select(_tallies.c.line_id)
     .join(derived.vectors, derived.vectors.c.id == _tallies.c.vector_id)
-    .where(~_TESTABLE, _tallies.c.line_id.in_(bindparam("lines", expanding=True)))
+    .where(~_TESTABLE, among(_tallies.c.line_id, "lines"))
 )
 _BETWEEN = (
     select(func.count())

@@ -4,9 +4,9 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert, select
 
-from mmio_bisect.adapters.history.rows import select_in
+from mmio_bisect.adapters.history.rows import among, select_in
 from mmio_bisect.adapters.history.schema import defects
 from mmio_bisect.adapters.history.timeline.derived import marks, vectors
 from mmio_bisect.adapters.history.timeline.edges import MarkRow
@@ -19,15 +19,15 @@ Vector = tuple[str, frozenset[MarkRow]]
 _BAD = Verdict.BAD.value
 _OF_JUDGEMENTS = (
     select(defects.c.judgement_id, defects.c.function, defects.c.access, defects.c.kind)
-    .where(defects.c.judgement_id.in_(bindparam("judgements", expanding=True)))
+    .where(among(defects.c.judgement_id, "judgements"))
     .distinct()
 )
-_MARKS = select(marks).where(marks.c.vector_id.in_(bindparam("vectors", expanding=True)))
-_KNOWN = select(vectors.c.digest, vectors.c.id).where(vectors.c.digest.in_(bindparam("digests", expanding=True)))
+_MARKS = select(marks).where(among(marks.c.vector_id, "vectors"))
+_KNOWN = select(vectors.c.digest, vectors.c.id).where(among(vectors.c.digest, "digests"))
 
 
 def keep_for(connection: Connection, verdicts: Mapping[int | None, str]) -> dict[int | None, int]:
-    """By judgement (None: there is none), whose verdict is given, the number of its vector."""
+    """By judgement (None: of a cell that was not judged), whose verdict is given, the number of its vector."""
     told = of_judgements(connection, verdicts)
     numbers = keep(connection, set(told.values()))
     return {judgement: numbers[vector] for judgement, vector in told.items()}

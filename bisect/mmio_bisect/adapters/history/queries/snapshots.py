@@ -6,6 +6,7 @@ from typing import Any
 
 from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import of_lines, of_vectors
+from mmio_bisect.domain.outcome import OutcomeKind, reason_of
 from mmio_bisect.workflow.history.history_queries import (
     CodeDefect,
     CodeFunction,
@@ -17,7 +18,7 @@ from mmio_bisect.workflow.history.history_queries import (
 )
 
 
-def panorama(ask: Ask, filters: Filters) -> HistorySnapshot:
+def read(ask: Ask, filters: Filters) -> HistorySnapshot:
     lines, vectors = of_lines(filters), of_vectors(filters)
     parameters = lines.parameters | vectors.parameters
     if filters.since:
@@ -80,12 +81,5 @@ def _listing(stored: Any) -> tuple[tuple[str, int, str, str], ...]:  # noqa: ANN
 
 
 def _reasons(ask: Ask, cells: set[str]) -> dict[str, str]:
-    rows = ask("SELECT cell_key, kind, output FROM outcomes WHERE kind <> 'object'")
-    return {cell: _reason(kind, output) for cell, kind, output in rows if cell in cells}
-
-
-def _reason(kind: str, output: str) -> str:
-    """As `Outcome.reason`."""
-    said = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = next((line for line in said if "error" in line.lower()), said[0] if said else "nothing printed")
-    return f"{kind.replace('-', ' ')}: {telling[:300]}"
+    rows = ask("SELECT cell_key, kind, status, output FROM outcomes WHERE kind <> 'object'")
+    return {cell: reason_of(OutcomeKind(kind), status, output) for cell, kind, status, output in rows if cell in cells}
