@@ -164,13 +164,7 @@ def _carry_out(plan: _Plan, *, keep: Path | None, quiet: bool) -> SweepResult:
         wiring.history() as history,
         watching_sweep(styled.console(stderr=True), expected=expected, sink=sink, quiet=quiet) as events,
     ):
-        tools = Adapters(
-            source=wiring.source(plan.head.series),
-            store=wiring.store(),
-            sandbox=plan.sandbox,
-            judge=wiring.judge(),
-            history=history,
-        )
+        tools = Adapters.of(wiring, plan.head.series, plan.sandbox, history)
         try:
             return sweep_all(request, tools, events)
         except KeyboardInterrupt:

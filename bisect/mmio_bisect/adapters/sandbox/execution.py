@@ -1,4 +1,7 @@
-"""The launcher, seen from outside: what commands print, when a limit ends them, and how they ended."""
+"""The launcher, seen from outside: what commands print, when a limit ends them, and how they ended.
+
+What commands' words become, their limits, and what a limit looks like from outside are the same in both sandboxes.
+"""
 
 import contextlib
 import os
@@ -15,7 +18,7 @@ from typing import Final
 from mmio_bisect.adapters.sandbox.disk_usage import Meter
 from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import LimitHit
+from mmio_bisect.workflow.ports.sandbox import Command, LimitHit
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS: Final = 0.05
@@ -45,6 +48,19 @@ class Limits:
     processors: int = 1
     disk_bytes: int | None = None
     cache_bytes: int | None = None
+
+
+def expanded(argv: tuple[str, ...], root: Path, cache: Path | None = None) -> tuple[str, ...]:
+    """The words with the toolchain's root and the cache put in, the program's path absolute."""
+    first, *others = (word.replace("{toolchain}", str(root)).replace("{cache}", str(cache or "")) for word in argv)
+    return (str(root / first), *others)
+
+
+def check_names(command: Command) -> None:
+    """Raises `SandboxError` for a name that would lead out of the work folder."""
+    for name in [name for name, _ in command.inputs] + ([command.product] if command.product else []):
+        if "/" in name or name in {"", ".", ".."}:
+            raise SandboxError(f"not a plain file name for the work folder: {name!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

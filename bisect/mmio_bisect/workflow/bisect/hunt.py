@@ -251,7 +251,7 @@ class _Probing:
 
     def drain(self) -> None:
         """Probe until every search is done. Whatever ends it, no probe is left running."""
-        with Pool[tuple[Probe, ...]](self.request.jobs) as pool, self._ahead:
+        with Pool[tuple[Probe, ...]](self.request.jobs) as pool, self._ahead.pool:
             try:
                 while not all(search.done for search in self.searches):
                     self._launch(pool)

@@ -136,14 +136,7 @@ def execute(plan: Bisection) -> HuntResult:
     """Raises `CancelledError` with the command that resumes it, and as `hunt` does."""
     asked, wiring = plan.asked, plan.asked.wiring
     with wiring.history() as history, asked.watch(plan.request) as events:
-        tools = Adapters(
-            source=wiring.source(plan.request.head.series),
-            store=wiring.store(),
-            sandbox=plan.sandbox,
-            judge=wiring.judge(),
-            history=history,
-            budget=asked.budget or Budget(),
-        )
+        tools = Adapters.of(wiring, plan.request.head.series, plan.sandbox, history, asked.budget)
         try:
             return hunt(plan.request, tools, events)
         except KeyboardInterrupt:

@@ -10,8 +10,7 @@ by default where that is cheap, as it may take hours.
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from mmio_bisect.domain.answer import Contradiction, Culprit
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
@@ -44,22 +43,14 @@ class Again:
     reproduced: bool = True
 
 
-class Rebuilds:
-    """Toolchains made again, each once, where `wanted` (`AUTO`: where that is cheap); they go at the end."""
+class Rebuilds(ExitStack):
+    """Toolchains made again, each once, if `wanted`; they go at the end of its `with`."""
 
     def __init__(self, tools: Adapters, wanted: VerifyMode) -> None:
+        super().__init__()
         self._tools = tools
         self._wanted = wanted
         self._made: dict[Point, Made | MissingToolchainError] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def of(self, point: Point, signals: Signals) -> Made | None:
         """None where it is not to be built. Raises as `fetch` of the source does, and `OverBudgetError`."""
@@ -71,7 +62,7 @@ class Rebuilds:
         if point not in self._made:
             try:
                 with self._tools.budget.spending(Work.BUILD, signals) as metered:
-                    self._made[point] = self._stack.enter_context(able.afresh(point, metered))
+                    self._made[point] = self.enter_context(able.afresh(point, metered))
             except MissingToolchainError as error:
                 self._made[point] = error
         found = self._made[point]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from mmio_bisect.domain.toolchain import Point
@@ -64,9 +63,7 @@ class Pool(Generic[Result]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for _, signals in self._flights.values():
             signals.stop.set()
         self._executor.shutdown(cancel_futures=True)

@@ -7,8 +7,6 @@ has arrived: then it is kept. Nothing is fetched ahead beyond the budget, and a 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
@@ -30,27 +28,18 @@ class Ahead:
 
 @dataclass(slots=True)
 class Prefetcher:
-    """Fetches ahead in threads of its own. Used by one thread, and within a `with`."""
+    """Fetches ahead in threads of its own. Used by one thread, and within a `with` of its `pool`."""
 
     ahead: Ahead
     store: ToolchainStore
     fetch: Callable[[Point, Stoppable], object]
     watch: Callable[[Point], Signals]
-    _pool: Pool[object] = field(init=False)
+    pool: Pool[object] = field(init=False)
     _arrived: set[Point] = field(default_factory=set)
     _given_up: set[Point] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._pool = Pool(max(1, self.ahead.count))
-
-    def __enter__(self) -> Self:
-        self._pool.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.__exit__(kind, error, trace)
+        self.pool = Pool(max(1, self.ahead.count))
 
     @property
     def arrived(self) -> frozenset[Point]:
@@ -60,30 +49,30 @@ class Prefetcher:
     @property
     def points(self) -> frozenset[Point]:
         """What was fetched ahead or is on its way, and what could not be fetched."""
-        return self._pool.points | self._arrived | self._given_up
+        return self.pool.points | self._arrived | self._given_up
 
     def room(self, wanted: Callable[[Point], bool]) -> int:
         """How many more to fetch, given which of those begun are still wanted."""
         self._collect()
-        return self.ahead.count - sum(map(wanted, self._pool.points | self._arrived))
+        return self.ahead.count - sum(map(wanted, self.pool.points | self._arrived))
 
     def begin(self, points: Iterable[Point]) -> None:
         for point in points:
-            if self._pool.free <= 0 or not self._affordable():
+            if self.pool.free <= 0 or not self._affordable():
                 return
             if self.store.known(point) is None:
-                self._pool.submit(point, lambda signals, point=point: self.fetch(point, signals), self.watch(point))  # type: ignore[misc]
+                self.pool.submit(point, lambda signals, point=point: self.fetch(point, signals), self.watch(point))  # type: ignore[misc]
             else:
                 self._arrived.add(point)
 
     def drop(self, wanted: Callable[[Point], bool]) -> None:
         """Give up what is on its way and wanted no more."""
-        for point in self._pool.points:
+        for point in self.pool.points:
             if not wanted(point):
-                self._pool.stop(point)
+                self.pool.stop(point)
 
     def _collect(self) -> None:
-        for landed in self._pool.finished():
+        for landed in self.pool.finished():
             with suppress(MmioBisectError):
                 landed.result()
                 self._arrived.add(landed.point)
@@ -97,4 +86,4 @@ class Prefetcher:
         stored: tuple[StoredToolchain, ...] = self.store.entries()
         sizes = [entry.size for entry in stored]
         usual = sum(sizes) // len(sizes) if sizes else _UNKNOWN_SIZE
-        return sum(sizes) + usual * (len(self._pool.points) + 1) <= self.ahead.budget
+        return sum(sizes) + usual * (len(self.pool.points) + 1) <= self.ahead.budget

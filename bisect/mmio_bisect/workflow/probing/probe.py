@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
+from typing import Self
 
 from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.access import RULES
@@ -19,6 +20,7 @@ from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
 from mmio_bisect.workflow.ports.series import SeriesSource
 from mmio_bisect.workflow.ports.store import ToolchainStore
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Budget, Work
 from mmio_bisect.workflow.probing.compile import cell_of, compile_cell, outcome_without
@@ -38,6 +40,18 @@ class Adapters:
     judge: Judge
     history: History
     budget: Budget = field(default_factory=Budget)
+
+    @classmethod
+    def of(cls, wiring: Wiring, series: str, sandbox: Sandbox, history: History, budget: Budget | None = None) -> Self:
+        """Those of one series."""
+        return cls(
+            source=wiring.source(series),
+            store=wiring.store(),
+            sandbox=sandbox,
+            judge=wiring.judge(),
+            history=history,
+            budget=budget or Budget(),
+        )
 
     def work_for(self, point: Point) -> Work:
         """What it takes to have the point's toolchain."""

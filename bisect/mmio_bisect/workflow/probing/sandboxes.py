@@ -90,30 +90,24 @@ def choose(
         return _for_installed(make, wanted, bounds, cases, "The series' compilers are this machine's own")
     if runs_in is RunsIn.DOCKER:
         return _for_images(partial(make.docker_sandbox, bounds, say=say), _parsed(wanted), say)
-    foreign = _foreign(cases)
-    match _parsed(wanted):
-        case SandboxChoice.LOCAL:
-            return _Late(lambda _image: _local(make, bounds, "--sandbox local"), say)
-        case SandboxChoice.DOCKER:
-            docker = make.docker_sandbox(bounds, say=say)
-            try:
-                found = docker.reach()
-            except SandboxError as error:
-                raise SandboxError(f"{str(error).rstrip('.')}: start docker, or pass --sandbox local.") from error
-            return _Late(lambda image: _docker(docker, found, image), say)
-        case SandboxChoice.AUTO if foreign is not None:
-            docker = make.docker_sandbox(bounds, say=say)
-            try:
-                found = docker.reach()
-            except SandboxError as error:
-                raise SandboxError(
-                    f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is not a wall against "
-                    "hostile source: start docker, or pass --sandbox local if you trust it. "
-                    f"{sentence(str(error))}"
-                ) from error
-            return _Late(lambda image: _docker(docker, found, image), say)
-        case SandboxChoice.AUTO:
-            return _Late(lambda image: _docker_or_local(make, bounds, say, image), say)
+    choice = _parsed(wanted)
+    foreign = _foreign(cases) if choice is SandboxChoice.AUTO else None
+    if choice is SandboxChoice.LOCAL:
+        return _Late(lambda _image: _local(make, bounds, "--sandbox local"), say)
+    if choice is SandboxChoice.AUTO and foreign is None:
+        return _Late(lambda image: _docker_or_local(make, bounds, say, image), say)
+    docker = make.docker_sandbox(bounds, say=say)
+    try:
+        found = docker.reach()
+    except SandboxError as error:
+        if foreign is None:
+            raise SandboxError(f"{str(error).rstrip('.')}: start docker, or pass --sandbox local.") from error
+        raise SandboxError(
+            f"{foreign.file_name} does not ship with mmio-bisect, and the local sandbox is not a wall against "
+            "hostile source: start docker, or pass --sandbox local if you trust it. "
+            f"{sentence(str(error))}"
+        ) from error
+    return _Late(lambda image: _docker(docker, found, image), say)
 
 
 def common_place(places: Collection[RunsIn]) -> RunsIn:

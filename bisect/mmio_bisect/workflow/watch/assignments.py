@@ -47,18 +47,7 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
 
 
 def adapters_for(job: Assignment, watch: Watch, budget: Budget) -> Adapters:
-    wiring = watch.wiring
-    return Adapters(
-        source=wiring.source(job.series),
-        store=wiring.store(),
-        sandbox=choose(
-            wiring,
-            watch.config.sandbox,
-            watch.config.limits,
-            cases=[request.case for request in job.requests],
-            runs_in=wiring.runs_in(job.series),
-        ),
-        judge=wiring.judge(),
-        history=watch.history,
-        budget=budget,
-    )
+    wiring, config = watch.wiring, watch.config
+    cases = [request.case for request in job.requests]
+    sandbox = choose(wiring, config.sandbox, config.limits, cases=cases, runs_in=wiring.runs_in(job.series))
+    return Adapters.of(wiring, job.series, sandbox, watch.history, budget)

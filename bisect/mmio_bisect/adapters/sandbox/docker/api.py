@@ -5,10 +5,10 @@ gone. What the SDK and the sockets below it raise becomes one of two errors, eac
 """
 
 import contextlib
-import hashlib
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import IO, Any, Final
 
 import docker  # type: ignore[import-untyped]
@@ -16,10 +16,12 @@ import docker.errors  # type: ignore[import-untyped]
 import docker.utils  # type: ignore[import-untyped]
 import requests
 
+from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.errors import DaemonError, SandboxError
 
 # From here on the daemon or whatever is between us and it is to blame, and not what was asked of it.
 _SERVER_ERRORS: Final = 500
+_GONE_OR_USED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
 
 
 class Engine:
@@ -48,12 +50,6 @@ class Engine:
                 return False
             return True
 
-    def pull(self, repository: str, tag: str) -> None:
-        with _explained(f"pull {repository}:{tag}"):
-            for step in self._api.pull(repository, tag=tag, stream=True, decode=True):
-                if "error" in step:
-                    raise SandboxError(f"Docker cannot pull {repository}:{tag}: {step['error']}")
-
     def pulling(self, repository: str, tag: str) -> Iterator[tuple[int, int]]:
         """Pull, and give the bytes that are here and those that there will be, as far as is known."""
         layers: dict[str, tuple[int, int]] = {}
@@ -70,7 +66,7 @@ class Engine:
         """A digest of all files of an image: of its layers' digests, which are of what is in them."""
         with _explained(f"inspect the image {image}"):
             layers = self._api.inspect_image(image)["RootFS"]["Layers"]
-        return "sha256:" + hashlib.sha256(json.dumps(layers).encode()).hexdigest()
+        return digest_of(json.dumps(layers).encode())
 
     def own_size(self, image: str) -> int:
         """Bytes, without those of the image that it was made from if that has a name of its own."""
@@ -90,12 +86,8 @@ class Engine:
 
     def remove_volume(self, name: str) -> None:
         """One that is gone is fine, and one that a container still uses stays."""
-        with _explained(f"remove the volume {name}"):
-            try:
-                self._api.remove_volume(name)
-            except docker.errors.APIError as error:
-                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
-                    raise
+        with _explained(f"remove the volume {name}", fine=_GONE_OR_USED):
+            self._api.remove_volume(name)
 
     def tag(self, image: str, name: str) -> None:
         """Another name for it."""
@@ -105,12 +97,8 @@ class Engine:
 
     def remove_image(self, name: str) -> None:
         """One that is gone is fine, and one that a container still uses stays."""
-        with _explained(f"remove the image {name}"):
-            try:
-                self._api.remove_image(name)
-            except docker.errors.APIError as error:
-                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
-                    raise
+        with _explained(f"remove the image {name}", fine=_GONE_OR_USED):
+            self._api.remove_image(name)
 
     def labelled_images(self, label: str) -> tuple[tuple[str, Mapping[str, str]], ...]:
         """Each name of an image with that label, and all its labels."""
@@ -161,12 +149,8 @@ class Engine:
 
     def remove(self, name: str) -> None:
         """Kill and remove it with all that is in it; one that is gone, or going, is fine."""
-        with _explained(f"remove the container {name}"):
-            try:
-                self._api.remove_container(name, force=True, v=True)
-            except docker.errors.APIError as error:
-                if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
-                    raise
+        with _explained(f"remove the container {name}", fine=_GONE_OR_USED):
+            self._api.remove_container(name, force=True, v=True)
 
     def labelled(self, label: str) -> tuple[Mapping[str, Any], ...]:
         """All containers with that label, running or not, as the Engine API's ContainerList has them."""
@@ -186,10 +170,13 @@ def _labels(labels: Mapping[str, str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _explained(doing: str) -> Iterator[None]:
+def _explained(doing: str, *, fine: Collection[int] = ()) -> Iterator[None]:
+    """`fine` are the statuses that are no faults."""
     try:
         yield
     except docker.errors.APIError as error:
+        if error.status_code in fine:
+            return
         kind = DaemonError if _may_pass(error) else SandboxError
         raise kind(f"docker cannot {doing}: {error.explanation or error}") from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:

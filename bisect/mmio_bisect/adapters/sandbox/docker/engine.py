@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
 from mmio_bisect.adapters.sandbox.docker import base_image
 from mmio_bisect.adapters.sandbox.docker.api import Engine
 from mmio_bisect.adapters.sandbox.docker.container import (
@@ -39,7 +38,7 @@ from mmio_bisect.adapters.sandbox.docker.container import (
     sweep,
 )
 from mmio_bisect.adapters.sandbox.docker.container_wire import Reply
-from mmio_bisect.adapters.sandbox.execution import Limits, limit_behind
+from mmio_bisect.adapters.sandbox.execution import Limits, check_names, expanded, limit_behind
 from mmio_bisect.errors import CancelledError, DaemonError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished

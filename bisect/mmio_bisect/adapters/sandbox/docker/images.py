@@ -157,14 +157,21 @@ class DockerImages:
         return {OWNER_LABEL: "", STORE_LABEL: self._store, MAKER_LABEL: str(Owner.this_process())}
 
     @contextlib.contextmanager
-    def _reached(self) -> Iterator[Engine]:
-        with contextlib.closing(_engine(self._seconds)) as engine:
+    def _reached(self, seconds: float | None = None) -> Iterator[Engine]:
+        try:
+            engine = Engine(seconds=seconds or self._seconds)
+        except DaemonError as error:
+            raise DaemonError(
+                f"{str(error).rstrip('.')}: compilers that come in images need docker, so start it, or choose a series "
+                "that does without, such as zig."
+            ) from error
+        with contextlib.closing(engine):
             yield engine
 
     @contextlib.contextmanager
     def _container(self, suite: str, signals: Signals) -> Iterator[tuple[Engine, str]]:
         """A container of the suite, whose first process does nothing but wait for our end."""
-        with contextlib.closing(_engine(_SILENCE_SECONDS)) as engine:
+        with self._reached(_SILENCE_SECONDS) as engine:
             with self._lock:
                 sweep(engine)
                 base = base_image.base_image(suite, engine, say=self._say)
@@ -172,16 +179,6 @@ class DockerImages:
                 raise CancelledError(f"the container of {suite} was not started")
             with Container.waiting(engine, image_builder_configuration(base)) as name:
                 yield engine, name
-
-
-def _engine(seconds: float) -> Engine:
-    try:
-        return Engine(seconds=seconds)
-    except DaemonError as error:
-        raise DaemonError(
-            f"{str(error).rstrip('.')}: compilers that come in images need docker, so start it, or choose a series "
-            "that does without, such as zig."
-        ) from error
 
 
 def image_builder_configuration(image: str) -> dict[str, object]:

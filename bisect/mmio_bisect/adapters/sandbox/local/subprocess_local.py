@@ -23,9 +23,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
-from mmio_bisect.adapters.sandbox.command_line import check_names, expanded
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
-from mmio_bisect.adapters.sandbox.execution import Launcher, Limits
+from mmio_bisect.adapters.sandbox.execution import Launcher, Limits, check_names, expanded
 from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished
