@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,6 +17,8 @@ from mmio_bisect.adapters.series.catalogue import KINDS, Catalogue, config_type,
 from mmio_bisect.adapters.series.kind import SeriesConfig
 from mmio_bisect.errors import InvalidSeriesFileError
 from mmio_bisect.workflow.probing.ranges import nearest
+
+_UNKNOWN: Final = "unexpected_keyword_argument"
 
 
 @cache
@@ -52,10 +54,11 @@ def validated(where: str, name: str, table: Mapping[str, Any]) -> SeriesConfig:
 
 
 def _first_problem(error: ValidationError, config: type[SeriesConfig]) -> str:
-    problem = error.errors()[0]
+    # A key that is unknown rather than what is missing for it: most are misspelt.
+    problem = min(error.errors(), key=lambda one: one["type"] != _UNKNOWN)
     place = tuple(str(part) for part in problem["loc"])
     key = ".".join(place)
-    if problem["type"] == "unexpected_keyword_argument":
+    if problem["type"] == _UNKNOWN:
         if len(place) > 1:
             return f".{key} is not a key of a {place[0]}: see the README for those that are."
         known = tuple(field.name for field in fields(config))
