@@ -28,6 +28,7 @@ from sqlalchemy import text
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.composition.history_database import open_history_database
+from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
 
 DUMPS = Path(__file__).parents[1] / "fixtures" / "history"
@@ -123,6 +124,23 @@ class TestTransitions:
             ],
         )
         assert changes(history) == []
+
+    def test_none_rests_on_what_was_not_seen(self, history: SqlHistory) -> None:
+        """Neither where a function became untestable, nor where it is bad by another defect besides."""
+        of_form, escaped = judged(Verdict.BAD).functions[0], judged(Verdict.BAD).functions[0].defects[0]
+        escaped = replace(escaped, kind=DefectKind.ESCAPES, access=None)
+        blind = judged(Verdict.BAD).of_functions([replace(of_form, defects=(), unseen=(escaped,))])
+        other = replace(of_form.defects[0], kind=DefectKind.PAIR)
+        in_part = judged(Verdict.BAD).of_functions([replace(of_form, defects=(other,), unseen=(escaped,))])
+        assert (blind.verdict, in_part.verdict) == (Verdict.UNTESTABLE, Verdict.BAD)
+        measure(history, "0.9.0", BAD, judged(Verdict.BAD))
+        measure(history, "0.10.0", an_object(b"blind"), blind)
+        measure(history, "0.11.0", BAD)
+        assert changes(history) == []
+        measure(history, "0.12.0", an_object(b"in part"), in_part)
+        assert changes(history) == [("introduced", "0.11.0", "0.12.0", 0)]
+        measure(history, "0.13.0", GOOD, judged(Verdict.GOOD))
+        assert changes(history)[1:] == [("fixed", "0.12.0", "0.13.0", 0)]
 
     def test_move_with_a_point_that_became_another_toolchain(self, history: SqlHistory) -> None:
         measure(history, "0.9.0", GOOD, judged(Verdict.GOOD))

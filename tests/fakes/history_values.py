@@ -224,22 +224,30 @@ accesses = st.builds(
     window_offset=st.none() | st.integers(-(2**64), 2**64),
     fulfils=st.lists(_names, max_size=2).map(tuple),
 )
-defects = st.builds(
-    Defect,
-    function=_names,
-    access=st.none() | _names,
-    kind=st.sampled_from(DefectKind),
-    code=st.none() | _names,
-    position=st.none() | _positions,
-    instruction=st.none() | _names,
-    why=_names,
-)
+
+
+def _found(*, unseen: bool) -> st.SearchStrategy[tuple[Defect, ...]]:
+    kinds = [kind for kind in DefectKind if kind.unseen is unseen]
+    defects = st.builds(
+        Defect,
+        function=_names,
+        access=st.none() | _names,
+        kind=st.sampled_from(kinds),
+        code=st.none() | _names,
+        position=st.none() | _positions,
+        instruction=st.none() | _names,
+        why=_names,
+    )
+    return st.lists(defects, max_size=3).map(tuple)
+
+
 listing_lines = st.builds(ListingLine, code=_names, position=_positions, encoding=_encodings, text=_names)
 functions = st.builds(
     FunctionJudgement,
     function=_names,
     accesses=st.lists(accesses, max_size=3).map(tuple),
-    defects=st.lists(defects, max_size=3).map(tuple),
+    defects=_found(unseen=False),
+    unseen=_found(unseen=True),
     listing=st.lists(listing_lines, max_size=3).map(tuple),
 )
 judgements = st.builds(

@@ -71,7 +71,7 @@ def test_a_bad_object_exits_with_1_and_shows_the_instruction(folder: Path, capsy
 def test_a_recipe_can_say_what_the_object_must_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(folder / "store.c"), "--object", str(folder / "bad.o"), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
-    assert (told["schema"], told["command"], told["case"], told["verdict"]) == (1, "check", "store.c", "bad")
+    assert (told["schema"], told["command"], told["case"], told["verdict"]) == (2, "check", "store.c", "bad")
     defects = told["checks"][0]["judgement"]["functions"][0]["defects"]
     assert [(defect["kind"], defect["offset"]) for defect in defects] == [("writeback-post", 4)]
 

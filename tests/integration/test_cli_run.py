@@ -78,7 +78,7 @@ def test_probes_are_told_on_standard_error_as_they_come(terminal: Terminal) -> N
 def test_json_is_one_document_and_nothing_else_on_standard_output(terminal: Terminal) -> None:
     said = terminal(Script(GOOD_TO_BAD), "run", "store_then_step", "zig:..", "--opt", "2", "--jobs", "1", "--json")
     told = said.document
-    assert told["schema"] == 1
+    assert told["schema"] == 2
     assert told["answers"] == [
         {
             "target": "aarch64",
@@ -162,6 +162,12 @@ def test_only_the_defects_asked_for_make_it_bad(terminal: Terminal) -> None:
     assert claim(said).startswith("-O2: no change: good at both ends")
 
 
+@pytest.mark.parametrize("mark", ["writeback-post:store_then_step", "writeback-post:store_then_step:store32+0"])
+def test_a_defect_may_be_named_with_its_access_or_without(terminal: Terminal, mark: str) -> None:
+    said = terminal(Script(GOOD_TO_BAD), "run", "store_then_step", "zig:..", "--opt", "2", "--only", mark)
+    assert claim(said).startswith("-O2: introduced in zig@0.13.0")
+
+
 def test_everything_of_the_probes_can_be_kept(terminal: Terminal, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     words = ("run", "store_then_step", "zig:0.12.1..0.13.0", "--opt", "2", "--keep", str(kept))
@@ -198,6 +204,10 @@ REFUSALS: list[tuple[tuple[str, ...], int, str]] = [
     (("run", "store_then_step", "zig:..", "--target", "vax"), 2, "“vax” is not a target; there are aarch64"),
     (("run", "store_then_step", "zig:..", "--profile", "vax"), 2, "“vax” is not a profile; there are arm-isv"),
     (("run", "store_then_step", "zig:..", "--defect", "ugly"), 2, "“ugly” is not a defect kind"),
+    (("run", "store_then_step", "zig:..", "--defect", "escapes"), 2, "“escapes” can match nothing"),
+    (("run", "store_then_step", "zig:..", "--only", "undefined:store_then_step"), 2, "“undefined” can match nothing"),
+    (("run", "store_then_step", "zig:..", "--only", "torn:gone"), 2, "tests no function gone"),
+    (("run", "store_then_step", "zig:..", "--only", "torn:store_then_step:load8+0"), 2, "has the accesses store32+0, "),
     (("run", "store_then_step", "zig:..", "--sandbox", "docker"), 20, "Cannot reach the docker daemon"),
     (("run", "store_then_step", "zig:..", "--sandbox", "cloud"), 2, "there are auto, docker, local"),
     (("run", "store_then_step", "zig:..", "--jobs", "0"), 2, "--jobs"),
@@ -312,7 +322,7 @@ def test_every_command_has_a_versioned_document(terminal: Terminal, command: str
     terminal(Script(GOOD_TO_BAD), "run", "store_then_step", "zig:0.12.1..0.13.0", "--opt", "2")
     said = terminal(Script(GOOD_TO_BAD), *command.split(), "--json")
     assert said.code == 0
-    assert said.document["schema"] == 1
+    assert said.document["schema"] == 2
     assert command.startswith(said.document["command"])
 
 

@@ -7,7 +7,7 @@ import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
 
 from mmio_bisect.classify.isa.targets import TARGETS
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest, OutcomeKind, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
@@ -166,21 +166,38 @@ def test_restricting_a_judgement_drops_other_defects() -> None:
     assert restrict(bad, frozenset({DefectKind.CACHE})).defects == ()
 
 
-def test_what_escaped_or_vanished_is_not_cleared_of_other_defects() -> None:
+@pytest.mark.parametrize("kind", [DefectKind.ESCAPES, DefectKind.UNDEFINED])
+def test_what_escaped_or_is_not_defined_is_not_cleared_of_defects(kind: DefectKind) -> None:
     function = a_judgement(Verdict.BAD).functions[0]
-    for kind in (DefectKind.ESCAPES, DefectKind.MISSING):
-        blind = replace(function.defects[0], kind=kind, access=None, why="it is not there")
-        judgement = replace(a_judgement(Verdict.BAD), functions=(replace(function, defects=(blind,)),))
-        restricted = restrict(judgement, frozenset({DefectKind.PAIR}))
+    blind = replace(function.defects[0], kind=kind, access=None, why="it is not there")
+    judgement = a_judgement(Verdict.BAD).of_functions([replace(function, defects=(), unseen=(blind,))])
+    assert judgement.verdict is Verdict.UNTESTABLE
+    for kinds in (frozenset({DefectKind.PAIR}), frozenset({kind})):
+        restricted = restrict(judgement, kinds)
         assert restricted.verdict is Verdict.UNTESTABLE
         assert restricted.reason is not None
         assert "it is not there" in restricted.reason
-        assert restrict(judgement, frozenset({kind})).verdict is Verdict.BAD
+
+
+def test_a_mark_without_an_access_covers_those_with_one() -> None:
+    bad = a_judgement(Verdict.BAD)
+    whole = Mark(function=bad.defects[0].function, access=None, kind=bad.defects[0].kind)
+    assert bad.defects[0].access is not None
+    assert restrict(bad, None, frozenset({whole})).verdict is Verdict.BAD
+    assert restrict(bad, None, frozenset({replace(whole, access="store8+9")})).verdict is Verdict.GOOD
 
 
 def test_compared_judgements_are_bad_exactly_when_the_code_differs() -> None:
     judgement = a_judgement(Verdict.BAD)
     assert compared(judgement, judgement.fingerprint).verdict is Verdict.GOOD
     assert compared(judgement, "sha256:other").verdict is Verdict.BAD
-    untestable = replace(judgement, verdict=Verdict.UNTESTABLE)
+    untestable = replace(judgement, verdict=Verdict.UNTESTABLE, fingerprint=None)
     assert compared(untestable, "sha256:other").verdict is Verdict.UNTESTABLE
+
+
+def test_code_is_compared_where_something_escaped_but_not_where_a_function_is_lacking() -> None:
+    function = a_judgement(Verdict.BAD).functions[0]
+    for kind, verdict in ((DefectKind.ESCAPES, Verdict.BAD), (DefectKind.UNDEFINED, Verdict.UNTESTABLE)):
+        unseen = replace(function, unseen=(replace(function.defects[0], kind=kind),))
+        judgement = a_judgement(Verdict.BAD).of_functions([unseen])
+        assert compared(judgement, "sha256:other").verdict is verdict

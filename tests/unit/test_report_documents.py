@@ -92,7 +92,7 @@ def test_each_kind_of_answer_has_its_members(answer: Answer, members: dict[str, 
 def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
     told = run_document(HEAD, run=7, answers=(cell_answer(CULPRIT, LAST_GOOD, FIRST_BAD),), cost=COST)
     assert {key: value for key, value in told.items() if key not in {"answers", "probes"}} == {
-        "schema": 1,
+        "schema": 2,
         "command": "run",
         "recipe": "store_then_step",
         "case": "store_then_step.c",
@@ -130,6 +130,7 @@ def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
                 "emulated": None,
             }
         ],
+        "unseen": [],
         "from_history": False,
         "seconds": 0.25,
         "cell": FIRST_BAD.cell_key,

@@ -27,9 +27,11 @@ seeds = st.integers(0, 1 << 32)
 
 
 def whole(judgements: list[Judgement]) -> bool:
-    """A judgement says bad exactly when there are defects, and every access lies in the listing."""
+    """Bad exactly when there are defects, else good only where all was seen; every access lies in the listing."""
     return all(
         (judgement.verdict is Verdict.BAD) == bool(judgement.defects)
+        and (judgement.verdict is Verdict.UNTESTABLE) == (judgement.reason is not None)
+        and (judgement.verdict is not Verdict.GOOD or not any(function.unseen for function in judgement.functions))
         and all(
             access.instruction in {line.text for line in function.listing}
             for function in judgement.functions

@@ -76,12 +76,12 @@ def test_pointers_are_followed_from_where_they_come(
 ) -> None:
     function = judged(image, expectation)
     assert found(function) == accesses, name
-    assert function.defects == ()
+    assert function.verdict == "good"
 
 
 @everywhere
 def test_a_pointer_handed_on_among_the_arguments_on_the_stack_escapes(name: str, image: CodeImage) -> None:
-    whys = [defect.why for defect in judged(image, "hands_on(mmio)").defects if defect.kind == "escapes"]
+    whys = [found.why for found in judged(image, "hands_on(mmio)").unseen]
     assert whys == ["a pointer into the window is handed to external on the stack"], name
 
 
@@ -90,7 +90,7 @@ def test_a_jump_table_leads_to_every_case(name: str, image: CodeImage) -> None:
     function = judged(image, "cases(mmio,_) each=load32,store32")
     offsets = {access.window_offset for access in function.accesses}
     assert offsets == {0, 4, 8, 12, 16, 20}, name
-    assert "escapes" not in kinds(function)
+    assert not function.unseen
 
 
 @everywhere
@@ -102,7 +102,7 @@ def test_64_bits_are_torn_where_registers_have_32(name: str, image: CodeImage) -
         assert kinds(function) == ({"torn", "pair"} if "v7a" in name else {"torn"})
     else:
         assert found(function) == ["store64+8"]
-        assert function.defects == ()
+        assert function.verdict == "good"
 
 
 @everywhere
@@ -114,7 +114,7 @@ def test_x86_folds_a_read_and_a_write_into_one_instruction(name: str, image: Cod
         assert function.accesses[0].transfer.operation == "or"
     else:
         assert found(function) == ["load32+4", "store32+4"]
-        assert function.defects == ()
+        assert function.verdict == "good"
 
 
 def test_a_library_call_is_a_defect_under_every_profile() -> None:
@@ -139,7 +139,7 @@ def test_one_of_two_places_is_either_told_apart_or_said_to_vary(name: str, image
     function = judged(image, "maybe(mmio,_) each=store32")
     assert set(found(function)) <= {"store32+4", "store32+8", "store32+None"}, name
     assert len(found(function)) == (2 if "v7a" in name else 1)
-    assert function.defects == ()
+    assert function.verdict == "good"
 
 
 def test_targets_and_descriptors_say_the_same_of_an_architecture() -> None:

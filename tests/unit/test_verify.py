@@ -1,20 +1,24 @@
 """A culprit is looked at twice: what confirms it, what refutes it, and when nobody looks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from history_values import a_judgement, an_object
 from memory_history import MemoryHistory
+from report_values import probe
 from scripted_wiring import Script, scripted
 
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.domain.answer import Contradiction, Culprit
+from mmio_bisect.domain.answer import Change, Contradiction, Culprit
 from mmio_bisect.domain.outcome import CellRequest, Verdict
 from mmio_bisect.domain.recipe import OptLevel
-from mmio_bisect.domain.run import CellAnswer, VerifyMode
+from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
+from mmio_bisect.workflow.bisect.verify import Again, verified
 from mmio_bisect.workflow.probing.probe import Adapters
 
 
@@ -91,12 +95,39 @@ def test_equal_code_on_both_sides_refutes_the_culprit(bisect: Bisection) -> None
     assert found.verification.why == "zig@1.3 and zig@1.4, compiled again, make the same object"
 
 
-@pytest.mark.parametrize(("now", "says"), [("no such builtin", "is untestable"), ("bad", "is bad")])
-def test_a_neighbour_that_does_otherwise_now_refutes_it_too(bisect: Bisection, now: str, says: str) -> None:
+def test_a_neighbour_that_does_otherwise_now_refutes_it_too(bisect: Bisection) -> None:
     bisect(verify=VerifyMode.NEVER)
-    bisect.does["1.3"], bisect.does["1.4"] = now, "good" if now == "bad" else "bad"
+    bisect.does["1.3"], bisect.does["1.4"] = "bad", "good"
     found = bisect(verify=VerifyMode.ALWAYS)
     assert isinstance(found.answer, Contradiction)
     assert found.verification is not None
     assert not found.verification.confirmed
-    assert f"zig@1.3 was good, and {says} when it is compiled again" in found.verification.why
+    assert "zig@1.3 was good, and is bad when it is compiled again" in found.verification.why
+
+
+def test_a_neighbour_that_cannot_be_judged_now_leaves_the_culprit_unverified(bisect: Bisection) -> None:
+    bisect(verify=VerifyMode.NEVER)
+    bisect.does["1.3"] = "no such builtin"
+    found = bisect(verify=VerifyMode.ALWAYS)
+    assert isinstance(found.answer, Culprit)
+    assert found.verification is not None
+    assert not found.verification.confirmed
+    assert found.verification.why.startswith("zig@1.3 cannot be judged when it is compiled again (rejected: ")
+
+
+def test_equal_accesses_refute_a_culprit_unless_code_was_what_was_looked_for() -> None:
+    last, first = (
+        probe(version, "18.1.6", replace(a_judgement(verdict), fingerprint=version, behaviour="the same"))
+        for version, verdict in (("0.9.0", Verdict.GOOD), ("0.10.0", Verdict.BAD))
+    )
+    culprit = Culprit(change=Change.INTRODUCED, last=last.point, first=first.point)
+    answer = CellAnswer(request=last.request, answer=culprit, probes=(last, first))
+
+    def again(one: Probe) -> Again:
+        return Again(outcome=an_object(str(one.point).encode()), judgement=one.judgement)
+
+    refuted = verified(answer, again, lambda found: found, forced=True, by_code=False)
+    assert isinstance(refuted.answer, Contradiction)
+    assert refuted.verification is not None
+    assert refuted.verification.why.endswith("access the window by the same instructions in the same orders")
+    assert verified(answer, again, lambda found: found, forced=True, by_code=True).answer == culprit

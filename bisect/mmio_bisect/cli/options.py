@@ -193,7 +193,7 @@ Only = Annotated[
         "--only",
         metavar="KIND:FUNCTION[:ACCESS]",
         help="Only this defect of this function and access counts, as in writeback-post:store_then_step:store32+0; "
-        "without ACCESS one that concerns none. Repeatable.",
+        "without ACCESS, of any. Repeatable.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -316,8 +316,11 @@ def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
 
 
 def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
-    """None: all."""
-    return frozenset(members(DefectKind, typed, "a defect kind")) or None
+    """None: all. Raises `UsageError`."""
+    found = members(DefectKind, typed, "a defect kind")
+    for kind in found:
+        _refuse_unseen(kind)
+    return frozenset(found) or None
 
 
 def marks(typed: Iterable[str] | None) -> frozenset[Mark] | None:
@@ -333,7 +336,17 @@ def _mark(word: str) -> Mark:
             f"“{word}” is not a defect of a function: write KIND:FUNCTION or KIND:FUNCTION:ACCESS, as in "
             "writeback-post:store_then_step:store32+0; `mmio-bisect explain` lists the kinds."
         )
-    return Mark(function=read["function"], access=read["access"], kind=DefectKind(read["kind"]))
+    kind = DefectKind(read["kind"])
+    _refuse_unseen(kind)
+    return Mark(function=read["function"], access=read["access"], kind=kind)
+
+
+def _refuse_unseen(kind: DefectKind) -> None:
+    if kind.unseen:
+        raise UsageError(
+            f"“{kind}” can match nothing: it says that something was not seen, which makes a function untestable, not "
+            "bad; choose another of the kinds that `mmio-bisect explain` lists."
+        )
 
 
 def targets(typed: Iterable[str] | None) -> TargetChoice:

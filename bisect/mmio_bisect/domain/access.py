@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from mmio_bisect.domain.recipe import Direction
 
-RULES = 3
+RULES = 4
 """The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
 differently, so that history knows which judgements to make again."""
 
@@ -132,6 +132,12 @@ class DefectKind(StrEnum):
     DOUBLED = "doubled"
     REORDERED = "reordered"
     ESCAPES = "escapes"
+    UNDEFINED = "undefined"
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it says that something was not seen. No verdict of good or bad rests on such a finding."""
+        return self in {DefectKind.ESCAPES, DefectKind.UNDEFINED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,10 @@ class Mark:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.function}" + (f":{self.access}" if self.access else "")
+
+    def covers(self, other: "Mark") -> bool:
+        """Whether `other` is this mark, or, if this one names no access, one of any access."""
+        return (self.function, self.kind) == (other.function, other.kind) and self.access in {None, other.access}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +323,7 @@ PAGES: dict[DefectKind, DefectPage] = {
         source=_EXPECTATION,
     ),
     DefectKind.MISSING: DefectPage(
-        title="an access, or the whole function, is not there",
+        title="an access is not there",
         text="A volatile access is an observable effect; a compiler may not remove it.",
         source=f"{_EXPECTATION}; ISO C 5.1.2.3 §6",
     ),
@@ -335,9 +345,18 @@ PAGES: dict[DefectKind, DefectPage] = {
     DefectKind.ESCAPES: DefectPage(
         title="the window's pointer goes where it is not followed",
         text=(
-            "The pointer is passed to unknown code, stored where it cannot be tracked, or computed in a way "
-            "that is not understood. There may be accesses that were not seen; that is never called good."
+            "The pointer is passed to unknown code, stored where it cannot be tracked, or computed in a way that is "
+            "not understood. There may be accesses that were not seen. So the function is untestable, unless an access "
+            "of a bad form was seen; what seems to be missing or torn is not claimed."
         ),
         source="this tool's data flow (classify/dataflow/flow.py)",
+    ),
+    DefectKind.UNDEFINED: DefectPage(
+        title="the object does not define the function under test",
+        text=(
+            "It was renamed, inlined into its callers, or its name is mangled. Nothing is known of its accesses: the "
+            "function is untestable."
+        ),
+        source="the object's symbol table",
     ),
 }

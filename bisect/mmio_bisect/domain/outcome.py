@@ -1,7 +1,8 @@
 """Cells, what compiling them gave, and what was judged of it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mmio_bisect.domain.access import RULES, Access, Defect, Mark
@@ -115,16 +116,23 @@ class ListingLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionJudgement:
-    """What was found in one function under test. `listing` is its code and that of the callees that were followed."""
+    """What was found in one function under test. `listing` is its code and that of the callees that were followed.
+
+    `unseen` says what was not seen, in the same terms as defects: it makes the function untestable, unless a defect was
+    seen, which counts whatever else was not.
+    """
 
     function: str
     accesses: tuple[Access, ...]
     defects: tuple[Defect, ...]
     listing: tuple[ListingLine, ...]
+    unseen: tuple[Defect, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.BAD if self.defects else Verdict.GOOD
+        if self.defects:
+            return Verdict.BAD
+        return Verdict.UNTESTABLE if self.unseen else Verdict.GOOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +140,8 @@ class Judgement:
     """Outcome × expectation × profile × rule version.
 
     `fingerprint` digests the machine code and relocations of the functions under test: equal ones are equal code,
-    whatever else the objects hold. `reason` says why a cell is untestable.
+    whatever else the objects hold. `behaviour` digests their accesses to the window: instructions, forms, offsets and
+    every order of them; history does not keep it. `reason` says why a cell is untestable.
     """
 
     verdict: Verdict
@@ -140,6 +149,7 @@ class Judgement:
     rules: int
     functions: tuple[FunctionJudgement, ...] = ()
     fingerprint: str | None = None
+    behaviour: str | None = field(default=None, compare=False)
     reason: str | None = None
 
     @property
@@ -149,6 +159,14 @@ class Judgement:
     @property
     def defects(self) -> tuple[Defect, ...]:
         return tuple(defect for function in self.functions for defect in function.defects)
+
+    def of_functions(self, functions: Sequence[FunctionJudgement]) -> "Judgement":
+        """The judgement of the same object by these functions: bad if one is, else untestable if one is."""
+        verdicts = {function.verdict for function in functions}
+        verdict = next((found for found in (Verdict.BAD, Verdict.UNTESTABLE) if found in verdicts), Verdict.GOOD)
+        unseen = [f"{found.function}: {found.why}" for function in functions for found in function.unseen]
+        reason = unseen[0] if verdict is Verdict.UNTESTABLE else None
+        return replace(self, verdict=verdict, functions=tuple(functions), reason=reason)
 
 
 def untestable(reason: str, profile: str) -> Judgement:

@@ -83,8 +83,12 @@ class CoveredBytes:
     low: int
     high: int
 
+    @property
+    def item(self) -> str:
+        return f"{self.direction}+{self.low}..{self.high}"
+
     def __str__(self) -> str:
-        return f"covers={self.direction}+{self.low}..{self.high}"
+        return f"covers={self.item}"
 
 
 Expectation = ExactAccesses | EachAccess | CoveredBytes
@@ -124,6 +128,17 @@ class FunctionExpectation:
 
     def __str__(self) -> str:
         return f"{self.symbol}({','.join(map(str, self.arguments))}) {self.expectation}"
+
+    @property
+    def items(self) -> frozenset[str]:
+        """What the `access` of a defect may be, besides none."""
+        match self.expectation:
+            case ExactAccesses(accesses=accesses):
+                return frozenset(map(str, accesses))
+            case EachAccess(shapes=shapes):
+                return frozenset(map(str, shapes))
+            case CoveredBytes() as covers:
+                return frozenset({covers.item})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,9 @@ class VerifyMode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A second look at a culprit: whether it stands, and why in a sentence without its full stop.
+    """A second look at a culprit: whether it is confirmed, and why in a sentence without its full stop.
 
+    One that is not confirmed is refuted if the answer became a contradiction; else it stands, and is not verified.
     `builds` are the compilers that were made again for it.
     """
 

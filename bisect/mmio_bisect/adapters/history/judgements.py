@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert, select
+from sqlalchemy import Connection, Row, RowMapping, Table, insert, select
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, now
@@ -77,7 +77,7 @@ def _keep_functions(connection: Connection, functions_of: Mapping[int, Iterable[
             listing = [list(record_of(line).values()) for line in function.listing]
             functions.append({**of_function, "function": function.function, "listing": listing})
             accesses += _in_order(of_function, map(_access_values, function.accesses))
-            defects += _in_order(of_function, map(record_of, function.defects))
+            defects += _in_order(of_function, map(record_of, (*function.defects, *function.unseen)))
     for table, rows in ((schema.judged_functions, functions), (schema.accesses, accesses), (schema.defects, defects)):
         if rows:
             connection.execute(insert(table), rows)
@@ -95,16 +95,23 @@ def _judgement(connection: Connection, row: RowMapping) -> Judgement:
         Judgement,
         row,
         functions=tuple(
-            FunctionJudgement(
-                function=function.function,
-                accesses=tuple(map(_access, accesses[function.function_ordinal])),
-                defects=tuple(value_of(Defect, defect) for defect in defects[function.function_ordinal]),
-                listing=tuple(
-                    ListingLine(code=code, position=position, encoding=bytes.fromhex(encoding), text=text)
-                    for code, position, encoding, text in function.listing
-                ),
-            )
+            _function(function, accesses[function.function_ordinal], defects[function.function_ordinal])
             for function in connection.execute(stored)
+        ),
+    )
+
+
+def _function(row: Row[Any], accesses: Iterable[RowMapping], defects: Iterable[RowMapping]) -> FunctionJudgement:
+    """What was not seen is kept among the defects."""
+    found = [value_of(Defect, defect) for defect in defects]
+    return FunctionJudgement(
+        function=row.function,
+        accesses=tuple(map(_access, accesses)),
+        defects=tuple(one for one in found if not one.kind.unseen),
+        unseen=tuple(one for one in found if one.kind.unseen),
+        listing=tuple(
+            ListingLine(code=code, position=position, encoding=bytes.fromhex(encoding), text=text)
+            for code, position, encoding, text in row.listing
         ),
     )
 

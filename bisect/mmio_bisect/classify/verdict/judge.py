@@ -20,6 +20,7 @@ from mmio_bisect.classify.verdict.matching import (
     wanted,
 )
 from mmio_bisect.classify.verdict.paths import MAX_ORDERS, Order, orders, repeated
+from mmio_bisect.classify.verdict.undefined import undefined_reason
 from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, RegisterClass, Transfer
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.profile import Profile
@@ -29,6 +30,7 @@ from mmio_bisect.domain.recipe import (
     EachAccess,
     ExactAccesses,
     FunctionExpectation,
+    digest_of,
 )
 
 _MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKind.WRITEBACK_PRE}
@@ -37,25 +39,27 @@ _MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKin
 def judge_image(
     image: CodeImage, functions: Sequence[FunctionExpectation], window: ConstantWindow | None, profile: Profile
 ) -> Judgement:
-    """Judge every function under test. One that the object does not define is bad: it vanished."""
+    """Judge every function under test. One that the object does not define is untestable."""
     judged: list[FunctionJudgement] = []
     codes: dict[str, FunctionCode] = {}
+    flows: list[Flow] = []
     for expectation in functions:
         code = image.function(expectation.symbol)
         if code is None:
-            judged.append(_vanished(expectation))
+            judged.append(_undefined(expectation.symbol, image))
             continue
         flow = follow(image, code, entry_state(expectation.arguments, window, image))
+        flows.append(flow)
         judged.append(_judge_function(expectation, flow, profile))
         codes.update((followed.name, followed) for followed in flow.followed)
-    verdict = Verdict.BAD if any(function.defects for function in judged) else Verdict.GOOD
-    return Judgement(
-        verdict=verdict,
+    unread = Judgement(
+        verdict=Verdict.UNTESTABLE,
         profile=profile.name,
         rules=RULES,
-        functions=tuple(judged),
         fingerprint=fingerprint(codes[name] for name in sorted(codes)),
+        behaviour=behaviour(flows),
     )
+    return unread.of_functions(judged)
 
 
 def fingerprint(codes: Iterable[FunctionCode]) -> str:
@@ -69,6 +73,17 @@ def fingerprint(codes: Iterable[FunctionCode]) -> str:
                 digest.update(f"{instruction.position}\0{relocation.kind}\0{relocation.symbol}\0".encode())
                 digest.update(f"{relocation.addend}\0".encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def behaviour(flows: Iterable[Flow]) -> str:
+    """A digest of what functions do to the window: equal ones do the same in the same orders, whatever else they do."""
+    lines: list[str] = []
+    for flow in flows:
+        again = repeated(flow)
+        for index, touch in enumerate(flow.touches):
+            lines.append(f"{touch.instruction.text} {touch.transfer} {touch.region} {touch.offset} {index in again}")
+        lines += map(str, orders(flow) or ())
+    return digest_of("\n".join(lines).encode())
 
 
 def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]:
@@ -92,10 +107,9 @@ def _why(transfer: Transfer, kind: DefectKind, profile: Profile) -> str:
     return transfer.why
 
 
-def _vanished(expectation: FunctionExpectation) -> FunctionJudgement:
-    why = f"the object defines no function {expectation.symbol}"
-    defect = _defect(expectation.symbol, None, DefectKind.MISSING, why)
-    return FunctionJudgement(function=expectation.symbol, accesses=(), defects=(defect,), listing=())
+def _undefined(symbol: str, image: CodeImage) -> FunctionJudgement:
+    defect = _defect(symbol, None, DefectKind.UNDEFINED, undefined_reason(symbol, image))
+    return FunctionJudgement(function=symbol, accesses=(), defects=(), listing=(), unseen=(defect,))
 
 
 def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profile) -> FunctionJudgement:
@@ -120,11 +134,18 @@ def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profi
         )
         for index, touch in enumerate(flow.touches)
     )
-    defects = (
-        *_form_defects(expectation.symbol, accesses, profile),
-        *_expectation_defects(expectation.symbol, found.findings, flow.touches),
-        *_escape_defects(expectation.symbol, flow),
+    findings = found.findings
+    unseen = dict.fromkeys(
+        (
+            *_expectation_defects(expectation.symbol, (one for one in findings if one.kind.unseen), flow.touches),
+            *_escapes(expectation.symbol, flow),
+        )
     )
+    # What was not seen may be what seems to be missing, or the rest of what seems to be torn: only forms are certain.
+    defects = [
+        *_form_defects(expectation.symbol, accesses, profile),
+        *(() if unseen else _expectation_defects(expectation.symbol, findings, flow.touches)),
+    ]
     return FunctionJudgement(
         function=expectation.symbol,
         accesses=tuple(dict.fromkeys(accesses)),
@@ -134,6 +155,7 @@ def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profi
             for code in flow.followed
             for line in code.instructions
         ),
+        unseen=tuple(unseen),
     )
 
 
@@ -235,7 +257,7 @@ def _expectation_defects(
         yield _defect(function, finding.item, finding.kind, finding.why, at)
 
 
-def _escape_defects(function: str, flow: Flow) -> Iterable[Defect]:
+def _escapes(function: str, flow: Flow) -> Iterable[Defect]:
     for escape in flow.escapes:
         yield _defect(function, None, DefectKind.ESCAPES, escape.why, escape)
 

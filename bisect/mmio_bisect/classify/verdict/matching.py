@@ -230,7 +230,7 @@ def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
 def match_covered(covers: CoveredBytes, region: str, units: Sequence[Unit], calls: frozenset[int]) -> Match:
     """Every byte of the range exactly once, whatever the widths."""
     match = Match()
-    item = str(covers).removeprefix("covers=")
+    item = covers.item
     touched = dict.fromkeys(range(covers.low, covers.high), 0)
     unsure = False
     for unit in units:

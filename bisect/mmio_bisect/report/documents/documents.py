@@ -35,6 +35,7 @@ def probe_member(probe: Probe) -> JSON:
         "verdict": probe.judgement.verdict.value,
         "reason": untestable_reason(probe.judgement, probe.outcome),
         "defects": [member for function in probe.judgement.functions for member in _defect_members(function)],
+        "unseen": [defect_member(one) for function in probe.judgement.functions for one in function.unseen],
         "from_history": probe.from_history,
         "seconds": round(probe.seconds, 3),
         "cell": probe.cell_key,
@@ -80,6 +81,7 @@ def _function_member(function: FunctionJudgement) -> JSON:
         "verdict": function.verdict.value,
         "accesses": [access_member(access) for access in function.accesses],
         "defects": _defect_members(function),
+        "unseen": [defect_member(one) for one in function.unseen],
         "listing": [{**record_of(line, without={"position"}), "offset": line.position} for line in function.listing],
     }
 

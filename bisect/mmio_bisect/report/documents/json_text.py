@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 
-SCHEMA = 1
+SCHEMA = 2
+"""Raised where members change their meaning. Since 2, `defects` are what was seen, and `unseen` is what was not:
+`escapes`, and `undefined` where the object lacks the function."""
 
 JSON = dict[str, object]
 

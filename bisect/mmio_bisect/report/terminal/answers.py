@@ -54,8 +54,8 @@ def answer_text(
     for group in groups:
         text.append_text(_commits(group))
         text.append_text(_proof(group, width, changed=changed))
-        if (verification := group.shown.verification) is not None and verification.confirmed:
-            text.append(f"\nChecked: {verification.why}.\n")
+        if (verification := group.shown.verification) is not None and isinstance(group.shown.answer, Culprit):
+            text.append(f"\n{'Checked' if verification.confirmed else 'Not verified'}: {verification.why}.\n")
     text.append_text(_reproduction(groups))
     text.append(f"\nTo resume or repeat (nothing is compiled twice): {shlex.join(argv)}\n")
     text.append(_spent(answers, cost), style="dim")
@@ -244,7 +244,7 @@ def _compared(last: Probe, first: Probe, level: str, width: int, *, changed: boo
 def _listed(probe: Probe, level: str) -> Text:
     text = Text()
     for function in probe.judgement.functions:
-        if function.defects:
+        if function.defects or function.unseen:
             text.append(f"\n{function.function}{level}\n", style="bold")
             text.append_text(listing(_column(probe, function)))
     return text

@@ -14,6 +14,7 @@ from mmio_bisect.domain.outcome import FunctionJudgement, ListingLine
 from mmio_bisect.report.explain.emulators import Emulators, emulators_of, emulators_text
 
 MARK = "▶"
+UNSEEN = "?"
 _GAP = " │ "
 _ELIDED = "⋮"
 _CONTEXT = 4
@@ -62,25 +63,30 @@ def side_by_side(left: Column, right: Column, *, width: int) -> Text:
             text.append(right_row.text, style=_style(right_row))
             text.append("\n")
     for column in (left, right):
-        text.append_text(defect_notes(column.function.defects, emulators_of(column.function)))
+        text.append_text(_notes(column.function))
     return _stripped(text)
 
 
 def listing(column: Column) -> Text:
-    """One listing with its defects explained below."""
+    """One listing, and below it its defects and what was not seen."""
     text = _single(column, _rows(column.function))
-    text.append_text(defect_notes(column.function.defects, emulators_of(column.function)))
+    text.append_text(_notes(column.function))
     return _stripped(text)
+
+
+def _notes(function: FunctionJudgement) -> Text:
+    return defect_notes((*function.defects, *function.unseen), emulators_of(function))
 
 
 def defect_notes(defects: Sequence[Defect], emulators: Emulators | None = None) -> Text:
     """A line a defect: the instruction, the kind, why, and which hypervisors carry it out all the same."""
     text = Text()
     for defect in defects:
-        text.append(f"{MARK} ", style="bold red")
+        mark, colour = (UNSEEN, "yellow") if defect.kind.unseen else (MARK, "red")
+        text.append(f"{mark} ", style=f"bold {colour}")
         if defect.instruction is not None:
             place = "" if defect.position is None else f"{defect.position:#x} "
-            text.append(f"{place}{_instruction(defect.instruction, pad=False)}  ", style="red")
+            text.append(f"{place}{_instruction(defect.instruction, pad=False)}  ", style=colour)
         text.append(defect.kind.value, style="bold")
         if defect.access:
             text.append(f" of {defect.access}")

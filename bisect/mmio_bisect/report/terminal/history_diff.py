@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from mmio_bisect.domain.outcome import FunctionJudgement, Judgement
+from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, Verdict
 from mmio_bisect.report.documents.documents import access_member, compiler_name, defect_member
 from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.terminal.assembly import Column, absent, side_by_side
@@ -21,9 +21,17 @@ class Side:
     judgement: Judgement | None
 
     @property
+    def verdict(self) -> Verdict:
+        return self.judgement.verdict if self.judgement else Verdict.UNTESTABLE
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is untestable."""
+        return self.record.outcome.reason or (self.judgement.reason if self.judgement else None)
+
+    @property
     def title(self) -> str:
-        verdict = self.judgement.verdict if self.judgement else "untestable"
-        return f"{verdict}: {self.point} ({compiler_name(self.record.toolchain)})"
+        return f"{self.verdict}: {self.point} ({compiler_name(self.record.toolchain)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +87,14 @@ def _side_member(side: Side) -> JSON:
         "llvm": side.record.toolchain.llvm_version,
         "case": f"{side.record.recipe}.{side.record.language}",
         "cell": side.record.cell_key,
-        "verdict": side.judgement.verdict.value if side.judgement else "untestable",
-        "reason": side.record.outcome.reason,
+        "verdict": side.verdict.value,
+        "reason": side.reason,
         "functions": [
             {
                 "function": function.function,
                 "accesses": [access_member(access) for access in function.accesses],
                 "defects": [defect_member(defect) for defect in function.defects],
+                "unseen": [defect_member(one) for one in function.unseen],
             }
             for function in functions
         ],
@@ -93,15 +102,14 @@ def _side_member(side: Side) -> JSON:
 
 
 def _claim(pair: Pair) -> str:
-    if pair.left.judgement is None or pair.right.judgement is None:
-        reasons = [
-            f"{side.point}: {side.record.outcome.reason}" for side in (pair.left, pair.right) if side.judgement is None
-        ]
+    sides = (pair.left, pair.right)
+    if any(side.verdict is Verdict.UNTESTABLE for side in sides):
+        reasons = [f"{side.point}: {side.reason}" for side in sides if side.verdict is Verdict.UNTESTABLE]
         return "untestable, " + "; ".join(reasons)
     if pair.same_code:
-        return f"both do the same, {pair.left.judgement.verdict}, with equal code"
+        return f"both do the same, {pair.left.verdict}, with equal code"
     if pair.same_marks:
-        return f"both do the same, {pair.left.judgement.verdict}, with other code"
+        return f"both do the same, {pair.left.verdict}, with other code"
     return "they differ"
 
 

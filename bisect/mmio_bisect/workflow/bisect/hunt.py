@@ -274,7 +274,7 @@ class _Probing:
             return with_back_off(work, signals, self.request.back_off, partial(self.events.retrying, probe.point))
 
         forced = VerifyMode.ALWAYS in {wanted, self.request.verify_build}
-        return verified(answer, again, search.reread, forced=forced)
+        return verified(answer, again, search.reread, forced=forced, by_code=self.request.changed)
 
     def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Fill free workers: first each search's most wanted point, then what several workers may try besides."""

@@ -118,18 +118,25 @@ def plan_bisection(asked: Asked, text: RangeText, *, entered: bool = False) -> B
 def _counting(
     asked: Asked, case: Case, requests: Sequence[CellRequest], *, entered: bool
 ) -> dict[CellRequest, frozenset[Mark]]:
-    """What alone counts. Raises `UsageError` for functions that the case has not."""
+    """What alone counts. Raises `UsageError` for functions and accesses that the case does not have."""
     if asked.only is None:
         return {}
-    strange = {mark.function for mark in asked.only} - {function.symbol for function in case.functions}
-    if not strange:
-        return dict.fromkeys(requests, asked.only)
-    if entered:
+    functions = {function.symbol: function for function in case.functions}
+    strange = {mark.function for mark in asked.only} - set(functions)
+    if strange and entered:
         return {}
-    raise UsageError(
-        f"{case.file_name} tests no function {', '.join(sorted(strange))}: --only takes "
-        f"{', '.join(function.symbol for function in case.functions)}."
-    )
+    if strange:
+        raise UsageError(
+            f"{case.file_name} tests no function {', '.join(sorted(strange))}: --only takes {', '.join(functions)}."
+        )
+    for mark in asked.only:
+        items = functions[mark.function].items
+        if mark.access is not None and mark.access not in items:
+            raise UsageError(
+                f"--only {mark} can match nothing: {mark.function} of {case.file_name} has the accesses "
+                f"{', '.join(sorted(items))}; without an access it means all of them."
+            )
+    return dict.fromkeys(requests, asked.only)
 
 
 def execute(plan: Bisection) -> HuntResult:

@@ -101,11 +101,18 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
 
 
 def verified(
-    answer: CellAnswer, again: Callable[[Probe], Again], read: Callable[[Judgement], Judgement], *, forced: bool
+    answer: CellAnswer,
+    again: Callable[[Probe], Again],
+    read: Callable[[Judgement], Judgement],
+    *,
+    forced: bool,
+    by_code: bool,
 ) -> CellAnswer:
     """The answer with its verification; a culprit that does not stand becomes a contradiction.
 
-    Unless `forced`, one of which both sides came from history is left as it is: the run that compiled them looked.
+    One of which a side cannot be judged again stands, unconfirmed: that refutes nothing. Unless `forced`, one of which
+    both sides came from history is left as it is: the run that compiled them looked. `by_code` if code that differs is
+    what was looked for: then equal accesses to the window do not refute it.
     """
     culprit = answer.answer
     if not isinstance(culprit, Culprit):
@@ -119,8 +126,13 @@ def verified(
     found = [again(probe) for probe in sides]
     verdicts = [read(one.judgement).verdict for one in found]
     points = [probe.point for probe in sides]
-    doubt = _same_code(points, found) or _other_verdict(sides, verdicts, found)
+    doubt = _same_code(points, found) or (None if by_code else _same_accesses(points, found))
+    unjudged = _unjudged(sides, verdicts, found)
     compiles, builds = len(found), sum(one.built for one in found)
+    if doubt is None and unjudged is not None:
+        verification = Verification(confirmed=False, why=unjudged, compiles=compiles, builds=builds)
+        return replace(answer, verification=verification)
+    doubt = doubt or _other_verdict(sides, verdicts, found)
     if doubt is None:
         why = _confirmation(found, [side.outcome.object_digest for side in sides])
         verification = Verification(confirmed=True, why=why, compiles=compiles, builds=builds)
@@ -142,6 +154,21 @@ def _same_code(points: list[Point], found: list[Again]) -> str | None:
         return f"{points[0]} and {points[1]}, {_done(found)}, make the same object"
     if last.judgement.fingerprint is not None and last.judgement.fingerprint == first.judgement.fingerprint:
         return f"{points[0]} and {points[1]}, {_done(found)}, make the same code of the functions under test"
+    return None
+
+
+def _same_accesses(points: list[Point], found: list[Again]) -> str | None:
+    last, first = (one.judgement.behaviour for one in found)
+    if last is None or last != first:
+        return None
+    return f"{points[0]} and {points[1]}, {_done(found)}, access the window by the same instructions in the same orders"
+
+
+def _unjudged(sides: tuple[Probe, Probe], verdicts: list[Verdict], found: list[Again]) -> str | None:
+    for side, verdict, one in zip(sides, verdicts, found, strict=True):
+        if verdict is Verdict.UNTESTABLE:
+            reason = one.judgement.reason or one.outcome.reason
+            return f"{side.point} cannot be judged when it is {_done([one])}{f' ({reason})' if reason else ''}"
     return None
 
 

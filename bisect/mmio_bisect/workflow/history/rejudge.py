@@ -166,4 +166,9 @@ def _count(stored: StoredJudgements, judged: Judged | Unreadable, done: Rejudged
 
 
 def kinds_of(judgement: Judgement) -> frozenset[tuple[str, str]]:
-    return frozenset((defect.function, defect.kind.value) for defect in judgement.defects)
+    """Of each function the kinds of its defects, and of what was not seen in it."""
+    return frozenset(
+        (one.function, one.kind.value)
+        for function in judgement.functions
+        for one in (*function.defects, *function.unseen)
+    )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
-from mmio_bisect.domain.outcome import Cell, Judgement, Outcome, OutcomeKind, Verdict, untestable
+from mmio_bisect.domain.outcome import Cell, FunctionJudgement, Judgement, Outcome, OutcomeKind, Verdict, untestable
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.workflow.ports.judge import Judge
 
@@ -18,45 +18,30 @@ def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, judge: Judge) 
 def restrict(
     judgement: Judgement, kinds: frozenset[DefectKind] | None, marks: frozenset[Mark] | None = None
 ) -> Judgement:
-    """The judgement if only defects of `kinds`, and of these only those with one of `marks`, count (None: all do).
+    """The judgement if only defects of `kinds` count, and of these only those that one of `marks` covers (None: all).
 
-    A function that vanished, or in which sight of the window was lost, cannot be cleared of the others: without any
-    that counts it is untestable then, not good.
+    A function in which something was not seen cannot be cleared of them: without any that counts it is untestable.
+    With `marks`, only the functions that they name are looked at.
     """
-    if (kinds is None and marks is None) or judgement.verdict is Verdict.UNTESTABLE:
+    if (kinds is None and marks is None) or not judgement.functions:
         return judgement
 
     def counts(defect: Defect) -> bool:
-        return (kinds is None or defect.kind in kinds) and (marks is None or defect.mark in marks)
+        of_kind = kinds is None or defect.kind in kinds
+        return of_kind and (marks is None or any(mark.covers(defect.mark) for mark in marks))
 
-    functions = tuple(
-        replace(function, defects=tuple(filter(counts, function.defects))) for function in judgement.functions
-    )
-    if any(function.defects for function in functions):
-        return replace(judgement, verdict=Verdict.BAD, functions=functions)
-    looked_at = None if marks is None else {mark.function for mark in marks}
-    blind = next(
-        (
-            defect
-            for defect in judgement.defects
-            if _hides_others(defect) and (looked_at is None or defect.function in looked_at)
-        ),
-        None,
-    )
-    if blind is not None:
-        reason = f"{blind.function}: {blind.why}"
-        return replace(judgement, verdict=Verdict.UNTESTABLE, functions=functions, reason=reason)
-    return replace(judgement, verdict=Verdict.GOOD, functions=functions)
+    def restricted(function: FunctionJudgement) -> FunctionJudgement:
+        looked_at = marks is None or any(mark.function == function.function for mark in marks)
+        defects = tuple(filter(counts, function.defects))
+        return replace(function, defects=defects, unseen=function.unseen if looked_at else ())
 
-
-def _hides_others(defect: Defect) -> bool:
-    vanished = defect.kind is DefectKind.MISSING and defect.access is None
-    return vanished or defect.kind is DefectKind.ESCAPES
+    return judgement.of_functions([restricted(function) for function in judgement.functions])
 
 
 def compared(judgement: Judgement, fingerprint: str | None) -> Judgement:
-    """The verdict of `--changed`: bad if the code is not what `fingerprint` digests."""
-    if judgement.verdict is Verdict.UNTESTABLE:
-        return judgement
+    """The verdict of `--changed`: bad if the code is not what `fingerprint` digests, whatever was seen in it."""
+    lacking = any(one.kind is DefectKind.UNDEFINED for function in judgement.functions for one in function.unseen)
+    if judgement.fingerprint is None or lacking:
+        return replace(judgement, verdict=Verdict.UNTESTABLE)
     same = judgement.fingerprint == fingerprint
-    return replace(judgement, verdict=Verdict.GOOD if same else Verdict.BAD)
+    return replace(judgement, verdict=Verdict.GOOD if same else Verdict.BAD, reason=None)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines, of_vectors
+from mmio_bisect.adapters.history.timeline.edges import UNSEEN
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.workflow.history.history_queries import (
     Filters,
@@ -112,5 +113,4 @@ def restricted(verdict: str, marks: str, kinds: frozenset[str]) -> str:
     told = [mark.split(" ") for mark in marks.split(", ")]
     if any(words[-1] in kinds for words in told):
         return Verdict.BAD.value
-    blind = any(words[-1] == "escapes" or (words[-1] == "missing" and len(words) == 2) for words in told)
-    return Verdict.UNTESTABLE.value if blind else Verdict.GOOD.value
+    return Verdict.UNTESTABLE.value if any(words[-1] in UNSEEN for words in told) else Verdict.GOOD.value

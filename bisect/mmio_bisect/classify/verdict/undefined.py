@@ -1,0 +1,34 @@
+"""Why an object has no function of the name that a recipe gives, as far as its other names tell."""
+
+import difflib
+import re
+
+from mmio_bisect.classify.machine.image import CodeImage
+
+_SHOWN = 5
+_MANGLED = re.compile(r"^_(Z|R)")
+_LIKELY = 'it may be static or inlined into its callers, or misspelt; in Rust it needs #[no_mangle], in C++ extern "C"'
+
+
+def undefined_reason(symbol: str, image: CodeImage) -> str:
+    """A sentence without its full stop: what the object defines instead, the nearest names first, and the likely cause.
+
+    Mangled names spell an identifier with its length before it: the Itanium C++ ABI, section 5.1.3 (`<source-name>`),
+    and RFC 2603 (`<undisambiguated-identifier>`). GCC calls a part or a clone of a function `name.part.0`,
+    `name.isra.0`, `name.constprop.0` or `name.cold`.
+    """
+    names = sorted({code.name for code in image.functions if code.name})
+    lacking = f"the object defines no function {symbol}"
+    spelt = re.compile(rf"(?<!\d){len(symbol)}_?{re.escape(symbol)}")
+    mangled = [name for name in names if _MANGLED.match(name) and spelt.search(name)]
+    if mangled:
+        return f'{lacking}; {mangled[0]} is its mangled name: name that, or add #[no_mangle] (Rust) or extern "C" (C++)'
+    parts = [name for name in names if name.startswith(f"{symbol}.")]
+    if parts:
+        return f"{lacking}, only a part or a clone of it: {', '.join(parts[:_SHOWN])}"
+    if not names:
+        return f"{lacking}, and no other: {_LIKELY}"
+    near = difflib.get_close_matches(symbol, names, n=_SHOWN)
+    shown = list(dict.fromkeys([*near, *names]))[:_SHOWN]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{lacking}; it defines {', '.join(shown)}{more}: {_LIKELY}"
