@@ -8,7 +8,7 @@ nothing is ever lost track of unsaid.
 from dataclasses import dataclass
 from typing import Literal
 
-from mmio_bisect.domain.access import Transfer
+from mmio_bisect.domain.access import LOAD, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,28 @@ class Touch:
     clobbers: tuple[str, ...] = ()
     whole: bool = False
     writeback: tuple[str, Sum] | None = None
+
+
+def moving(
+    transfer: Transfer,
+    address: Sum,
+    *,
+    registers: tuple[str, ...] | None = None,
+    clobbers: tuple[str, ...] = (),
+    whole: bool = False,
+    writeback: tuple[str, Sum] | None = None,
+) -> Touch:
+    """A plain load or store of the transfer's registers, or of `registers` in their place."""
+    moved, loads = transfer.registers if registers is None else registers, transfer.directions == LOAD
+    return Touch(
+        transfer=transfer,
+        address=address,
+        stores=() if loads else moved,
+        loads=moved if loads else (),
+        clobbers=clobbers,
+        whole=whole,
+        writeback=writeback,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

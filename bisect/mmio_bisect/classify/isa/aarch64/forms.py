@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.classify.machine.operations import Sum, Term, Touch
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.classify.machine.operations import Sum, Term, Touch, moving
+from mmio_bisect.domain.access import LOAD, STORE, AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
 Fields = dict[str, int]
@@ -29,31 +29,6 @@ class Aside:
 
 Reader = Callable[[Fields], Touch | Aside | None]
 """Gives None for words of the form that are not allocated."""
-
-LOAD = (Direction.LOAD,)
-STORE = (Direction.STORE,)
-BOTH = (Direction.LOAD, Direction.STORE)
-
-
-def moving(
-    transfer: Transfer,
-    address: Sum,
-    *,
-    whole: bool = False,
-    writeback: tuple[str, Sum] | None = None,
-    clobbers: tuple[str, ...] = (),
-) -> Touch:
-    """A plain load or store of the transfer's registers."""
-    loads = transfer.directions == LOAD
-    return Touch(
-        transfer=transfer,
-        address=address,
-        stores=() if loads else transfer.registers,
-        loads=transfer.registers if loads else (),
-        clobbers=clobbers,
-        whole=whole,
-        writeback=writeback,
-    )
 
 
 def general(number: int) -> str:
@@ -117,6 +92,10 @@ def transfer_of(
         why=why,
         base=writeback[0] if writeback else None,
     )
+
+
+def at_base(fields: Fields) -> Sum:
+    return Sum(terms=(Term(register=base(fields["n"])),))
 
 
 def address_of(fields: Fields, mode: AddressingMode, displacement: int) -> tuple[Sum, tuple[str, Sum] | None]:
@@ -269,6 +248,6 @@ def ordered(directions: tuple[Direction, ...] | None = None) -> Reader:
     def read(fields: Fields) -> Touch:
         ways = directions or (LOAD if fields["l"] else STORE)
         transfer = transfer_of(Form.SINGLE, ways, 8 << fields["s"], (general(fields["t"]),), ordered=True)
-        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), whole=fields["s"] == 3)
+        return moving(transfer, at_base(fields), whole=fields["s"] == 3)
 
     return read

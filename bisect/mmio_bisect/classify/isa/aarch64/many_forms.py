@@ -4,22 +4,19 @@ None of them has a valid syndrome; what counts is that and where memory is touch
 """
 
 from mmio_bisect.classify.isa.aarch64.forms import (
-    BOTH,
-    LOAD,
-    STORE,
     Aside,
     Fields,
     Reader,
     address_of,
+    at_base,
     base,
     general,
-    moving,
     transfer_of,
     vector_register,
 )
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.classify.machine.operations import UNKNOWN_AMOUNT, Sum, Term, Touch
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.classify.machine.operations import UNKNOWN_AMOUNT, Sum, Term, Touch, moving
+from mmio_bisect.domain.access import BOTH, LOAD, STORE, AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
 _OFFSET = AddressingMode.OFFSET
@@ -71,20 +68,14 @@ def ordered_pair(width: int | None = None, *, load: bool | None = None) -> Reade
 
 
 def exclusive(fields: Fields) -> Touch:
-    """LDXR, STXR and their kin; a store writes its status to Rs."""
+    """LDXR, STXR, and of two registers LDXP, STXP, and their kin; a store writes its status to Rs."""
     ways = LOAD if fields["l"] else STORE
-    transfer = transfer_of(Form.EXCLUSIVE, ways, 8 << fields["s"], (general(fields["t"]),))
-    status = () if fields["l"] else (general(fields["r"]),)
-    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=status)
-
-
-def exclusive_pair(fields: Fields) -> Touch:
-    """LDXP, STXP and their kin: two registers of 32 or 64 bits."""
-    ways = LOAD if fields["l"] else STORE
-    data = (general(fields["t"]), general(fields["u"]))
-    transfer = transfer_of(Form.EXCLUSIVE, ways, 64 if fields["s"] else 32, data, elements=2)
-    status = () if fields["l"] else (general(fields["r"]),)
-    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=status)
+    data: tuple[str, ...] = (general(fields["t"]),)
+    width = 8 << fields["s"]
+    if "u" in fields:
+        data, width = (general(fields["t"]), general(fields["u"])), 64 if fields["s"] else 32
+    transfer = transfer_of(Form.EXCLUSIVE, ways, width, data, elements=len(data))
+    return moving(transfer, at_base(fields), clobbers=() if fields["l"] else (general(fields["r"]),))
 
 
 def atomic(written: str, width: int | None = None, *, vector: bool = False) -> Reader:
@@ -102,7 +93,7 @@ def atomic(written: str, width: int | None = None, *, vector: bool = False) -> R
         data = (name(fields["r"]), name(fields.get("t", 31)))
         transfer = transfer_of(Form.ATOMIC, BOTH, size, data, registers_are=registers_are)
         clobbers = (name(fields[written]),) if written in fields else ()
-        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=clobbers)
+        return moving(transfer, at_base(fields), clobbers=clobbers)
 
     return read
 
@@ -118,7 +109,7 @@ def atomic_pair(first: str, second: str | None, width: int | None = None) -> Rea
         low = fields[first] if second else 2 * fields[first]
         data = (general(low), general(fields[second] if second else low + 1))
         transfer = transfer_of(Form.ATOMIC, BOTH, size, data, elements=2)
-        return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)), clobbers=data)
+        return moving(transfer, at_base(fields), clobbers=data)
 
     return read
 
@@ -126,7 +117,7 @@ def atomic_pair(first: str, second: str | None, width: int | None = None) -> Rea
 def guarded_store(fields: Fields) -> Touch:
     """GCSSTR and GCSSTTR (FEAT_GCS): a store that only a guarded control stack takes."""
     transfer = transfer_of(Form.GUARDED_STACK, STORE, 64, (general(fields["t"]),))
-    return moving(transfer, Sum(terms=(Term(register=base(fields["n"])),)))
+    return moving(transfer, at_base(fields))
 
 
 def sixty_four_bytes(directions: tuple[Direction, ...], *, status: bool = False) -> Reader:

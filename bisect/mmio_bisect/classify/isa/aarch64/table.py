@@ -12,9 +12,6 @@ sw …), `{L}` the l or a of release and acquire, `{many}` the number of structu
 """
 
 from mmio_bisect.classify.isa.aarch64.forms import (
-    BOTH,
-    LOAD,
-    STORE,
     Reader,
     authenticated,
     literal,
@@ -30,7 +27,6 @@ from mmio_bisect.classify.isa.aarch64.many_forms import (
     atomic_pair,
     copy,
     exclusive,
-    exclusive_pair,
     fill,
     guarded_store,
     ordered_pair,
@@ -40,7 +36,7 @@ from mmio_bisect.classify.isa.aarch64.many_forms import (
     tag,
     undefined,
 )
-from mmio_bisect.domain.access import AddressingMode
+from mmio_bisect.domain.access import BOTH, LOAD, STORE, AddressingMode
 
 Line = tuple[str, str, Reader]
 """Pattern, name, reader."""
@@ -50,6 +46,40 @@ _PRE, _POST = AddressingMode.PRE_INDEX, AddressingMode.POST_INDEX
 
 _OPERATIONS = "{p:add|clr|eor|set|smax|smin|umax|umin}{a:|a}{l:|l}{s:b|h||}"
 _FP_OPERATIONS = "{p:add||||max|min|maxnm|minnm}"
+
+
+def _structures(title: str, many: str, one: str, read: Reader) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+    """With or without a post-index, which the bits after the class tell; LDAP1 and STL1 have none."""
+    single = f"0. 001101 {one}"
+    ordered_lane = (f"0. 001101 {one.replace('r 00000', '0 00001')} 100 0 01 nnnnn ttttt", "{l:stl1|ldap1}", read)
+    return (
+        (
+            f"Advanced SIMD load/store multiple structures{title}",
+            (
+                (f"00 001100 {many.replace('l', '.')} 0.00 11 ..... .....", "", undefined),
+                (f"00 001100 {many.replace('l', '.')} 1000 11 ..... .....", "", undefined),
+                (f"0. 001100 {many} 0000 .. nnnnn ttttt", "{l:st|ld}4", read),
+                (f"0. 001100 {many} 0010 .. nnnnn ttttt", "{l:st|ld}1", read),
+                (f"0. 001100 {many} 0100 .. nnnnn ttttt", "{l:st|ld}3", read),
+                (f"0. 001100 {many} 011. .. nnnnn ttttt", "{l:st|ld}1", read),
+                (f"0. 001100 {many} 1000 .. nnnnn ttttt", "{l:st|ld}2", read),
+                (f"0. 001100 {many} 1010 .. nnnnn ttttt", "{l:st|ld}1", read),
+            ),
+        ),
+        (
+            f"Advanced SIMD load/store single structure{title}",
+            (
+                *([] if title else [ordered_lane]),
+                (f"{single} 00q . .. nnnnn ttttt", "{l:st|ld}{many}", read),
+                (f"{single} 01q . .0 nnnnn ttttt", "{l:st|ld}{many}", read),
+                (f"{single} 10q . 00 nnnnn ttttt", "{l:st|ld}{many}", read),
+                (f"{single} 10q 0 01 nnnnn ttttt", "{l:st|ld}{many}", read),
+                (f"{single.replace('l', '0').replace('r', '.')} 11. . .. ..... .....", "", undefined),
+                (f"{single} 11q 0 .. nnnnn ttttt", "ld{many}r", read),
+            ),
+        ),
+    )
+
 
 BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     (
@@ -141,7 +171,7 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     ),
     (
         "Load/store exclusive pair",
-        (("1s 001000 0 l 1 rrrrr k uuuuu nnnnn ttttt", "{l:st|ld}{k:|{L}}xp", exclusive_pair),),
+        (("1s 001000 0 l 1 rrrrr k uuuuu nnnnn ttttt", "{l:st|ld}{k:|{L}}xp", exclusive),),
     ),
     (
         "Load/store exclusive register (unprivileged)",
@@ -289,53 +319,6 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             ("00 011101 11 0 ..... pp.. 00 nnnnn ddddd", "setgo{p:p|m|e}", fill(valued=False)),
         ),
     ),
-    (
-        "Advanced SIMD load/store multiple structures",
-        (
-            ("00 001100 0. 000000 0.00 11 ..... .....", "", undefined),
-            ("00 001100 0. 000000 1000 11 ..... .....", "", undefined),
-            ("0. 001100 0l 000000 0000 .. nnnnn ttttt", "{l:st|ld}4", structure(post=False)),
-            ("0. 001100 0l 000000 0010 .. nnnnn ttttt", "{l:st|ld}1", structure(post=False)),
-            ("0. 001100 0l 000000 0100 .. nnnnn ttttt", "{l:st|ld}3", structure(post=False)),
-            ("0. 001100 0l 000000 011. .. nnnnn ttttt", "{l:st|ld}1", structure(post=False)),
-            ("0. 001100 0l 000000 1000 .. nnnnn ttttt", "{l:st|ld}2", structure(post=False)),
-            ("0. 001100 0l 000000 1010 .. nnnnn ttttt", "{l:st|ld}1", structure(post=False)),
-        ),
-    ),
-    (
-        "Advanced SIMD load/store multiple structures (post-indexed)",
-        (
-            ("00 001100 1. 0 ..... 0.00 11 ..... .....", "", undefined),
-            ("00 001100 1. 0 ..... 1000 11 ..... .....", "", undefined),
-            ("0. 001100 1l 0 ..... 0000 .. nnnnn ttttt", "{l:st|ld}4", structure(post=True)),
-            ("0. 001100 1l 0 ..... 0010 .. nnnnn ttttt", "{l:st|ld}1", structure(post=True)),
-            ("0. 001100 1l 0 ..... 0100 .. nnnnn ttttt", "{l:st|ld}3", structure(post=True)),
-            ("0. 001100 1l 0 ..... 011. .. nnnnn ttttt", "{l:st|ld}1", structure(post=True)),
-            ("0. 001100 1l 0 ..... 1000 .. nnnnn ttttt", "{l:st|ld}2", structure(post=True)),
-            ("0. 001100 1l 0 ..... 1010 .. nnnnn ttttt", "{l:st|ld}1", structure(post=True)),
-        ),
-    ),
-    (
-        "Advanced SIMD load/store single structure",
-        (
-            ("0. 001101 0l 0 00001 100 0 01 nnnnn ttttt", "{l:stl1|ldap1}", structure(post=False)),
-            ("0. 001101 0l r 00000 00q . .. nnnnn ttttt", "{l:st|ld}{many}", structure(post=False)),
-            ("0. 001101 0l r 00000 01q . .0 nnnnn ttttt", "{l:st|ld}{many}", structure(post=False)),
-            ("0. 001101 0l r 00000 10q . 00 nnnnn ttttt", "{l:st|ld}{many}", structure(post=False)),
-            ("0. 001101 0l r 00000 10q 0 01 nnnnn ttttt", "{l:st|ld}{many}", structure(post=False)),
-            ("0. 001101 00 . 00000 11. . .. ..... .....", "", undefined),
-            ("0. 001101 0l r 00000 11q 0 .. nnnnn ttttt", "ld{many}r", structure(post=False)),
-        ),
-    ),
-    (
-        "Advanced SIMD load/store single structure (post-indexed)",
-        (
-            ("0. 001101 1l r ..... 00q . .. nnnnn ttttt", "{l:st|ld}{many}", structure(post=True)),
-            ("0. 001101 1l r ..... 01q . .0 nnnnn ttttt", "{l:st|ld}{many}", structure(post=True)),
-            ("0. 001101 1l r ..... 10q . 00 nnnnn ttttt", "{l:st|ld}{many}", structure(post=True)),
-            ("0. 001101 1l r ..... 10q 0 01 nnnnn ttttt", "{l:st|ld}{many}", structure(post=True)),
-            ("0. 001101 10 . ..... 11. . .. ..... .....", "", undefined),
-            ("0. 001101 1l r ..... 11q 0 .. nnnnn ttttt", "ld{many}r", structure(post=True)),
-        ),
-    ),
+    *_structures("", "0l 000000", "0l r 00000", structure(post=False)),
+    *_structures(" (post-indexed)", "1l 0 .....", "1l r .....", structure(post=True)),
 )

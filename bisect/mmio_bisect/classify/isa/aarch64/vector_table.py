@@ -7,10 +7,9 @@ form), except for first-fault loads and the multi-vector forms.
 Fields: n Rn or Zn, t Zt, l store. Element sizes and offsets are not read: no such access has a valid syndrome.
 """
 
-from mmio_bisect.classify.isa.aarch64.forms import LOAD, STORE
 from mmio_bisect.classify.isa.aarch64.many_forms import PREFETCH, scalable, undefined
 from mmio_bisect.classify.isa.aarch64.table import Line
-from mmio_bisect.domain.access import Form
+from mmio_bisect.domain.access import LOAD, STORE, Form
 
 _LOAD, _STORE = scalable(LOAD), scalable(STORE)
 _GATHER, _SCATTER = scalable(LOAD, vector_base=True), scalable(STORE, vector_base=True)

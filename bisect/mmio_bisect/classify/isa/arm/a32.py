@@ -15,11 +15,11 @@ from mmio_bisect.classify.isa.arm.common import (
 from mmio_bisect.classify.isa.arm.forms import (
     LR,
     bare,
+    block,
     coprocessor,
     ordered,
     pair,
     register,
-    several,
     single,
     structure,
 )
@@ -76,7 +76,7 @@ def _lift(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
         case 2 | 3:
             return _word_or_byte(word, place)
         case 4:
-            return _block(word)
+            return block(word, before=bool(word >> 24 & 1))
         case 5:
             position = place.instruction.position + 8 + 4 * signed(word & 0xFFFFFF, 24)
             return (Call(position=position),) if word >> 24 & 1 else (Jump(position=position, conditional=False),)
@@ -142,9 +142,7 @@ def _extra(word: int, place: Place) -> tuple[Operation, ...]:
     if not load and kind != 1:
         names = (register(data), register(data + 1))
         return pair(load=kind == 2, data=names, base=base, here=here, offset=offset, before=before, writes=writes)
-    name = {1: "h", 2: "sb", 3: "sh"}[kind]
     return single(
-        ("ldr" if load else "str") + name,
         load=load,
         width=8 if kind == 2 else 16,
         data=register(data),
@@ -196,7 +194,6 @@ def _word_or_byte(word: int, place: Place) -> tuple[Operation, ...]:
             (term,) = shifted.terms
             offset = Sum(terms=(Term(register=term.register, factor=term.factor if up else -term.factor),))
     return single(
-        ("ldr" if load else "str") + ("b" if byte else ""),
         load=load,
         width=8 if byte else 32,
         data=register(word >> 12 & 15),
@@ -205,18 +202,4 @@ def _word_or_byte(word: int, place: Place) -> tuple[Operation, ...]:
         offset=offset,
         before=before,
         writes=writes,
-    )
-
-
-def _block(word: int) -> tuple[Operation, ...]:
-    names = [register(number) for number in range(16) if word >> number & 1]
-    return several(
-        load=bool(word >> 20 & 1),
-        names=names,
-        width=32,
-        base=register(word >> 16 & 15),
-        increments=bool(word >> 23 & 1),
-        before=bool(word >> 24 & 1),
-        writes=bool(word >> 21 & 1),
-        simd=False,
     )

@@ -16,6 +16,7 @@ from mmio_bisect.classify.machine.operations import (
     Symbol,
     Term,
     Touch,
+    moving,
 )
 from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
@@ -86,7 +87,6 @@ def indexed(base: Sum, offset: Sum, *, before: bool, writes: bool) -> tuple[Sum,
 
 
 def single(
-    operation: str,
     *,
     load: bool,
     width: int,
@@ -100,13 +100,12 @@ def single(
 ) -> tuple[Operation, ...]:
     """LDR, STR and their kin; `here` is the base's value. A load of the program counter is a jump."""
     address, moved, mode = indexed(here, offset, before=before, writes=writes)
+    operation = ("ldr" if load else "str") + ("s" if signs else "") + {8: "b", 16: "h", 32: ""}[width]
     jumps = load and data == PC
-    name = SCRATCH if jumps else data
-    touch = Touch(
-        transfer=transfer(operation, Form.SINGLE, load=load, width=width, registers=(data,), mode=mode, signs=signs),
-        address=address,
-        stores=() if load else (name,),
-        loads=(name,) if load else (),
+    touch = moving(
+        transfer(operation, Form.SINGLE, load=load, width=width, registers=(data,), mode=mode, signs=signs),
+        address,
+        registers=(SCRATCH,) if jumps else None,
         whole=width == 32,
         writeback=None if moved is None else (base, moved),
     )
@@ -120,41 +119,50 @@ def pair(
 ) -> tuple[Operation, ...]:
     """LDRD, STRD."""
     address, moved, mode = indexed(here, offset, before=before, writes=writes)
-    operation = "ldrd" if load else "strd"
-    return (
-        Touch(
-            transfer=transfer(operation, Form.PAIR, load=load, width=32, registers=data, mode=mode),
-            address=address,
-            stores=() if load else data,
-            loads=data if load else (),
-            whole=True,
-            writeback=None if moved is None else (base, moved),
-        ),
-    )
+    moves = transfer("ldrd" if load else "strd", Form.PAIR, load=load, width=32, registers=data, mode=mode)
+    return (moving(moves, address, whole=True, writeback=None if moved is None else (base, moved)),)
 
 
 def several(
-    *, load: bool, names: Sequence[str], width: int, base: str, increments: bool, before: bool, writes: bool, simd: bool
+    *,
+    load: bool,
+    names: Sequence[str],
+    base: str,
+    increments: bool,
+    before: bool,
+    writes: bool,
+    width: int = 32,
+    simd: bool = False,
 ) -> tuple[Operation, ...]:
     """LDM, STM, VLDM, VSTM: ascending registers at ascending addresses. A load of the program counter returns."""
     size = len(names) * width // 8
     begin = (width // 8 if before else 0) if increments else -size + (0 if before else width // 8)
     here = Term(register=base)
-    loads = tuple(SCRATCH if name == PC else name for name in names)
     mode = AddressingMode.OFFSET
     if writes:
         mode = AddressingMode.PRE_INDEX if before else AddressingMode.POST_INDEX
     moved = Sum(terms=(here,), constant=size if increments else -size)
     operation = ("v" if simd else "") + ("ldm" if load else "stm")
-    touch = Touch(
-        transfer=transfer(operation, Form.BLOCK, load=load, width=width, registers=names, mode=mode, simd=simd),
-        address=Sum(terms=(here,), constant=begin),
-        stores=() if load else tuple(names),
-        loads=loads if load else (),
+    touch = moving(
+        transfer(operation, Form.BLOCK, load=load, width=width, registers=names, mode=mode, simd=simd),
+        Sum(terms=(here,), constant=begin),
+        registers=tuple(SCRATCH if load and name == PC else name for name in names),
         whole=width == 32 and not simd,
         writeback=(base, moved) if writes else None,
     )
     return (touch, Return()) if load and PC in names else (touch,)
+
+
+def block(word: int, *, before: bool) -> tuple[Operation, ...]:
+    """LDM, STM, whose fields A32 and T32 place alike, but for what tells whether the address moves before."""
+    return several(
+        load=bool(word >> 20 & 1),
+        names=[register(number) for number in range(16) if word >> number & 1],
+        base=register(word >> 16 & 15),
+        increments=bool(word >> 23 & 1),
+        before=before,
+        writes=bool(word >> 21 & 1),
+    )
 
 
 def bare(
@@ -185,16 +193,9 @@ def bare(
 
 def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation, ...]:
     """LDA, STL."""
-    touch = Touch(
-        transfer=transfer(
-            "lda" if load else "stl", Form.SINGLE, load=load, width=width, registers=(data,), ordered=True
-        ),
-        address=Sum(terms=(Term(register=base),)),
-        stores=() if load else (data,),
-        loads=(data,) if load else (),
-        whole=width == 32,
-    )
-    return (touch,)
+    name = "lda" if load else "stl"
+    moves = transfer(name, Form.SINGLE, load=load, width=width, registers=(data,), ordered=True)
+    return (moving(moves, Sum(terms=(Term(register=base),)), whole=width == 32),)
 
 
 def coprocessor(word: int) -> tuple[Operation, ...] | None:
@@ -206,25 +207,18 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
         return None  # moves of two registers
     base, double, count = register(word >> 16 & 15), bool(word >> 8 & 1), word & 0xFF
     first = word >> 12 & 15 | high << 4 if double else (word >> 12 & 15) << 1 | high
+    width = 64 if double else 32
     if before and not writes:
+        data, name = (vector(first, double=double),), "vldr" if load else "vstr"
+        moves = transfer(name, Form.SINGLE, load=load, width=width, registers=data, simd=True)
         offset = 4 * count if increments else -4 * count
-        data = (vector(first, double=double),)
-        width = 64 if double else 32
-        touch = Touch(
-            transfer=transfer(
-                "vldr" if load else "vstr", Form.SINGLE, load=load, width=width, registers=data, simd=True
-            ),
-            address=Sum(terms=(Term(register=base),), constant=offset),
-            stores=() if load else data,
-            loads=data if load else (),
-        )
-        return (touch,)
+        return (moving(moves, Sum(terms=(Term(register=base),), constant=offset)),)
     numbers = range(first, first + (count // 2 if double else count))
     names = [vector(number, double=double) for number in numbers]
     return several(
         load=load,
         names=names,
-        width=64 if double else 32,
+        width=width,
         base=base,
         increments=increments,
         before=before,

@@ -10,6 +10,7 @@ from mmio_bisect.classify.isa.arm.forms import (
     PC,
     SP,
     bare,
+    block,
     coprocessor,
     ordered,
     pair,
@@ -91,7 +92,7 @@ def _short(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: C901, PLR
         case 9:
             offset = Sum(constant=4 * (word & 0xFF))
             here = place.counter(aligned=True)
-            return single("ldr", load=True, width=32, data=_low(word, 8), base=PC, here=here, offset=offset)
+            return single(load=True, width=32, data=_low(word, 8), base=PC, here=here, offset=offset)
         case 10 | 11:
             return _short_indexed(word, place)
         case 12 | 13 | 14 | 15 | 16 | 17:
@@ -99,9 +100,8 @@ def _short(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: C901, PLR
         case 18 | 19:
             offset = Sum(constant=4 * (word & 0xFF))
             load = bool(word >> 11 & 1)
-            name = "ldr" if load else "str"
             here = place.value(SP)
-            return single(name, load=load, width=32, data=_low(word, 8), base=SP, here=here, offset=offset)
+            return single(load=load, width=32, data=_low(word, 8), base=SP, here=here, offset=offset)
         case 20 | 21:
             here = place.value(SP) if word >> 11 & 1 else place.counter(aligned=True)
             return data_processing(place, _ADD, _low(word, 8), here, Sum(constant=4 * (word & 0xFF)))
@@ -111,9 +111,7 @@ def _short(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: C901, PLR
             load, base = bool(word >> 11 & 1), _low(word, 8)
             names = [f"r{number}" for number in range(8) if word >> number & 1]
             writes = not load or base not in names
-            return several(
-                load=load, names=names, width=32, base=base, increments=True, before=False, writes=writes, simd=False
-            )
+            return several(load=load, names=names, base=base, increments=True, before=False, writes=writes)
         case 26 | 27:
             return _short_branch(word, place)
         case 28:
@@ -157,26 +155,26 @@ def _special(word: int, place: Place) -> tuple[Operation, ...]:
 
 
 _INDEXED = (
-    ("str", False, 32, False), ("strh", False, 16, False), ("strb", False, 8, False), ("ldrsb", True, 8, True),
-    ("ldr", True, 32, False), ("ldrh", True, 16, False), ("ldrb", True, 8, False), ("ldrsh", True, 16, True),
+    (False, 32, False), (False, 16, False), (False, 8, False), (True, 8, True),
+    (True, 32, False), (True, 16, False), (True, 8, False), (True, 16, True),
 )  # fmt: skip
+"""STR, STRH, STRB, LDRSB, LDR, LDRH, LDRB, LDRSH: whether it loads, its width, whether it extends the sign."""
 
 
 def _short_indexed(word: int, place: Place) -> tuple[Operation, ...]:
-    name, load, width, signs = _INDEXED[word >> 9 & 7]
+    load, width, signs = _INDEXED[word >> 9 & 7]
     base = _low(word, 3)
     offset = Sum(terms=(Term(register=_low(word, 6)),))
     here = place.value(base)
-    return single(name, load=load, width=width, data=_low(word, 0), base=base, here=here, offset=offset, signs=signs)
+    return single(load=load, width=width, data=_low(word, 0), base=base, here=here, offset=offset, signs=signs)
 
 
 def _short_offset(word: int, place: Place) -> tuple[Operation, ...]:
-    width, suffix = {6: (32, ""), 7: (8, "b"), 8: (16, "h")}[word >> 12]
+    width = {6: 32, 7: 8, 8: 16}[word >> 12]
     load, base = bool(word >> 11 & 1), _low(word, 3)
     offset = Sum(constant=(word >> 6 & 31) * width // 8)
-    name = ("ldr" if load else "str") + suffix
     here = place.value(base)
-    return single(name, load=load, width=width, data=_low(word, 0), base=base, here=here, offset=offset)
+    return single(load=load, width=width, data=_low(word, 0), base=base, here=here, offset=offset)
 
 
 def _short_miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:
@@ -190,9 +188,7 @@ def _short_miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:
         load = bool(word >> 11 & 1)
         last = ([PC] if load else [LR]) if word >> 8 & 1 else []
         names = [f"r{number}" for number in range(8) if word >> number & 1] + last
-        return several(
-            load=load, names=names, width=32, base=SP, increments=load, before=not load, writes=True, simd=False
-        )
+        return several(load=load, names=names, base=SP, increments=load, before=not load, writes=True)
     if word >> 8 & 15 == 15:  # IT and hints
         return (NOTHING,)
     return (Stop(),) if word >> 8 & 15 == 14 else opaque(place)
@@ -204,7 +200,7 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
             return coprocessor(word) or opaque(place)
         if word >> 25 & 1:
             return _shifted_data(word, place)
-        return _dual(word, place) if word >> 22 & 1 else _block(word)
+        return _dual(word, place) if word >> 22 & 1 else block(word, before=not word >> 23 & 1)
     if word >> 27 == 0b11110:
         if word >> 15 & 1:
             return _branch(word, place)
@@ -214,20 +210,6 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
     if word >> 25 == 0b1111100:
         return _access(word, place)
     return opaque(place)
-
-
-def _block(word: int) -> tuple[Operation, ...]:
-    increments = bool(word >> 23 & 1)
-    return several(
-        load=bool(word >> 20 & 1),
-        names=[register(number) for number in range(16) if word >> number & 1],
-        width=32,
-        base=register(word >> 16 & 15),
-        increments=increments,
-        before=not increments,
-        writes=bool(word >> 21 & 1),
-        simd=False,
-    )
 
 
 _EXCLUSIVE_WIDTHS = {0: 8, 1: 16, 2: 32, 3: 64}
@@ -355,9 +337,7 @@ def _access(word: int, place: Place) -> tuple[Operation, ...]:
         offset = Sum(constant=(word & 0xFF) * (1 if word >> 9 & 1 else -1))
     else:
         offset = Sum(terms=(Term(register=register(word & 15), factor=1 << (word >> 4 & 3)),))
-    name = ("ldr" if load else "str") + ("s" if signs else "") + ("b", "h", "")[size]
     return single(
-        name,
         load=load,
         width=8 << size,
         data=data,
