@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Relocation
 from mmio_bisect.classify.machine.operations import Symbol
@@ -13,7 +14,6 @@ from mmio_bisect.classify.machine.values import (
     number,
     pointer_to,
     section_origin,
-    wrapped,
 )
 
 _MOST_ENTRIES = 4096
@@ -103,8 +103,8 @@ class ImageData:
                 yield self._relocated(relocations, factor, base, place, code.section)
             elif base is not None and base[0] == code.section:
                 content = int.from_bytes(table.content[place : place + entry.width], "little")
-                distance = wrapped(content, 8 * entry.width) if entry.signs else content
-                target = wrapped(base[1] + factor * distance, 8 * self.pointer_bytes)
+                distance = signed(content, 8 * entry.width) if entry.signs else content
+                target = signed(base[1] + factor * distance, 8 * self.pointer_bytes)
                 if amid_code:  # a table amid the code ends where what it leads to begins
                     if target <= place and entry.width < self.pointer_bytes:
                         return  # padding: a short entry leads forward

@@ -45,5 +45,6 @@ def pattern(text: str, width: int = 32) -> Pattern:
 
 
 def signed(value: int, width: int) -> int:
-    """The two's complement reading of a field."""
-    return value - (1 << width) if value >> (width - 1) else value
+    """The two's complement reading of the lowest `width` bits."""
+    half = 1 << (width - 1)
+    return ((value + half) & (2 * half - 1)) - half

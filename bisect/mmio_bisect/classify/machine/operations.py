@@ -5,7 +5,7 @@ An architecture's file lifts each instruction to operations, done one after the 
 nothing is ever lost track of unsaid.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mmio_bisect.domain.access import LOAD, Transfer
@@ -33,6 +33,9 @@ class Term:
     factor: int = 1
     narrow: bool = False
 
+    def times(self, factor: int) -> "Term":
+        return replace(self, factor=self.factor * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
@@ -42,6 +45,20 @@ class Sum:
     constant: int = 0
     symbol: Symbol | str | None = None
     less: Symbol | None = None
+
+    @classmethod
+    def of(cls, register: str, constant: int = 0) -> "Sum":
+        return cls(terms=(Term(register=register),), constant=constant)
+
+    def plus(self, other: "Sum", factor: int = 1) -> "Sum | None":
+        """The sum, or with `factor` -1 the difference; None if two addresses of the linker's meet."""
+        if other.symbol is not None and (self.symbol is not None or factor < 0):
+            return None
+        return Sum(
+            terms=(*self.terms, *(term.times(factor) for term in other.terms)),
+            constant=self.constant + factor * other.constant,
+            symbol=self.symbol if other.symbol is None else other.symbol,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

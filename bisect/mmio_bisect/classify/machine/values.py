@@ -9,6 +9,7 @@ said.
 
 from dataclasses import dataclass
 
+from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.domain.recipe import ConstantWindow
 
 
@@ -139,12 +140,7 @@ def section_origin(section: int) -> Origin:
 
 def number(value: int, bits: int = 64) -> Linear:
     """A constant; wraps as a register of so many bits does and reads as signed."""
-    return Linear(frozenset(), wrapped(value, bits))
-
-
-def wrapped(value: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return ((value + half) & (2 * half - 1)) - half
+    return Linear(frozenset(), signed(value, bits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +181,19 @@ class Algebra:
         terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
         if left.constant is None or right.constant is None:
             return Linear(terms)
-        return Linear(terms, wrapped(left.constant + right.constant, self.bits))
+        return Linear(terms, signed(left.constant + right.constant, self.bits))
 
     def shift(self, value: Value, displacement: int) -> Value:
         """Add a number that the code spells out beside a register: it is a distance, whatever lies at that address."""
         if isinstance(value, Tainted) or value.constant is None:
             return value
-        return Linear(value.terms, wrapped(value.constant + displacement, self.bits))
+        return Linear(value.terms, signed(value.constant + displacement, self.bits))
 
     def scale(self, value: Value, factor: int) -> Value:
         if factor == 1 or isinstance(value, Tainted):
             return value
         terms = frozenset((origin, times * factor) for origin, times in value.terms if times * factor)
-        return Linear(terms, None if value.constant is None else wrapped(value.constant * factor, self.bits))
+        return Linear(terms, None if value.constant is None else signed(value.constant * factor, self.bits))
 
     def narrow(self, value: Value, *, signs: bool = False) -> Value:
         """The low 32 bits, extended by zeros or by their sign; the same on a machine whose registers have no more."""
@@ -207,7 +203,7 @@ class Algebra:
             return Tainted("the low half of a pointer into the window")
         if value.terms or value.constant is None:
             return ANYTHING
-        return number(wrapped(value.constant, 32) if signs else value.constant & 0xFFFF_FFFF)
+        return number(signed(value.constant, 32) if signs else value.constant & 0xFFFF_FFFF)
 
     def join(self, left: Value, right: Value) -> Value:
         """What holds when control comes from two places."""

@@ -95,15 +95,15 @@ def transfer_of(
 
 
 def at_base(fields: Fields) -> Sum:
-    return Sum(terms=(Term(register=base(fields["n"])),))
+    return Sum.of(base(fields["n"]))
 
 
 def address_of(fields: Fields, mode: AddressingMode, displacement: int) -> tuple[Sum, tuple[str, Sum] | None]:
     """The address of an access by base and displacement, and what becomes of the base."""
     register = base(fields["n"])
-    moved = Sum(terms=(Term(register=register),), constant=displacement)
+    moved = Sum.of(register, displacement)
     if mode is AddressingMode.POST_INDEX:
-        return Sum(terms=(Term(register=register),)), (register, moved)
+        return Sum.of(register), (register, moved)
     return moved, (register, moved) if mode is AddressingMode.PRE_INDEX else None
 
 

@@ -101,7 +101,7 @@ def _add_immediate(fields: Fields, instruction: Instruction) -> Operation | None
     if fields["f"] and fields["d"] == 31:
         return None
     target = general(fields["d"]) if fields["f"] else base(fields["d"])
-    value = Sum(terms=(Term(register=base(fields["n"])),), constant=amount)
+    value = Sum.of(base(fields["n"]), amount)
     return Compute(target=target, value=value, narrow=not fields["x"])
 
 
@@ -126,7 +126,7 @@ def _add_extended(fields: Fields, _: Instruction) -> Operation | None:
 def _move(fields: Fields, _: Instruction) -> Operation | None:
     if fields["d"] == 31:
         return None
-    value = Sum(terms=(Term(register=general(fields["m"])),))
+    value = Sum.of(general(fields["m"]))
     return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])
 
 
@@ -166,7 +166,7 @@ def _logical_immediate(fields: Fields, _: Instruction) -> Operation | None:
     return Bitwise(
         target=general(fields["d"]) if fields["o"] == 3 else base(fields["d"]),
         kind=_LOGICAL[fields["o"]],
-        left=Sum(terms=(Term(register=general(fields["n"])),)),
+        left=Sum.of(general(fields["n"])),
         right=Sum(constant=constant),
         narrow=not fields["x"],
     )
@@ -179,7 +179,7 @@ def _logical_register(fields: Fields, _: Instruction) -> Operation | None:
     return Bitwise(
         target=general(fields["d"]),
         kind=_LOGICAL[fields["o"]],
-        left=Sum(terms=(Term(register=general(fields["n"])),)),
+        left=Sum.of(general(fields["n"])),
         right=Sum(terms=(Term(register=general(fields["m"]), factor=1 << fields["i"]),)),
         narrow=not fields["x"],
     )

@@ -177,7 +177,7 @@ def scalable(
         where = vector_register(fields["n"]) if vector_base else base(fields["n"])
         written = tuple(vector_register((fields["t"] + index) % 32) for index in range(loaded if "t" in fields else 0))
         transfer = transfer_of(form, directions, None, (), registers_are=RegisterClass.SCALABLE)
-        address = Sum(terms=(Term(register=where),))
+        address = Sum.of(where)
         return Touch(transfer=transfer, address=address, clobbers=written if directions == LOAD else ())
 
     return read
@@ -226,7 +226,7 @@ def maintenance(form: Form) -> Reader:
     def read(fields: Fields) -> Touch:
         return Touch(
             transfer=transfer_of(form, STORE, None, (), registers_are=RegisterClass.NONE),
-            address=Sum(terms=(Term(register=general(fields["t"])),)),
+            address=Sum.of(general(fields["t"])),
         )
 
     return read

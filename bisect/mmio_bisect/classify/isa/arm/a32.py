@@ -189,7 +189,7 @@ def _word_or_byte(word: int, place: Place) -> tuple[Operation, ...]:
     else:
         shifted = _shifted(word)
         if shifted is None:
-            offset = Sum(terms=(Term(register="?"),))
+            offset = Sum.of("?")
         else:
             (term,) = shifted.terms
             offset = Sum(terms=(Term(register=term.register, factor=term.factor if up else -term.factor),))

@@ -19,7 +19,6 @@ from mmio_bisect.classify.machine.operations import (
     Return,
     Sum,
     Symbol,
-    Term,
     Unknown,
 )
 
@@ -56,7 +55,7 @@ class Place:
         return Sum(symbol=self.symbol, constant=value & ~3 if aligned else value)
 
     def value(self, name: str, *, aligned: bool = False) -> Sum:
-        return self.counter(aligned=aligned) if name == PC else Sum(terms=(Term(register=name),))
+        return self.counter(aligned=aligned) if name == PC else Sum.of(name)
 
 
 def opaque(place: Place) -> tuple[Operation, ...]:
@@ -67,18 +66,6 @@ def opaque(place: Place) -> tuple[Operation, ...]:
     if PC in instruction.writes:
         return (CallRegister(register="(computed)", tail=True),)
     return (Opaque(reads=instruction.reads, writes=instruction.writes),)
-
-
-def plus(left: Sum, right: Sum, factor: int = 1) -> Sum | None:
-    """The sum, or with `factor` -1 the difference; None if two addresses of the linker's meet."""
-    if right.symbol is not None and (left.symbol is not None or factor < 0):
-        return None
-    terms = tuple(Term(register=term.register, factor=term.factor * factor) for term in right.terms)
-    return Sum(
-        terms=(*left.terms, *terms),
-        constant=left.constant + factor * right.constant,
-        symbol=left.symbol if right.symbol is None else right.symbol,
-    )
 
 
 def data_processing(  # noqa: PLR0911  one return a kind
@@ -98,7 +85,7 @@ def data_processing(  # noqa: PLR0911  one return a kind
     if value is None:
         return opaque(place)
     if target == PC:
-        if value == Sum(terms=(Term(register=LR),)):
+        if value == Sum.of(LR):
             return (Return(),)
         return Compute(target=SCRATCH, value=value), CallRegister(register=SCRATCH, tail=True)
     return (Compute(target=target, value=value),)
@@ -108,11 +95,11 @@ def _value(opcode: int, left: Sum, right: Sum) -> Sum | None:
     """What additions and moves give; None for the others."""
     match opcode:
         case 4:
-            return plus(left, right)
+            return left.plus(right)
         case 2:
-            return plus(left, right, -1)
+            return left.plus(right, -1)
         case 3:
-            return plus(right, left, -1)
+            return right.plus(left, -1)
         case 13:
             return right
         case 15 if not right.terms and right.symbol is None:

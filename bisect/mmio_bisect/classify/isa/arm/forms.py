@@ -179,7 +179,7 @@ def bare(
     moves: bool = False,
 ) -> tuple[Operation, ...]:
     """Accesses at the base register itself whose data is not followed: exclusives, swaps, structures."""
-    here = Sum(terms=(Term(register=base),), constant=offset)
+    here = Sum.of(base, offset)
     mode = AddressingMode.POST_INDEX if moves else AddressingMode.OFFSET
     touch = Touch(
         transfer=transfer(operation, form, load=load, width=width, registers=names, mode=mode, simd=simd),
@@ -195,7 +195,7 @@ def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation,
     """LDA, STL."""
     name = "lda" if load else "stl"
     moves = transfer(name, Form.SINGLE, load=load, width=width, registers=(data,), ordered=True)
-    return (moving(moves, Sum(terms=(Term(register=base),)), whole=width == 32),)
+    return (moving(moves, Sum.of(base), whole=width == 32),)
 
 
 def coprocessor(word: int) -> tuple[Operation, ...] | None:
@@ -212,7 +212,7 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
         data, name = (vector(first, double=double),), "vldr" if load else "vstr"
         moves = transfer(name, Form.SINGLE, load=load, width=width, registers=data, simd=True)
         offset = 4 * count if increments else -4 * count
-        return (moving(moves, Sum(terms=(Term(register=base),), constant=offset)),)
+        return (moving(moves, Sum.of(base, offset)),)
     numbers = range(first, first + (count // 2 if double else count))
     names = [vector(number, double=double) for number in numbers]
     return several(

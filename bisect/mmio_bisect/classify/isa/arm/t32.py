@@ -164,7 +164,7 @@ _INDEXED = (
 def _short_indexed(word: int, place: Place) -> tuple[Operation, ...]:
     load, width, signs = _INDEXED[word >> 9 & 7]
     base = _low(word, 3)
-    offset = Sum(terms=(Term(register=_low(word, 6)),))
+    offset = Sum.of(_low(word, 6))
     here = place.value(base)
     return single(load=load, width=width, data=_low(word, 0), base=base, here=here, offset=offset, signs=signs)
 

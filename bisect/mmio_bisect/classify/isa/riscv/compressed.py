@@ -63,32 +63,34 @@ def _branch(funct3: int, rs1: int, offset: int) -> int:
     return high << 25 | rs1 << 15 | funct3 << 12 | low << 7 | BRANCH
 
 
-def _quadrant_0(half: int, xlen: int) -> Expanded | None:  # noqa: PLR0911  one return a form
+_EITHER = {1: (LOAD_FP, 3, "c.fld"), 2: (LOAD, 2, "c.lw"), 5: (STORE_FP, 3, "c.fsd"), 6: (STORE, 2, "c.sw")}
+_MEMORY = {
+    32: _EITHER | {3: (LOAD_FP, 2, "c.flw"), 7: (STORE_FP, 2, "c.fsw")},
+    64: _EITHER | {3: (LOAD, 3, "c.ld"), 7: (STORE, 3, "c.sd")},
+}
+"""By the register's size and the three highest bits: the long form's opcode and funct3, and the short form's name."""
+
+
+def _access(half: int, xlen: int, register: int, base: int, word: int, double: int, suffix: str = "") -> Expanded:
+    """`word` and `double` are the offset, as the form reads it."""
+    opcode, funct3, name = _MEMORY[xlen][half >> 13]
+    offset = double if funct3 == 3 else word
+    if opcode in {STORE, STORE_FP}:
+        return Expanded(_s(opcode, funct3, base, register, offset), name + suffix)
+    return Expanded(_i(opcode, funct3, register, base, offset), name + suffix)
+
+
+def _quadrant_0(half: int, xlen: int) -> Expanded | None:
     near, base = 8 + (half >> 2 & 7), 8 + (half >> 7 & 7)
-    word = _bits(half, (10, 3, 3), (6, 1, 2), (5, 1, 6))
-    double = _bits(half, (10, 3, 3), (5, 2, 6))
     match half >> 13:
         case 0:
             immediate = _bits(half, (11, 2, 4), (7, 4, 6), (6, 1, 2), (5, 1, 3))
             return Expanded(_i(OP_IMM, 0, near, 2, immediate)) if immediate else None
-        case 1:
-            return Expanded(_i(LOAD_FP, 3, near, base, double), "c.fld")
-        case 2:
-            return Expanded(_i(LOAD, 2, near, base, word), "c.lw")
-        case 3 if xlen == 64:
-            return Expanded(_i(LOAD, 3, near, base, double), "c.ld")
-        case 3:
-            return Expanded(_i(LOAD_FP, 2, near, base, word), "c.flw")
         case 4:
             return _zcb(half, near, base)
-        case 5:
-            return Expanded(_s(STORE_FP, 3, base, near, double), "c.fsd")
-        case 6:
-            return Expanded(_s(STORE, 2, base, near, word), "c.sw")
-        case _ if xlen == 64:
-            return Expanded(_s(STORE, 3, base, near, double), "c.sd")
         case _:
-            return Expanded(_s(STORE_FP, 2, base, near, word), "c.fsw")
+            word, double = _bits(half, (10, 3, 3), (6, 1, 2), (5, 1, 6)), _bits(half, (10, 3, 3), (5, 2, 6))
+            return _access(half, xlen, near, base, word, double)
 
 
 def _zcb(half: int, near: int, base: int) -> Expanded | None:
@@ -170,33 +172,21 @@ def _arithmetic(half: int, near: int, immediate: int) -> Expanded | None:
     return None if unary is None else Expanded(_i(unary[0], unary[1], near, near, unary[2]))
 
 
-def _quadrant_2(half: int, xlen: int) -> Expanded | None:  # noqa: PLR0911  one return a form
+def _quadrant_2(half: int, xlen: int) -> Expanded | None:
     rd, rs2 = half >> 7 & 31, half >> 2 & 31
-    word_load = _bits(half, (12, 1, 5), (4, 3, 2), (2, 2, 6))
-    double_load = _bits(half, (12, 1, 5), (5, 2, 3), (2, 3, 6))
-    word_store = _bits(half, (9, 4, 2), (7, 2, 6))
-    double_store = _bits(half, (10, 3, 3), (7, 3, 6))
     match half >> 13:
         case 0:
             return Expanded(_i(OP_IMM, 1, rd, rd, _bits(half, (2, 5, 0), (12, 1, 5))))
-        case 1:
-            return Expanded(_i(LOAD_FP, 3, rd, 2, double_load), "c.fldsp")
-        case 2:
-            return Expanded(_i(LOAD, 2, rd, 2, word_load), "c.lwsp") if rd else None
-        case 3 if xlen == 64:
-            return Expanded(_i(LOAD, 3, rd, 2, double_load), "c.ldsp") if rd else None
-        case 3:
-            return Expanded(_i(LOAD_FP, 2, rd, 2, word_load), "c.flwsp")
         case 4:
             return _moves(half, rd, rs2)
-        case 5:
-            return Expanded(_s(STORE_FP, 3, 2, rs2, double_store), "c.fsdsp")
-        case 6:
-            return Expanded(_s(STORE, 2, 2, rs2, word_store), "c.swsp")
-        case _ if xlen == 64:
-            return Expanded(_s(STORE, 3, 2, rs2, double_store), "c.sdsp")
-        case _:
-            return Expanded(_s(STORE_FP, 2, 2, rs2, word_store), "c.fswsp")
+        case 5 | 6 | 7:
+            word, double = _bits(half, (9, 4, 2), (7, 2, 6)), _bits(half, (10, 3, 3), (7, 3, 6))
+            return _access(half, xlen, rs2, 2, word, double, "sp")
+        case kind:
+            if not rd and _MEMORY[xlen][kind][0] == LOAD:
+                return None
+            word = _bits(half, (12, 1, 5), (4, 3, 2), (2, 2, 6))
+            return _access(half, xlen, rd, 2, word, _bits(half, (12, 1, 5), (5, 2, 3), (2, 3, 6)), "sp")
 
 
 def _moves(half: int, rd: int, rs2: int) -> Expanded | None:

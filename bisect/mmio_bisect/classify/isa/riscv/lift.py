@@ -31,9 +31,9 @@ from mmio_bisect.classify.machine.operations import (
     Term,
     Touch,
     Unknown,
+    moving,
 )
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
-from mmio_bisect.domain.recipe import Direction
+from mmio_bisect.domain.access import BOTH, LOAD, STORE, Form, RegisterClass, Transfer
 
 _LOADS = {0: "lb", 1: "lh", 2: "lw", 3: "ld", 4: "lbu", 5: "lhu", 6: "lwu"}
 _STORES = {0: "sb", 1: "sh", 2: "sw", 3: "sd"}
@@ -113,52 +113,36 @@ class Lifter:
         why = "an integer load or store" if plain else f"`{operation}`, a short form that KVM does not decode"
         transfer = Transfer(
             form=Form.SINGLE,
-            directions=(Direction.STORE if store else Direction.LOAD,),
+            directions=STORE if store else LOAD,
             element_width=width,
-            elements=1,
-            addressing=AddressingMode.OFFSET,
-            register_class=RegisterClass.GENERAL,
             registers=(data,),
             syndrome_valid=plain,
             sign_extends=not store and funct3 < 3,
             why=why,
             operation=operation,
         )
-        return Touch(
-            transfer=transfer,
-            address=_address(word, instruction, store=store),
-            stores=(data,) if store else (),
-            loads=() if store else (data,),
-            whole=width == self._xlen,
-        )
+        return moving(transfer, _address(word, instruction, store=store), whole=width == self._xlen)
 
     def _float_access(self, expanded: Expanded, instruction: Instruction) -> Operation:
         word = expanded.word
         store = word & 0x7F == 0x27
         known = _FLOATS.get(word >> 12 & 7)
-        way = Direction.STORE if store else Direction.LOAD
         data = _f(word >> 20 & 31 if store else word >> 7 & 31)
         transfer = Transfer(
             form=Form.SINGLE if known else Form.STRUCTURE,
-            directions=(way,),
+            directions=STORE if store else LOAD,
             element_width=known[1] if known else None,
-            elements=1,
-            addressing=AddressingMode.OFFSET,
             register_class=RegisterClass.SIMD_FP if known else RegisterClass.SCALABLE,
             registers=(data,) if known else (),
             syndrome_valid=False,
             why="a floating-point register" if known else "vector registers",
-            operation=expanded.name or (f"f{'s' if store else 'l'}{known[0]}" if known else "v" + way.value),
+            operation=expanded.name
+            or (f"f{'s' if store else 'l'}{known[0]}" if known else "vstore" if store else "vload"),
         )
         if known is None:
             vectors = () if store else tuple(f"v{number}" for number in range(32))
-            return Touch(transfer=transfer, address=Sum(terms=(Term(register=_x(word >> 15 & 31)),)), clobbers=vectors)
-        return Touch(
-            transfer=transfer,
-            address=_address(word, instruction, store=store),
-            stores=(data,) if store else (),
-            loads=() if store else (data,),
-        )
+            return Touch(transfer=transfer, address=Sum.of(_x(word >> 15 & 31)), clobbers=vectors)
+        return moving(transfer, _address(word, instruction, store=store))
 
     def _atomic(self, word: int) -> Operation:
         kind = _ATOMICS.get(word >> 27)
@@ -166,22 +150,19 @@ class Lifter:
         if kind is None or width > 128:
             return Unknown()
         exclusive = kind in {"lr", "sc"}
-        ways = {"lr": (Direction.LOAD,), "sc": (Direction.STORE,)}.get(kind, (Direction.LOAD, Direction.STORE))
+        ways = {"lr": LOAD, "sc": STORE}.get(kind, BOTH)
         suffix = {8: "b", 16: "h", 32: "w", 64: "d", 128: "q"}[width]
         transfer = Transfer(
             form=Form.EXCLUSIVE if exclusive else Form.ATOMIC,
             directions=ways,
             element_width=width,
-            elements=1,
-            addressing=AddressingMode.OFFSET,
-            register_class=RegisterClass.GENERAL,
             registers=(_x(word >> 20 & 31),),
             syndrome_valid=False,
             ordered=bool(word >> 25 & 3),
             why="load-reserved or store-conditional" if exclusive else "an atomic read-modify-write",
             operation=f"{kind}.{suffix}",
         )
-        address = Sum(terms=(Term(register=_x(word >> 15 & 31)),))
+        address = Sum.of(_x(word >> 15 & 31))
         stores = () if kind == "lr" else (_x(word >> 20 & 31),)
         return Touch(transfer=transfer, address=address, stores=stores, clobbers=(_x(word >> 7 & 31),))
 
@@ -189,7 +170,7 @@ class Lifter:
         """OP-IMM and, in 32 bits, OP-IMM-32."""
         target, source, funct3 = _x(word >> 7 & 31), _x(word >> 15 & 31), word >> 12 & 7
         number, narrow = signed(word >> 20, 12), word & 0x7F == 0x1B
-        here = Sum(terms=(Term(register=source),))
+        here = Sum.of(source)
         if target == ZERO:
             return Opaque(reads=frozenset(), writes=frozenset())
         if funct3 == 0:
@@ -217,7 +198,7 @@ def _low(instruction: Instruction, number: int) -> int:
 
 def _address(word: int, instruction: Instruction, *, store: bool) -> Sum:
     offset = signed((word >> 25) << 5 | word >> 7 & 31, 12) if store else signed(word >> 20, 12)
-    return Sum(terms=(Term(register=_x(word >> 15 & 31)),), constant=_low(instruction, offset))
+    return Sum.of(_x(word >> 15 & 31), _low(instruction, offset))
 
 
 def _upper(word: int, instruction: Instruction) -> Operation:
@@ -249,7 +230,7 @@ def _register(word: int) -> Operation:
     """OP and, in 32 bits, OP-32."""
     target, left, right = _x(word >> 7 & 31), _x(word >> 15 & 31), _x(word >> 20 & 31)
     funct3, funct7, narrow = word >> 12 & 7, word >> 25, word & 0x7F == 0x3B
-    one, other = Sum(terms=(Term(register=left),)), Sum(terms=(Term(register=right),))
+    one, other = Sum.of(left), Sum.of(right)
     if target == ZERO:
         return Opaque(reads=frozenset(), writes=frozenset())
     if funct3 == 0 and funct7 in {0, 0x20}:
@@ -285,7 +266,7 @@ def _jump(word: int, instruction: Instruction, code: FunctionCode) -> tuple[Oper
         return (Call(position=position),) if rd in _LINK else (Jump(position=position, conditional=False),)
     if rd == 0 and rs1 in _LINK:
         return (Return(),)
-    target = Sum(terms=(Term(register=_x(rs1)),), constant=signed(word >> 20, 12))
+    target = Sum.of(_x(rs1), signed(word >> 20, 12))
     return Compute(target=_SCRATCH, value=target), CallRegister(register=_SCRATCH, tail=rd not in _LINK)
 
 

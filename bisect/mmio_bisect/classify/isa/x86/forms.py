@@ -8,11 +8,8 @@ Source: Intel SDM volume 2.
 """
 
 from mmio_bisect.classify.machine.instructions import Instruction, MemoryOperand, Operand, RegisterOperand
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.access import BOTH, LOAD, STORE, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
-
-LOAD, STORE = (Direction.LOAD,), (Direction.STORE,)
-BOTH = (Direction.LOAD, Direction.STORE)
 
 _PLAIN = frozenset({"mov", "movabs", "movzx", "movsx", "movsxd"})
 STRINGS = {"movs": BOTH, "stos": STORE, "lods": LOAD, "cmps": LOAD, "scas": LOAD, "ins": STORE, "outs": LOAD}
@@ -90,8 +87,6 @@ def transfer_of(
         form=form,
         directions=directions,
         element_width=width or None,
-        elements=1,
-        addressing=AddressingMode.OFFSET,
         register_class=RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL,
         registers=registers,
         syndrome_valid=plain,

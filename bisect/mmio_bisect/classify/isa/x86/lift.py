@@ -10,9 +10,7 @@ from typing import Literal
 
 from mmio_bisect.classify.dataflow.tables import OFFSET_TABLE, symbol_of
 from mmio_bisect.classify.isa.x86.forms import (
-    LOAD,
     READS_ONLY,
-    STORE,
     STRINGS,
     WIDTHS,
     directions_of,
@@ -20,6 +18,7 @@ from mmio_bisect.classify.isa.x86.forms import (
     string_of,
     transfer_of,
 )
+from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import (
     FunctionCode,
     ImmediateOperand,
@@ -46,9 +45,9 @@ from mmio_bisect.classify.machine.operations import (
     Term,
     Touch,
     Unknown,
+    moving,
 )
-from mmio_bisect.classify.machine.values import wrapped
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
+from mmio_bisect.domain.access import LOAD, STORE, Form, Transfer
 from mmio_bisect.domain.recipe import Direction
 
 _SCRATCH = "(loaded)"
@@ -118,20 +117,17 @@ class Lifter:
         return load, CallRegister(register=_SCRATCH, tail=tail)
 
     def _position(self, target: ImmediateOperand) -> int:
-        return wrapped(target.value, 8 * self._word)
+        return signed(target.value, 8 * self._word)
 
     # The stack
 
     def _push(self, value: Sum) -> tuple[Operation, ...]:
-        return (
-            Compute(target="(pushed)", value=value),
-            _stack_store("(pushed)", self._word),
-        )
+        return Compute(target="(pushed)", value=value), _stack_store("(pushed)", self._word)
 
     def _stack(self, instruction: Instruction, code: FunctionCode) -> tuple[Operation, ...]:
         word, operands = self._word, instruction.operands
         if instruction.mnemonic == "leave":
-            back = Compute(target="rsp", value=Sum(terms=(Term(register="rbp"),)))
+            back = Compute(target="rsp", value=Sum.of("rbp"))
             return back, _stack_load("rbp", word)
         (operand,) = operands
         if instruction.mnemonic == "pop":
@@ -183,12 +179,12 @@ class Lifter:
             case ("add", [_, Sum(symbol=str()) as table]):
                 return (Compute(target=target.name, value=table),)  # the program counter plus the distance to it
             case ("add" | "sub", [Sum() as left, Sum() as right]):
-                total = _plus(left, right, _SUMS[name])
+                total = left.plus(right, _SUMS[name]) or Sum(terms=(*left.terms, UNKNOWN_AMOUNT))
                 return (Compute(target=target.name, value=total, narrow=narrow), _flags(instruction))
             case ("and" | "or" | "xor", [Sum() as left, Sum() as right]):
                 return (Bitwise(target=target.name, kind=_LOGIC[name], left=left, right=right, narrow=narrow),)
             case ("shl" | "sal", [Sum() as left, Sum(terms=(), symbol=None) as right]):
-                total = Sum(terms=tuple(_scaled(term, 1 << right.constant) for term in left.terms))
+                total = Sum(terms=tuple(term.times(1 << right.constant) for term in left.terms))
                 return (Compute(target=target.name, value=total, narrow=narrow),)
             case (_, [Sum() as left, Sum() as right]) if name.startswith("cmov") and not narrow:
                 sources = (target.name, right.terms[0].register)
@@ -199,7 +195,7 @@ class Lifter:
                 return (
                     Compute(target=_SCRATCH, value=left),
                     Compute(target=target.name, value=right),
-                    Compute(target=other.name, value=Sum(terms=(Term(register=_SCRATCH),))),
+                    Compute(target=other.name, value=Sum.of(_SCRATCH)),
                 )
             case _:
                 return (_opaque(instruction),)
@@ -208,7 +204,7 @@ class Lifter:
         """A register of at least 32 bits or a number; None for others."""
         match operand:
             case RegisterOperand(name=name, bits=bits) if bits >= 32 and not is_vector(operand):
-                return Sum(terms=(Term(register=name),))
+                return Sum.of(name)
             case ImmediateOperand():
                 return self._immediate(instruction, operand)
             case _:
@@ -302,7 +298,7 @@ class Lifter:
     def _string(self, instruction: Instruction, name: str) -> tuple[Operation, ...]:
         width = WIDTHS[instruction.mnemonic[len(name) :]]
         repeats = bool(instruction.prefixes)
-        to, source = Sum(terms=(Term(register="rdi"),)), Sum(terms=(Term(register="rsi"),))
+        to, source = Sum.of("rdi"), Sum.of("rsi")
         places = {"stos": (to,), "scas": (to,), "ins": (to,), "lods": (source,), "outs": (source,)}.get(
             name, (to, source)
         )
@@ -330,21 +326,6 @@ def _relocation_at(instruction: Instruction, within: int) -> Relocation | None:
     return next((one for one in instruction.relocations if one.within == within), None)
 
 
-def _scaled(term: Term, factor: int) -> Term:
-    return Term(register=term.register, factor=term.factor * factor, narrow=term.narrow)
-
-
-def _plus(left: Sum, right: Sum, factor: int) -> Sum:
-    if right.symbol is not None:
-        return (
-            Sum(terms=(*left.terms, UNKNOWN_AMOUNT))
-            if factor < 0 or left.symbol
-            else Sum(terms=(*left.terms, *right.terms), constant=left.constant + right.constant, symbol=right.symbol)
-        )
-    terms = (*left.terms, *(_scaled(term, factor) for term in right.terms))
-    return Sum(terms=terms, constant=left.constant + factor * right.constant, symbol=left.symbol)
-
-
 def _same(left: Operand, right: Operand) -> bool:
     return (
         isinstance(left, RegisterOperand)
@@ -369,14 +350,11 @@ def _data(operands: Sequence[Operand]) -> tuple[str, ...]:
     return tuple(operand.name for operand in operands if isinstance(operand, RegisterOperand))
 
 
-def _stack_transfer(directions: tuple[Direction, ...], word: int, register: str) -> Transfer:
+def _on_stack(directions: tuple[Direction, ...], word: int, register: str) -> Transfer:
     return Transfer(
         form=Form.SINGLE,
         directions=directions,
         element_width=8 * word,
-        elements=1,
-        addressing=AddressingMode.OFFSET,
-        register_class=RegisterClass.GENERAL,
         registers=(register,),
         syndrome_valid=True,
         why="the stack",
@@ -385,13 +363,10 @@ def _stack_transfer(directions: tuple[Direction, ...], word: int, register: str)
 
 
 def _stack_store(register: str, word: int) -> Touch:
-    below = Sum(terms=(Term(register="rsp"),), constant=-word)
-    transfer = _stack_transfer(STORE, word, register)
-    return Touch(transfer=transfer, address=below, stores=(register,), whole=True, writeback=("rsp", below))
+    below = Sum.of("rsp", -word)
+    return moving(_on_stack(STORE, word, register), below, whole=True, writeback=("rsp", below))
 
 
 def _stack_load(register: str, word: int) -> Touch:
-    here = Sum(terms=(Term(register="rsp"),))
-    above = Sum(terms=here.terms, constant=word)
-    transfer = _stack_transfer(LOAD, word, register)
-    return Touch(transfer=transfer, address=here, loads=(register,), whole=True, writeback=("rsp", above))
+    above = Sum.of("rsp", word)
+    return moving(_on_stack(LOAD, word, register), Sum.of("rsp"), whole=True, writeback=("rsp", above))
