@@ -14,9 +14,10 @@ from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.pages import write_aside, write_page
 from mmio_bisect.composition.wiring import default_database
+from mmio_bisect.domain.run import FinishedRun
 from mmio_bisect.errors import StoreError, WatchBusyError
 from mmio_bisect.report.documents.notices import change_notice, traced_notice, trouble_notice
-from mmio_bisect.report.documents.run_documents import Replay, replay, run_text
+from mmio_bisect.report.documents.run_documents import replay, run_text
 from mmio_bisect.report.documents.watch_documents import tick_text
 from mmio_bisect.workflow.bisect.follow import DescentLevel
 from mmio_bisect.workflow.history.history_queries import Filters
@@ -60,7 +61,7 @@ class WatchDocuments:
     tick_text = staticmethod(tick_text)
     trouble_notice = staticmethod(trouble_notice)
 
-    def finished_run(self, run: int) -> Replay | None:
+    def finished_run(self, run: int) -> FinishedRun | None:
         return replay(self.history.run(run), self.history.outcomes(run=run))
 
     def change_notice(self, finding: Finding, levels: tuple[DescentLevel, ...]) -> Notice:

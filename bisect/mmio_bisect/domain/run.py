@@ -88,3 +88,14 @@ class RunHead:
     changed: bool
     argv: tuple[str, ...]
     only: Mapping[CellRequest, frozenset[Mark]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """What is known of a run when it is read again. `only` is what alone counted, None: everything."""
+
+    answers: tuple[CellAnswer, ...]
+    cost: Cost
+    changed: bool
+    argv: tuple[str, ...]
+    only: frozenset[Mark] | None = None

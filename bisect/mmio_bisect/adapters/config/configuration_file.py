@@ -14,12 +14,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mmio_bisect.adapters.config.configuration_schema import (
-    File,
-    Limits,
-    RetentionTable,
-    keys_at,
-)
+from mmio_bisect.adapters.config.configuration_schema import File, keys_at
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.probing.budget import Allowance
 from mmio_bisect.workflow.probing.sandboxes import Bounds
@@ -182,7 +177,7 @@ def _configuration(read: File, file: Path | None) -> Configuration:
         rust_repo=base / read.rust_repo if read.rust_repo else None,
         repository=base / read.repository if read.repository else None,
         sandbox=read.sandbox,
-        limits=_limits(read.limits),
+        limits=Bounds(**dict(read.limits)),
         schedule=watch.schedule,
         timezone=watch.timezone,
         profile=watch.profile,
@@ -192,7 +187,7 @@ def _configuration(read: File, file: Path | None) -> Configuration:
         pauses=watch.pauses,
         source_pauses=watch.source_pauses,
         budget=Allowance(seconds=watch.time, downloads=watch.downloads, builds=watch.builds),
-        retention=_retention(read.retention),
+        retention=Retention(**dict(read.retention)),
         disk=watch.disk,
         reports=base / watch.reports,
         page=base / watch.page if watch.page else None,
@@ -216,27 +211,6 @@ def _configuration(read: File, file: Path | None) -> Configuration:
             )
             for name, one in read.notify.items()
         ),
-    )
-
-
-def _limits(read: Limits) -> Bounds:
-    return Bounds(
-        memory=read.memory,
-        seconds=read.time,
-        output=read.output,
-        object=read.object,
-        processes=read.processes,
-    )
-
-
-def _retention(read: RetentionTable) -> Retention:
-    return Retention(
-        toolchains=read.toolchains,
-        count=read.toolchain_count,
-        runs=read.runs,
-        ticks=read.ticks,
-        notices=read.notices,
-        reports=read.reports,
     )
 
 

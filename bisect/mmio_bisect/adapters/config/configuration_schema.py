@@ -65,7 +65,7 @@ Opts = Annotated[tuple[Annotated[str, _one_of(tuple(OptLevel))], ...], BeforeVal
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Series(_Strict):
@@ -103,8 +103,10 @@ class Watch(_Strict):
 
 
 class Limits(_Strict):
+    """The fields are those of `Bounds`."""
+
     memory: Size | None = None
-    time: Duration | None = None
+    seconds: Duration | None = Field(default=None, alias="time")
     output: Size | None = None
     object: Size | None = None
     processes: Annotated[int, Field(ge=1)] | None = None
@@ -113,14 +115,16 @@ class Limits(_Strict):
     def _enough(self) -> Self:
         if self.memory is not None and self.memory < _LEAST_MEMORY:
             raise ValueError("no compiler runs in less than 64MiB of memory")
-        if self.time == 0:
+        if self.seconds == 0:
             raise ValueError("no compiler runs in no time")
         return self
 
 
 class RetentionTable(_Strict):
+    """The fields are those of `Retention`."""
+
     toolchains: Duration | None = None
-    toolchain_count: Annotated[int, Field(ge=0)] | None = None
+    count: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="toolchain_count")
     runs: Duration | None = None
     ticks: Duration | None = None
     notices: Duration | None = None

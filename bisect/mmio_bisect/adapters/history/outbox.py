@@ -2,37 +2,34 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.domain.access import Mark
+from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.errors import CorruptDatabaseError
 from mmio_bisect.workflow.watch.news import Line, LineState, MarkState, SeriesState
-from mmio_bisect.workflow.watch.notices import Delivery, Notice, NoticeKind, Tick
+from mmio_bisect.workflow.watch.notices import Delivery, Notice, Tick
 
 _OF_FORMAT_1 = {"told": "reported", "cut": "deferred", "pursuits": "descents"}
 
 _watched, _notices, _deliveries, _ticks = schema.watched, schema.notices, schema.deliveries, schema.ticks
-_format = TypeAdapter(Literal[1, 2])
-_line, _mark, _mark_state, _series_state = map(TypeAdapter[Any], (Line, Mark, MarkState, SeriesState))
 
 
 def encode_state(state: SeriesState) -> str:
     lines = [
         {
-            **asdict(line),
+            **record_of(line),
             "version": found.version,
-            "marks": [{**asdict(mark), **asdict(known)} for mark, known in found.marks.items()],
+            "marks": [{**record_of(mark), **record_of(known)} for mark, known in found.marks.items()],
         }
         for line, found in state.lines.items()
     ]
-    return json.dumps({"format": 2, **asdict(replace(state, lines={})), "lines": lines}, ensure_ascii=False)
+    return json.dumps({"format": 2, **record_of(state), "lines": lines}, ensure_ascii=False)
 
 
 def decode_state(text: str | None) -> SeriesState:
@@ -40,19 +37,24 @@ def decode_state(text: str | None) -> SeriesState:
     if text is None:
         return SeriesState()
     try:
-        members = json.loads(text, object_hook=lambda found: {_OF_FORMAT_1.get(key, key): found[key] for key in found})
-        _format.validate_python(members["format"])
-        lines = {_line.validate_python(found): _line_state(found) for found in members["lines"]}
-        state: SeriesState = _series_state.validate_python({**members, "lines": lines})
+        members = _members(text)
+        lines = {value_of(Line, found): _line_state(found) for found in members["lines"]}
+        return value_of(SeriesState, members, lines=lines)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDatabaseError(
             f"What the watch keeps of a series cannot be read ({type(error).__name__}: {error}): restore a backup."
         ) from error
-    return state
+
+
+def _members(text: str) -> dict[str, Any]:
+    members = json.loads(text, object_hook=lambda found: {_OF_FORMAT_1.get(key, key): found[key] for key in found})
+    if members["format"] not in {1, 2}:
+        raise ValueError(f"format {members['format']}")
+    return dict(members)
 
 
 def _line_state(members: dict[str, Any]) -> LineState:
-    marks = {_mark.validate_python(found): _mark_state.validate_python(found) for found in members["marks"]}
+    marks = {value_of(Mark, found): value_of(MarkState, found) for found in members["marks"]}
     return LineState(version=members["version"], marks=marks)
 
 
@@ -83,7 +85,7 @@ class SqlOutbox(OverDatabase):
             .order_by(_notices.c.id, _deliveries.c.channel)
         )
         with self._database.reading() as connection:
-            return tuple(map(_delivery, connection.execute(wanted).all()))
+            return tuple(map(_delivery, connection.execute(wanted).mappings()))
 
     def delivered(self, key: str, channel: str) -> None:
         self._tried(key, channel, error=None, delivered=now())
@@ -112,23 +114,13 @@ class SqlOutbox(OverDatabase):
 
     def ticks(self, *, limit: int) -> tuple[Tick, ...]:
         with self._database.reading() as connection:
-            rows = connection.execute(select(_ticks).order_by(_ticks.c.id.desc()).limit(limit)).all()
-        return tuple(
-            Tick(started=row.started, finished=row.finished, code=row.code, summary=row.summary) for row in rows
-        )
+            rows = connection.execute(select(_ticks).order_by(_ticks.c.id.desc()).limit(limit)).mappings()
+            return tuple(value_of(Tick, row) for row in rows)
 
 
 def _queue(connection: Connection, notice: Notice, channels: Sequence[str]) -> bool:
     """Whether nobody was told before."""
-    values = {
-        "kind": notice.kind.value,
-        "series": notice.series,
-        "title": notice.title,
-        "plain": notice.plain,
-        "markdown": notice.markdown,
-        "run_id": notice.run,
-        "recorded": now(),
-    }
+    values = {**record_of(notice, without={"key", "run"}), "run_id": notice.run, "recorded": now()}
     made = insert_if_new(connection, _notices, key={"key": notice.key}, values=values)
     if made is None:
         return False
@@ -137,14 +129,5 @@ def _queue(connection: Connection, notice: Notice, channels: Sequence[str]) -> b
     return True
 
 
-def _delivery(row: Row[Any]) -> Delivery:
-    notice = Notice(
-        key=row.key,
-        kind=NoticeKind(row.kind),
-        series=row.series,
-        title=row.title,
-        plain=row.plain,
-        markdown=row.markdown,
-        run=row.run_id,
-    )
-    return Delivery(notice=notice, channel=row.channel, attempts=row.attempts, error=row.error)
+def _delivery(row: RowMapping) -> Delivery:
+    return value_of(Delivery, row, notice=value_of(Notice, row, run=row["run_id"]))

@@ -20,12 +20,11 @@ from mmio_bisect.domain.answer import (
 )
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.domain.run import CellAnswer, Probe
+from mmio_bisect.domain.run import CellAnswer, FinishedRun, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
 from mmio_bisect.report.documents.explorer import Pane, link
 from mmio_bisect.report.documents.filecheck import filecheck_test
-from mmio_bisect.report.documents.run_documents import Replay
 from mmio_bisect.report.terminal.assembly import Column, listing
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.history.history_queries import NoteRow
@@ -34,7 +33,7 @@ from mmio_bisect.workflow.ports.history import RunRecord
 _SAME_ARCHITECTURE = {"thumb": "arm"}
 
 
-def issue_text(record: RunRecord, told: Replay, notes: Sequence[NoteRow] = ()) -> str:
+def issue_text(record: RunRecord, told: FinishedRun, notes: Sequence[NoteRow] = ()) -> str:
     """All of it, with what people noted of the recipe. An answer without two neighbours gives what there is."""
     telling = next((cell for cell in told.answers if _neighbours(cell)), told.answers[0] if told.answers else None)
     sections = [f"# {_title(record, telling)}", _what(told.answers), _commits(told.answers)]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
+from mmio_bisect.domain.run import FinishedRun
 from mmio_bisect.report.documents.issue import issue_text
-from mmio_bisect.report.documents.run_documents import Replay
 from mmio_bisect.report.terminal.descents import descent_text
 from mmio_bisect.workflow.bisect.descend import Stopped
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
@@ -18,7 +18,7 @@ _WIDTH = 100
 
 
 def change_notice(
-    finding: Finding, levels: Sequence[DescentLevel], record: RunRecord | None, told: Replay | None
+    finding: Finding, levels: Sequence[DescentLevel], record: RunRecord | None, told: FinishedRun | None
 ) -> Notice:
     """`record` and `told` are the bisection's, where there is one."""
     group = finding.group

@@ -6,7 +6,7 @@ from the document; code, defects and command lines come from the outcomes in his
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 from mmio_bisect.classify.isa.targets import TARGETS
@@ -16,7 +16,7 @@ from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.domain.records import point_of, record_of, value_of
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, Verification
+from mmio_bisect.domain.run import CellAnswer, Cost, FinishedRun, Probe, RunHead, Verification
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CorruptDatabaseError
 from mmio_bisect.report.documents.documents import level_members, probe_member, untestable_reason
@@ -92,18 +92,7 @@ def _untestable(reasons: Mapping[Point, str | None]) -> list[JSON]:
     return [{"toolchain": str(point), "reason": reason} for point, reason in reasons.items()]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """What `report.answers` needs to print the run again. `only` is what alone counted, None: everything."""
-
-    answers: tuple[CellAnswer, ...]
-    cost: Cost
-    changed: bool
-    argv: tuple[str, ...]
-    only: frozenset[Mark] | None = None
-
-
-def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> Replay | None:
+def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> FinishedRun | None:
     """None for a run that did not finish. Raises `CorruptDatabaseError` for a document that cannot be read."""
     if record.document is None:
         return None
@@ -115,14 +104,14 @@ def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> Replay | Non
         ) from error
 
 
-def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]) -> Replay:
+def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]) -> FinishedRun:
     kinds = None if members["defects"] is None else frozenset(map(DefectKind, members["defects"]))
     probes = [
         _probe(told, outcomes[told["cell"]], profile=record.profile, kinds=kinds, marks=_marks(members, told))
         for told in members["probes"]
         if told["cell"] in outcomes
     ]
-    return Replay(
+    return FinishedRun(
         answers=tuple(
             replace(answer, verification=_verification(members, answer), commits=_commits(members, answer))
             for answer in (_cell_answer(told, probes, record, outcomes) for told in members["answers"])

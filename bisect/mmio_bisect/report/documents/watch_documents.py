@@ -1,8 +1,8 @@
 """The documents of `watch`: what a tick did or would do, and how the watch stands."""
 
 import json
-from dataclasses import asdict
 
+from mmio_bisect.domain.records import record_of
 from mmio_bisect.report.documents.json_text import JSON, document, text_of
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.workflow.watch.news import PointPlan
@@ -20,29 +20,26 @@ def tick_document(result: TickResult) -> JSON:
         "watch",
         code=result.code,
         series=[_findings_member(findings) for findings in result.series],
-        budget={**asdict(result.spent), "allowed": asdict(result.allowance)},
+        budget={**record_of(result.spent), "allowed": record_of(result.allowance)},
         delivered=len(result.delivered.sent),
         undelivered=len(result.delivered.failed),
     )
 
 
 def _findings_member(findings: TickFindings) -> JSON:
-    state, looked = findings.state, findings.look if isinstance(findings.look, Looked) else None
+    state, looked = findings.state, findings.look if isinstance(findings.look, Looked) else Looked(plan=PointPlan())
     return {
         "series": findings.series,
-        "probed": [] if looked is None else [point.version for point in looked.plan.points],
-        "skipped": 0 if looked is None else len(looked.plan.left),
+        "probed": [point.version for point in looked.plan.points],
+        "skipped": len(looked.plan.left),
         "newest": state.newest,
         "notices": [{"kind": notice.kind, "title": notice.title, "run": notice.run} for notice in findings.notices],
         "regressions": len(state.regressions),
         "trouble": None if state.trouble is None else state.trouble.message,
         "left_alone_until": None if state.trouble is None else state.trouble.again,
-        "cut_off": None if state.deferred is None else asdict(state.deferred),
-        "descents": [asdict(pending) for pending in state.descents],
-        "cost": {
-            "toolchains_fetched": 0 if looked is None else looked.cost.toolchains_fetched,
-            "cells_compiled": 0 if looked is None else looked.cost.cells_compiled,
-        },
+        "cut_off": None if state.deferred is None else record_of(state.deferred),
+        "descents": [record_of(pending) for pending in state.descents],
+        "cost": record_of(looked.cost),
     }
 
 
@@ -55,12 +52,12 @@ def plan_document(plan: TickPlan) -> JSON:
 
 
 def _plan_member(plan: SeriesPlan) -> JSON:
-    points = plan.look if isinstance(plan.look, PointPlan) else None
+    points = plan.look if isinstance(plan.look, PointPlan) else PointPlan()
     return {
         "series": plan.job.series,
-        "new": [] if points is None else [point.version for point in points.new],
-        "retry": [] if points is None else [point.version for point in points.retry],
-        "skipped": 0 if points is None else len(points.left),
+        "new": [point.version for point in points.new],
+        "retry": [point.version for point in points.retry],
+        "skipped": len(points.left),
         "cells": plan.cells,
         "news": [news_line(one) for one in plan.news],
         "left_alone": None if isinstance(plan.look, PointPlan) else str(plan.look.error),
@@ -79,7 +76,7 @@ def status_document(status: WatchStatus) -> JSON:
             {"channel": one.channel, "title": one.notice.title, "attempts": one.attempts, "error": one.error}
             for one in status.undelivered
         ],
-        budget={"used": spent_member(status), "allowed": asdict(status.config.budget)},
+        budget={"used": spent_member(status), "allowed": record_of(status.config.budget)},
         disk={"used": status.used, "budget": status.config.disk},
     )
 
@@ -106,14 +103,12 @@ def _status_member(status: SeriesStatus) -> JSON:
             "ticks": trouble.ticks,
             "left_alone_until": trouble.again,
         },
-        "cut_off": None if state.deferred is None else asdict(state.deferred),
-        "descents": [asdict(pending) for pending in state.descents],
+        "cut_off": None if state.deferred is None else record_of(state.deferred),
+        "descents": [record_of(pending) for pending in state.descents],
         "flapping": state.flapping,
         "regressions": [
             {
-                "case": line.case,
-                "target": line.target,
-                "opt": line.opt,
+                **record_of(line),
                 "function": mark.function,
                 "access": mark.access,
                 "defect": mark.kind,

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmio_bisect.domain.access import DefectKind, Mark
@@ -43,16 +43,16 @@ class Asked:
     """
 
     recipe: str
-    targets: TargetChoice
-    opts: tuple[OptLevel, ...]
-    defects: frozenset[DefectKind] | None
-    only: frozenset[Mark] | None
+    targets: TargetChoice = ()
+    opts: tuple[OptLevel, ...] = ()
+    defects: frozenset[DefectKind] | None = None
+    only: frozenset[Mark] | None = None
     profile: Profile
-    changed: bool
-    verify: VerifyMode
-    verify_build: VerifyMode
+    changed: bool = False
+    verify: VerifyMode = VerifyMode.AUTO
+    verify_build: VerifyMode = VerifyMode.AUTO
     jobs: int
-    ahead: Ahead
+    ahead: Ahead = field(default_factory=Ahead)
     sandbox: str
     bounds: Bounds
     refresh: bool

@@ -10,7 +10,6 @@ from mmio_bisect.workflow.bisect.follow import DescentLevel, follow_culprits
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
 from mmio_bisect.workflow.bisect.plan import Asked
 from mmio_bisect.workflow.probing.budget import Budget
-from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Unchanged, Watch
 
@@ -71,16 +70,9 @@ class RunBisections:
             return ()
         asked = Asked(
             recipe=record.recipe,
-            targets=(),
-            opts=(),
-            defects=None,
             only=finished.only,
             profile=PROFILES[record.profile],
-            changed=False,
-            verify=VerifyMode.AUTO,
-            verify_build=VerifyMode.AUTO,
             jobs=watch.config.jobs,
-            ahead=Ahead(),
             sandbox=watch.config.sandbox,
             bounds=watch.config.limits,
             refresh=True,  # the commits of last night are in no clone yet

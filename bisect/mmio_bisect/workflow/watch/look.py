@@ -86,7 +86,8 @@ def _execute(plan: PointPlan, tick: SeriesTick, state: SeriesState) -> TickFindi
         bisected = [(group, _bisect(group, state, tick)) for group in groups]
     except OverBudgetError as error:
         progress = budget.spent.toolchains > had
-        after = planning.postpone(state, groups, probed, str(error), now=tick.now, progress=progress)
+        # Nothing is told yet, and the next tick goes over all of it, from history.
+        after = planning.postpone(state, probed, str(error), groups, now=tick.now, progress=progress)
         return TickFindings(series=job.series, state=after, look=Looked(plan=plan, cost=probed.cost))
     progress = budget.spent.toolchains > had
     after, events = planning.conclude(

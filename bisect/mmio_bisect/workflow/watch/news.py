@@ -221,10 +221,10 @@ class PointPlan:
     New ones that are `left` are probed in later ticks.
     """
 
-    watched: tuple[Point, ...]
-    new: tuple[Point, ...]
-    retry: tuple[Point, ...]
-    left: tuple[Point, ...]
+    watched: tuple[Point, ...] = ()
+    new: tuple[Point, ...] = ()
+    retry: tuple[Point, ...] = ()
+    left: tuple[Point, ...] = ()
 
     @property
     def points(self) -> tuple[Point, ...]:

@@ -191,34 +191,26 @@ def date_changes(
 
 
 def postpone(
-    state: SeriesState, groups: Sequence[ChangeGroup], probed: Probed, why: str, *, now: str, progress: bool
+    state: SeriesState, probed: Probed, why: str, groups: Sequence[ChangeGroup] = (), *, now: str, progress: bool
 ) -> SeriesState:
-    """A bisection was cut off: nothing is told yet, and the next tick goes over all of it, from history."""
-    deferred = defer(
-        state.deferred,
-        why,
-        now,
-        progress=progress,
-        points=len(probed.over),
-        bisections=[f"{one.news[0].line.case} {one.change} in {one.points[-1]}" for one in groups],
-    )
+    """The budget cut off probes, or the bisections of `groups`; `progress`: toolchains came of the tick."""
+    bisections = [f"{one.news[0].line.case} {one.change} in {one.points[-1]}" for one in groups]
+    points = len(probed.over)
+    deferred = defer(state.deferred, why, now, progress=progress, points=points, bisections=bisections)
     return replace(state, deferred=deferred)
 
 
 def conclude(
     job: Assignment, state: SeriesState, plan: PointPlan, probed: Probed, *, now: str, progress: bool
 ) -> tuple[SeriesState, Events]:
-    """How far the series is watched now, what waits for the next tick, and trouble that began or ended.
-
-    `progress`: toolchains came of the tick.
-    """
-    over, before = probed.over, state.deferred
-    deferred = None
-    if over:
-        why = str(next(iter(over.values())))
-        deferred = defer(before, why, now, progress=progress, points=len(over))
-    after = replace(_move_on(job, state, plan, probed), deferred=deferred)
+    """How far the series is watched now, what waits for the next tick, and trouble that began or ended."""
+    after = _move_on(job, state, plan, probed)
+    if over := probed.over:
+        after = postpone(after, probed, str(next(iter(over.values()))), now=now, progress=progress)
+    else:
+        after = replace(after, deferred=None)
     after, events = _settle_trouble(job, after, plan, probed, now)
+    deferred = after.deferred
     if deferred is not None and deferred.in_vain == job.config.patience:
         # A budget with which nothing gets done is trouble too, told once.
         events = (*events, deferred)

@@ -9,7 +9,7 @@ from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.profile import Profile
-from mmio_bisect.domain.run import CellAnswer, Cost, RunHead
+from mmio_bisect.domain.run import CellAnswer, Cost, FinishedRun, RunHead
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError, UndeliveredError
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel
@@ -110,16 +110,6 @@ def why_unfinished(levels: Sequence[DescentLevel]) -> str | None:
     """Why a descent is to go on; None: it came to its end."""
     ends = (level.end for level in levels)
     return next((end.why for end in ends if isinstance(end, BrokenOff) and end.passing), None)
-
-
-class FinishedRun(Protocol):
-    """What a run answered. `only` is what alone counted, None: everything."""
-
-    @property
-    def answers(self) -> tuple[CellAnswer, ...]: ...
-
-    @property
-    def only(self) -> frozenset[Mark] | None: ...
 
 
 class Documents(Protocol):
