@@ -1,7 +1,6 @@
 """`mmio-bisect config`: the file that the watch reads; and reading it for the commands that need it."""
 
 import os
-from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.watch import TEMPLATE, find, load, schedule_of
 from mmio_bisect.composition.wiring import Settings, without_password
+from mmio_bisect.domain.records import record_of
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
@@ -123,41 +123,14 @@ def _renamed(members: dict[str, object], **names: str) -> dict[str, object]:
 
 
 def _members(config: Configuration) -> dict[str, object]:
-    return {
-        "file": None if config.file is None else str(config.file),
+    members = record_of(config, without={"budget", "channels"})
+    return members | {
         "database": None if config.database is None else without_password(config.database),
-        "store": None if config.store is None else str(config.store),
-        "recipes": None if config.recipes is None else str(config.recipes),
-        "series_files": [str(path) for path in config.series_files],
-        "rust_repo": None if config.rust_repo is None else str(config.rust_repo),
-        "repository": None if config.repository is None else str(config.repository),
-        "sandbox": config.sandbox,
-        "limits": _renamed(asdict(config.limits), seconds="time"),
-        "schedule": config.schedule,
-        "timezone": config.timezone,
-        "profile": config.profile,
-        "jobs": config.jobs,
-        "patience": config.patience,
-        "points_per_tick": config.points_per_tick,
-        "pauses": list(config.pauses),
-        "source_pauses": list(config.source_pauses),
-        "time": config.budget.seconds,
-        "downloads": config.budget.downloads,
-        "builds": config.budget.builds,
-        "disk": config.disk,
-        "retention": _renamed(asdict(config.retention), count="toolchain_count"),
-        "reports": str(config.reports),
-        "page": None if config.page is None else str(config.page),
+        "limits": _renamed(members["limits"], seconds="time"),
+        "retention": _renamed(members["retention"], count="toolchain_count"),
+        **_renamed(record_of(config.budget), seconds="time"),
         "series": {
-            one.name: {
-                "from": one.first,
-                "to": one.last,
-                "recipes": list(one.recipes),
-                "targets": list(one.targets),
-                "opt": list(one.opts),
-                "profile": one.profile,
-                "descend": one.descend,
-            }
+            one.name: _renamed(record_of(one, without={"name"}), first="from", last="to", opts="opt")
             for one in config.series
         },
         "notify": {channel.name: str(channel.address) for channel in config.channels},

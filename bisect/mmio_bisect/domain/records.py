@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -26,11 +27,11 @@ def record_of(value: "DataclassInstance", *, without: Collection[str] = ()) -> M
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any field's value
-    """Enums by their values, points as people write them, tuples as lists, bytes in hexadecimal."""
+    """Enums by their values, points and paths as people write them, tuples as lists, bytes in hexadecimal."""
     match value:
         case Enum():
             return value.value
-        case Point():
+        case Point() | PurePath():
             return str(value)
         case tuple() | list():
             return [plain(each) for each in value]
