@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from mmio_bisect.workflow.watch.news import PendingDescent
 from mmio_bisect.workflow.watch.notices import Notice, Outbox
 from mmio_bisect.workflow.watch.values import Bisected, Finding, Watch, WatchLog
 
-__all__ = ["TEMPLATE", "Schedule", "find", "hold_watch", "load", "open_outbox", "open_watch", "schedule_of"]
+__all__ = ["TEMPLATE", "find", "hold_watch", "load", "open_outbox", "open_watch", "schedule_of"]
 
 
 @contextmanager
@@ -89,11 +89,9 @@ class WatchDocuments:
             write_page(self.config.page, self.wiring, Filters(profile=self.config.profile))
 
 
-@contextmanager
-def open_outbox(config: Configuration) -> Iterator[Outbox]:
+def open_outbox(config: Configuration) -> AbstractContextManager[Outbox]:
     """Raises `DatabaseError`."""
-    with SqlOutbox(open_history_database(config.database or default_database())) as outbox:
-        yield outbox
+    return SqlOutbox(open_history_database(config.database or default_database()))
 
 
 def schedule_of(config: Configuration) -> Schedule:

@@ -36,7 +36,7 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
         for case in fitting:
             named = any(fnmatchcase(case.file_name, glob) for glob in series.recipes if "." in glob)
             if named or (case == preferred and any(fnmatchcase(recipe.name, glob) for glob in series.recipes)):
-                targets = tuple(TARGETS[name] for name in series.targets if name in TARGETS)
+                targets = tuple(TARGETS[name] for name in series.targets)
                 found += requests_of(case, family, targets, [OptLevel(opt) for opt in series.opts])
     if not found:
         raise InvalidConfigurationError(
