@@ -177,6 +177,9 @@ class Defect:
         return Mark(function=self.function, access=self.access, kind=self.kind)
 
 
+_ISV = "Arm ARM, ESR_EL2, ISS encoding for an exception from a Data Abort, field ISV"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefectPage:
     """What a kind means, for `explain`, for reports, and for whoever wonders at a verdict.
@@ -186,10 +189,9 @@ class DefectPage:
 
     title: str
     text: str
-    source: str
+    source: str = _ISV
 
 
-_ISV = "Arm ARM, ESR_EL2, ISS encoding for an exception from a Data Abort, field ISV"
 _EXPECTATION = "the recipe's own `mmio:` lines"
 
 PAGES: dict[DefectKind, DefectPage] = {
@@ -222,12 +224,10 @@ PAGES: dict[DefectKind, DefectPage] = {
     DefectKind.SIMD_FP: DefectPage(
         title="SIMD, floating-point or scalable register",
         text="The syndrome names general-purpose registers only: for `str s0, [x0]` or `ldr q0, [x1]` ISV is 0.",
-        source=_ISV,
     ),
     DefectKind.STRUCTURE: DefectPage(
         title="structure load or store (LD1 to ST4)",
         text="Several elements of vector registers in one instruction; ISV is 0.",
-        source=_ISV,
     ),
     DefectKind.EXCLUSIVE: DefectPage(
         title="exclusive load or store",
@@ -235,27 +235,22 @@ PAGES: dict[DefectKind, DefectPage] = {
             "LDXR, STXR and their kin are excluded from valid syndromes, and the exclusive monitor means "
             "nothing for emulated memory."
         ),
-        source=_ISV,
     ),
     DefectKind.ATOMIC: DefectPage(
         title="atomic read-modify-write (CAS, SWP, LDADD and their kin)",
         text="Reads and writes in one instruction; ISV is 0. A device register may mind being read first, too.",
-        source=_ISV,
     ),
     DefectKind.BLOCK: DefectPage(
         title="block copy or fill in one instruction",
         text="FEAT_MOPS (CPY*, SET*) and DC ZVA touch many bytes in one instruction; ISV is 0.",
-        source=_ISV,
     ),
     DefectKind.CACHE: DefectPage(
         title="cache maintenance by address",
         text="DC operations on a device address fault without a valid syndrome.",
-        source=_ISV,
     ),
     DefectKind.TAG: DefectPage(
         title="memory-tagging access (STG, LDG and their kin)",
         text="Allocation tags are not data; ISV is 0.",
-        source=_ISV,
     ),
     DefectKind.LS64: DefectPage(
         title="64-byte access (LD64B, ST64B)",

@@ -89,22 +89,6 @@ def damaged(why: str) -> MalformedObjectError:
     return MalformedObjectError(f"The object is damaged: {why}; build it again.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sizes:
-    """Of the structures of a class of ELF files, in bytes."""
-
-    section_header: int
-    symbol: int
-    rel: int
-    rela: int
-
-
-_SIZES = {
-    32: _Sizes(section_header=40, symbol=16, rel=8, rela=12),
-    64: _Sizes(section_header=64, symbol=24, rel=16, rela=24),
-}
-
-
 class ElfTables:
     """One file that can be judged: little-endian, of an architecture in `ISAS`. Methods may raise `damaged`."""
 
@@ -116,7 +100,9 @@ class ElfTables:
         self._strings: dict[tuple[int, int], str] = {}
         self._elf, self.isa = self._open()
         self._names = self.isa.elf.relocations or _RELOCATIONS.get(self.isa.elf.prefix, {})
-        self.sizes = _SIZES[self._elf.elfclass]
+        structs = self._elf.structs
+        self.header_bytes, self.symbol_bytes = structs.Elf_Shdr.sizeof(), structs.Elf_Sym.sizeof()
+        self.rel_bytes, self.rela_bytes = structs.Elf_Rel.sizeof(), structs.Elf_Rela.sizeof()
         self.linked = self._elf["e_type"] != "ET_REL"
         self.sections: Sequence[Section] = self._read_sections()
         self.symbols: Sequence[Symbol] = self._read_symbols()
@@ -142,7 +128,7 @@ class ElfTables:
             )
         if section.kind not in {"SHT_REL", "SHT_RELA"}:
             return []
-        size = self.sizes.rel if implicit else self.sizes.rela
+        size = self.rel_bytes if implicit else self.rela_bytes
         structure = self._elf.structs.Elf_Rel if implicit else self._elf.structs.Elf_Rela
         offsets = self._entries(section, size, "a relocation table")
         self.spend(section.size)
@@ -194,11 +180,11 @@ class ElfTables:
             offset, count = int(self._elf["e_shoff"]), int(self._elf.num_sections())
         except _PARSER_ERRORS as error:
             raise damaged("its section headers cannot be read") from error
-        if count and self._elf["e_shentsize"] != self.sizes.section_header:
-            raise damaged(f"its section headers are not of {self.sizes.section_header} bytes")
-        stop = offset + count * self.sizes.section_header
+        if count and self._elf["e_shentsize"] != self.header_bytes:
+            raise damaged(f"its section headers are not of {self.header_bytes} bytes")
+        stop = offset + count * self.header_bytes
         self._within(offset, stop - offset, "its section headers")
-        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.sizes.section_header))
+        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.header_bytes))
         return [
             Section(
                 kind=str(header["sh_type"]),
@@ -221,7 +207,7 @@ class ElfTables:
                 "The object has no symbol table to find functions by: give one that is not stripped."
             )
         names = self.section(table.link)
-        offsets = self._entries(table, self.sizes.symbol, "its symbol table")
+        offsets = self._entries(table, self.symbol_bytes, "its symbol table")
         return [self._symbol(self._parse(self._elf.structs.Elf_Sym, offset), names) for offset in offsets]
 
     def _symbol(self, entry: Mapping[str, Any], names: Section) -> Symbol:

@@ -104,7 +104,7 @@ def _cut_out(tables: ElfTables, marks: _Landmarks, place: tuple[int, int, int]) 
     low = bisect.bisect_left(marks.relocations, start, key=_offset)
     high = bisect.bisect_left(marks.relocations, start + size, key=_offset)
     data_ranges = tuple(_data_ranges(marks.mapping, start, start + size))
-    tables.spend(tables.sizes.rela * (high - low) + tables.sizes.symbol * len(data_ranges))
+    tables.spend(tables.rela_bytes * (high - low) + tables.symbol_bytes * len(data_ranges))
     return RawFunction(
         name="",
         section=section,

@@ -107,92 +107,62 @@ def address_of(fields: Fields, mode: AddressingMode, displacement: int) -> tuple
     return moved, (register, moved) if mode is AddressingMode.PRE_INDEX else None
 
 
-def _general_kind(size: int, opc: int) -> tuple[tuple[Direction, ...], int, bool] | None:
-    """Direction, width in bits and sign extension of LDR/STR's size and opc; None if not allocated."""
-    width = 8 << size
-    match opc:
-        case 0:
-            return STORE, width, False
-        case 1:
-            return LOAD, width, False
-        case 2 if size < 3:
-            return LOAD, width, True
-        case 3 if size < 2:
-            return LOAD, width, True
-        case _:
-            return None
+def data_of(number: int, *, vector: bool) -> tuple[tuple[str, ...], RegisterClass]:
+    """One register, and of which class it is."""
+    if vector:
+        return (vector_register(number),), RegisterClass.SIMD_FP
+    return (general(number),), RegisterClass.GENERAL
 
 
-def single(mode: AddressingMode, *, scaled: bool = False, ordered: bool = False) -> Reader:
-    """LDR, STR and their kin of one general-purpose register, base and immediate."""
-
-    def read(fields: Fields) -> Touch | None:
-        kind = _general_kind(fields["s"], fields["o"])
-        if kind is None:
-            return None
-        directions, width, signs = kind
-        displacement = fields["i"] << fields["s"] if scaled else signed(fields["i"], 9)
-        address, writeback = address_of(fields, mode, displacement)
-        data = (general(fields["t"]),)
-        transfer = transfer_of(
-            Form.SINGLE, directions, width, data, mode, signs=signs, ordered=ordered, writeback=writeback
-        )
-        return moving(transfer, address, whole=width == 64, writeback=writeback)
-
-    return read
+def _kind(fields: Fields, *, vector: bool) -> tuple[tuple[Direction, ...], int, bool] | None:
+    """Direction, log2 of the bytes and sign extension of LDR and STR, by size and opc; None if not allocated."""
+    size, opc = fields["s"], fields["o"]
+    if vector:
+        return None if opc >> 1 and size else (LOAD if opc & 1 else STORE, 4 if opc >> 1 else size, False)
+    # What is extended by its sign is narrower than its register: of 64 bits for opc 10, of 32 for opc 11.
+    if opc >= 2 and size >= 5 - opc:
+        return None
+    return LOAD if opc else STORE, size, opc >= 2
 
 
-def single_vector(mode: AddressingMode, *, scaled: bool = False, ordered: bool = False) -> Reader:
-    """LDR and STR of one SIMD&FP register, base and immediate."""
+def single(mode: AddressingMode, *, vector: bool = False, scaled: bool = False, ordered: bool = False) -> Reader:
+    """LDR, STR and their kin of one register, base and immediate."""
 
     def read(fields: Fields) -> Touch | None:
-        kind = vector_kind(fields)
+        kind = _kind(fields, vector=vector)
         if kind is None:
             return None
-        directions, scale = kind
+        directions, scale, signs = kind
         displacement = fields["i"] << scale if scaled else signed(fields["i"], 9)
         address, writeback = address_of(fields, mode, displacement)
-        data = (vector_register(fields["t"]),)
-        transfer = transfer_of(Form.SINGLE, directions, 8 << scale, data, mode, RegisterClass.SIMD_FP, ordered=ordered)
-        return moving(transfer, address, writeback=writeback)
+        data, registers_are = data_of(fields["t"], vector=vector)
+        transfer = transfer_of(
+            Form.SINGLE,
+            directions,
+            8 << scale,
+            data,
+            mode,
+            registers_are,
+            signs=signs,
+            ordered=ordered,
+            writeback=writeback,
+        )
+        return moving(transfer, address, whole=not vector and scale == 3, writeback=writeback)
 
     return read
-
-
-def vector_kind(fields: Fields) -> tuple[tuple[Direction, ...], int] | None:
-    """Direction and log2 of the bytes of a SIMD&FP LDR/STR; None for unallocated."""
-    quad = fields["o"] >> 1
-    if quad and fields["s"]:
-        return None
-    return (LOAD if fields["o"] & 1 else STORE), 4 if quad else fields["s"]
 
 
 def register_offset(*, vector: bool) -> Reader:
     def read(fields: Fields) -> Touch | None:
-        if not fields["p"] & 2:
+        kind = _kind(fields, vector=vector)
+        if kind is None or not fields["p"] & 2:
             return None
-        signs = False
-        if vector:
-            kind = vector_kind(fields)
-            if kind is None:
-                return None
-            directions, scale = kind
-        else:
-            general_kind = _general_kind(fields["s"], fields["o"])
-            if general_kind is None:
-                return None
-            directions, _, signs = general_kind
-            scale = fields["s"]
-        data = (vector_register(fields["t"]) if vector else general(fields["t"]),)
-        index = Term(
-            register=general(fields["m"]),
-            factor=1 << (scale if fields["S"] else 0),
-            narrow=not fields["p"] & 1,
-        )
-        registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
-        transfer = transfer_of(
-            Form.SINGLE, directions, 8 << scale, data, AddressingMode.REGISTER_OFFSET, registers_are, signs=signs
-        )
+        directions, scale, signs = kind
+        data, registers_are = data_of(fields["t"], vector=vector)
+        factor = 1 << (scale if fields["S"] else 0)
+        index = Term(register=general(fields["m"]), factor=factor, narrow=not fields["p"] & 1)
+        mode = AddressingMode.REGISTER_OFFSET
+        transfer = transfer_of(Form.SINGLE, directions, 8 << scale, data, mode, registers_are, signs=signs)
         address = Sum(terms=(Term(register=base(fields["n"])), index))
         return moving(transfer, address, whole=not vector and scale == 3)
 
@@ -201,21 +171,13 @@ def register_offset(*, vector: bool) -> Reader:
 
 def literal(fields: Fields) -> Touch | None:
     """LDR and LDRSW of a constant beside the code."""
-    vector = bool(fields["v"])
-    if fields["o"] == 3:
+    vector, opc = bool(fields["v"]), fields["o"]
+    if opc == 3:
         return None
-    width = (32, 64, 128)[fields["o"]] if vector else (32, 64, 32)[fields["o"]]
-    data = (vector_register(fields["t"]) if vector else general(fields["t"]),)
-    registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
-    transfer = transfer_of(
-        Form.SINGLE,
-        LOAD,
-        width,
-        data,
-        AddressingMode.LITERAL,
-        registers_are,
-        signs=not vector and fields["o"] == 2,
-    )
+    width = (32, 64, 128)[opc] if vector else (32, 64, 32)[opc]
+    data, registers_are = data_of(fields["t"], vector=vector)
+    signs = not vector and opc == 2
+    transfer = transfer_of(Form.SINGLE, LOAD, width, data, AddressingMode.LITERAL, registers_are, signs=signs)
     return moving(transfer, Sum(symbol="literal pool"))
 
 

@@ -91,6 +91,10 @@ def _in_section(operation: Operation, instruction: Instruction, code: FunctionCo
     return Compute(target=general(instruction.word & 31), value=here)
 
 
+def _computed(fields: Fields, value: Sum, target: str | None = None) -> Compute:
+    return Compute(target=target or general(fields["d"]), value=value, narrow=not fields["x"])
+
+
 def _add_immediate(fields: Fields, instruction: Instruction) -> Operation | None:
     amount = fields["i"] << (12 if fields["h"] else 0)
     if fields["o"]:
@@ -102,7 +106,7 @@ def _add_immediate(fields: Fields, instruction: Instruction) -> Operation | None
         return None
     target = general(fields["d"]) if fields["f"] else base(fields["d"])
     value = Sum.of(base(fields["n"]), amount)
-    return Compute(target=target, value=value, narrow=not fields["x"])
+    return _computed(fields, value, target)
 
 
 def _add_register(fields: Fields, _: Instruction) -> Operation | None:
@@ -110,7 +114,7 @@ def _add_register(fields: Fields, _: Instruction) -> Operation | None:
         return None
     factor = (-1 if fields["o"] else 1) << fields["i"]
     value = Sum(terms=(Term(register=general(fields["n"])), Term(register=general(fields["m"]), factor=factor)))
-    return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])
+    return _computed(fields, value)
 
 
 def _add_extended(fields: Fields, _: Instruction) -> Operation | None:
@@ -120,14 +124,14 @@ def _add_extended(fields: Fields, _: Instruction) -> Operation | None:
     index = Term(register=general(fields["m"]), factor=factor, narrow=fields["p"] & 3 != 3)
     target = general(fields["d"]) if fields["f"] else base(fields["d"])
     value = Sum(terms=(Term(register=base(fields["n"])), index))
-    return Compute(target=target, value=value, narrow=not fields["x"])
+    return _computed(fields, value, target)
 
 
 def _move(fields: Fields, _: Instruction) -> Operation | None:
     if fields["d"] == 31:
         return None
     value = Sum.of(general(fields["m"]))
-    return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])
+    return _computed(fields, value)
 
 
 def _move_wide(fields: Fields, instruction: Instruction) -> Operation | None:
@@ -145,14 +149,7 @@ def _move_wide(fields: Fields, instruction: Instruction) -> Operation | None:
             return InsertBits(target=target, shift=shift, width=16, bits=fields["i"])
         case _:
             return None
-    return Compute(target=target, value=Sum(constant=constant), narrow=not fields["x"])
-
-
-def _move_bitmask(fields: Fields, _: Instruction) -> Operation | None:
-    constant = bitmask_immediate(fields["N"], fields["s"], fields["r"], 64 if fields["x"] else 32)
-    if constant is None:
-        return None
-    return Compute(target=base(fields["d"]), value=Sum(constant=constant), narrow=not fields["x"])
+    return _computed(fields, Sum(constant=constant), target)
 
 
 _LOGICAL: tuple[Literal["and", "or", "xor"], ...] = ("and", "or", "xor", "and")
@@ -191,7 +188,7 @@ def _shift_left(fields: Fields, _: Instruction) -> Operation | None:
     if fields["s"] + 1 != fields["r"] or fields["r"] >= size or fields["d"] == 31:
         return None
     value = Sum(terms=(Term(register=general(fields["n"]), factor=1 << (size - fields["r"])),))
-    return Compute(target=general(fields["d"]), value=value, narrow=not fields["x"])
+    return _computed(fields, value)
 
 
 def bitmask_immediate(n: int, imms: int, immr: int, width: int) -> int | None:
@@ -253,7 +250,6 @@ _TABLE: tuple[tuple[str, Callable[[Fields, Instruction], Operation | None]], ...
     ("x o f 01011 00 1 mmmmm ppp iii nnnnn ddddd", _add_extended),
     ("x 01 01010 00 0 mmmmm 000000 11111 ddddd", _move),
     ("x oo 100101 hh iiiiiiiiiiiiiiii ddddd", _move_wide),
-    ("x 01 100100 N rrrrrr ssssss 11111 ddddd", _move_bitmask),
     ("x oo 100100 N rrrrrr ssssss nnnnn ddddd", _logical_immediate),
     ("x oo 01010 00 v mmmmm iiiiii nnnnn ddddd", _logical_register),
     ("x 10 100110 . rrrrrr ssssss nnnnn ddddd", _shift_left),

@@ -19,7 +19,6 @@ from mmio_bisect.classify.isa.aarch64.forms import (
     ordered_writeback,
     register_offset,
     single,
-    single_vector,
 )
 from mmio_bisect.classify.isa.aarch64.many_forms import (
     PREFETCH,
@@ -87,7 +86,7 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
         (
             ("11 111 0 01 10 iiiiiiiiiiii nnnnn ttttt", "prfm", PREFETCH),
             ("ss 111 0 01 oo iiiiiiiiiiii nnnnn ttttt", "{o:st|ld|ld|ld}r{sz}", single(_OFFSET, scaled=True)),
-            ("ss 111 1 01 oo iiiiiiiiiiii nnnnn ttttt", "{o:st|ld|st|ld}r", single_vector(_OFFSET, scaled=True)),
+            ("ss 111 1 01 oo iiiiiiiiiiii nnnnn ttttt", "{o:st|ld|st|ld}r", single(_OFFSET, vector=True, scaled=True)),
         ),
     ),
     (
@@ -95,14 +94,14 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
         (
             ("11 111 0 00 10 0 iiiiiiiii 00 nnnnn ttttt", "prfum", PREFETCH),
             ("ss 111 0 00 oo 0 iiiiiiiii 00 nnnnn ttttt", "{o:st|ld|ld|ld}ur{sz}", single(_OFFSET)),
-            ("ss 111 1 00 oo 0 iiiiiiiii 00 nnnnn ttttt", "{o:st|ld|st|ld}ur", single_vector(_OFFSET)),
+            ("ss 111 1 00 oo 0 iiiiiiiii 00 nnnnn ttttt", "{o:st|ld|st|ld}ur", single(_OFFSET, vector=True)),
         ),
     ),
     (
         "Load/store register (immediate post-indexed)",
         (
             ("ss 111 0 00 oo 0 iiiiiiiii 01 nnnnn ttttt", "{o:st|ld|ld|ld}r{sz}", single(_POST)),
-            ("ss 111 1 00 oo 0 iiiiiiiii 01 nnnnn ttttt", "{o:st|ld|st|ld}r", single_vector(_POST)),
+            ("ss 111 1 00 oo 0 iiiiiiiii 01 nnnnn ttttt", "{o:st|ld|st|ld}r", single(_POST, vector=True)),
         ),
     ),
     (
@@ -113,7 +112,7 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
         "Load/store register (immediate pre-indexed)",
         (
             ("ss 111 0 00 oo 0 iiiiiiiii 11 nnnnn ttttt", "{o:st|ld|ld|ld}r{sz}", single(_PRE)),
-            ("ss 111 1 00 oo 0 iiiiiiiii 11 nnnnn ttttt", "{o:st|ld|st|ld}r", single_vector(_PRE)),
+            ("ss 111 1 00 oo 0 iiiiiiiii 11 nnnnn ttttt", "{o:st|ld|st|ld}r", single(_PRE, vector=True)),
         ),
     ),
     (
@@ -271,7 +270,7 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             (
                 "ss 011101 oo 0 iiiiiiiii 10 nnnnn ttttt",
                 "{o:st|ld|st|ld}{o:l|ap|l|ap}ur",
-                single_vector(_OFFSET, ordered=True),
+                single(_OFFSET, vector=True, ordered=True),
             ),
         ),
     ),

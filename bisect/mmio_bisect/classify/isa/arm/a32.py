@@ -17,6 +17,7 @@ from mmio_bisect.classify.isa.arm.forms import (
     bare,
     block,
     coprocessor,
+    exclusive,
     ordered,
     pair,
     register,
@@ -57,7 +58,7 @@ def _unconditional(word: int, place: Place) -> tuple[Operation, ...]:
         offset = signed((word & 0xFFFFFF) << 2 | (word >> 24 & 1) << 1, 26)
         return (Call(position=place.instruction.position + 8 + offset),)
     if word >> 24 & 15 == 4 and not word >> 20 & 1:
-        return structure(word, load=bool(word >> 21 & 1))
+        return structure(word)
     if word >> 26 & 3 == 1 and word >> 20 & 7 in {1, 5}:  # PLD, PLI, PLDW and barriers
         return (NOTHING,)
     return opaque(place)
@@ -175,10 +176,7 @@ def _synchronization(word: int, place: Place) -> tuple[Operation, ...]:
         return opaque(place)
     second = (register(data + 1),) if width == 64 else ()
     clobbers = (register(data), *second) if load else (register(word >> 12 & 15),)
-    name = "ldrex" if load else "strex"
-    return bare(
-        name, Form.EXCLUSIVE, load=load, width=width, names=(register(data), *second), base=base, clobbers=clobbers
-    )
+    return exclusive(load=load, width=width, names=(register(data), *second), base=base, clobbers=clobbers)
 
 
 def _word_or_byte(word: int, place: Place) -> tuple[Operation, ...]:

@@ -171,8 +171,8 @@ def bare(
     *,
     load: bool,
     width: int | None,
-    names: Sequence[str],
     base: str,
+    names: Sequence[str] = (),
     clobbers: Sequence[str] = (),
     offset: int = 0,
     simd: bool = False,
@@ -189,6 +189,14 @@ def bare(
         writeback=(base, Sum(terms=(Term(register=base), UNKNOWN_AMOUNT))) if moves else None,
     )
     return (touch,)
+
+
+def exclusive(
+    *, load: bool, names: Sequence[str], base: str, clobbers: Sequence[str], width: int = 32, offset: int = 0
+) -> tuple[Operation, ...]:
+    """LDREX, STREX and their kin, which write a status."""
+    name = "ldrex" if load else "strex"
+    return bare(name, Form.EXCLUSIVE, load=load, width=width, names=names, base=base, clobbers=clobbers, offset=offset)
 
 
 def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation, ...]:
@@ -227,21 +235,18 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
     )
 
 
-def structure(word: int, *, load: bool) -> tuple[Operation, ...]:
+def structure(word: int) -> tuple[Operation, ...]:
     """Advanced SIMD element and structure loads and stores: bytes that follow one another."""
-    moved = word & 15 != 15
-    names = tuple(f"v{number}" for number in range(16)) if load else ()
-    base = register(word >> 16 & 15)
+    load = bool(word >> 21 & 1)
     return bare(
         "vld" if load else "vst",
         Form.STRUCTURE,
         load=load,
         width=_structure_width(word),
-        names=(),
-        base=base,
-        clobbers=names,
+        base=register(word >> 16 & 15),
+        clobbers=tuple(f"v{number}" for number in range(16)) if load else (),
         simd=True,
-        moves=moved,
+        moves=word & 15 != 15,
     )
 
 

@@ -9,9 +9,9 @@ from mmio_bisect.classify.isa.arm.forms import (
     LR,
     PC,
     SP,
-    bare,
     block,
     coprocessor,
+    exclusive,
     ordered,
     pair,
     register,
@@ -34,7 +34,6 @@ from mmio_bisect.classify.machine.operations import (
     Term,
     Unknown,
 )
-from mmio_bisect.domain.access import Form
 
 _ADD, _SUB, _MOV, _MVN = 4, 2, 13, 15
 
@@ -206,7 +205,7 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
             return _branch(word, place)
         return _plain(word, place) if word >> 25 & 1 else _modified(word, place)
     if word >> 24 == 0xF9 and not word >> 20 & 1:
-        return structure(word, load=bool(word >> 21 & 1))
+        return structure(word)
     if word >> 25 == 0b1111100:
         return _access(word, place)
     return opaque(place)
@@ -223,13 +222,9 @@ def _dual(word: int, place: Place) -> tuple[Operation, ...]:
         offset = Sum(constant=4 * (word & 0xFF) * (1 if up else -1))
         here = place.value(base, aligned=True)
         return pair(load=load, data=(data, second), base=base, here=here, offset=offset, before=before, writes=writes)
-    name = "ldrex" if load else "strex"
     if not up:
         clobbers = (data,) if load else (second,)
-        shift = 4 * (word & 0xFF)
-        return bare(
-            name, Form.EXCLUSIVE, load=load, width=32, names=(data,), base=base, clobbers=clobbers, offset=shift
-        )
+        return exclusive(load=load, names=(data,), base=base, clobbers=clobbers, offset=4 * (word & 0xFF))
     kind = word >> 4 & 15
     if kind in {0, 1} and load:
         counter = place.value(base)
@@ -241,7 +236,7 @@ def _dual(word: int, place: Place) -> tuple[Operation, ...]:
         return ordered(load=load, width=width, data=data, base=base)
     names = (data, second) if width == 64 else (data,)
     changed = names if load else (register(word & 15),)
-    return bare(name, Form.EXCLUSIVE, load=load, width=width, names=names, base=base, clobbers=changed)
+    return exclusive(load=load, width=width, names=names, base=base, clobbers=changed)
 
 
 _OPCODES = {0: 0, 1: 14, 2: 12, 4: 1, 8: _ADD, 13: _SUB, 14: 3}
