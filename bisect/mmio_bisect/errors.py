@@ -74,7 +74,7 @@ class BrokenToolchainError(MmioBisectError):
 
 
 class MissingToolchainError(MmioBisectError):
-    """A toolchain that is not to be had, though its source answers: a day without a nightly, a target left out.
+    """A toolchain that is unavailable, though its source answers: a day without a nightly, a target left out.
 
     In a search or a sweep this is not a fault but an untestable point, which gives the message as its reason. With
     `for_good` asking again is pointless: history remembers it.

@@ -24,9 +24,9 @@ class NoBuildSandbox:
     """Nothing is built in these tests."""
 
     def session(
-        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
+        self, tree: Path, requirements: BuildRequirements, signals: Signals, *, cache: str | None
     ) -> AbstractContextManager[SandboxSession]:
-        raise AssertionError(f"{tree} was to be built in {room} for {signals} with {cache}")
+        raise AssertionError(f"{tree} was to be built in {requirements} for {signals} with {cache}")
 
 
 def no_log(repository: str) -> Merges:

@@ -180,7 +180,7 @@ def test_the_program_word_check_decides_and_not_an_argument_of_that_name(capsys:
     [
         ((), 130, "either RECIPE --compiler PATH, or --object FILE"),
         (("store_then_step",), 130, "either RECIPE --compiler PATH, or --object FILE"),
-        (("store_then_step", "--compiler", "/nowhere/cc"), 147, "There is no compiler at /nowhere/cc"),
+        (("store_then_step", "--compiler", "/nowhere/cc"), 147, "No compiler found at /nowhere/cc"),
         (("nothing_like_it", "--compiler", "/nowhere/cc"), 139, "No recipe is named 'nothing_like_it'"),
         (("--object", "/nowhere/f.o", "--fn", "f(mmio)"), 154, "/nowhere/f.o cannot be read"),
         (("--object", "/dev/null"), 130, "name a RECIPE, or a function with --fn"),

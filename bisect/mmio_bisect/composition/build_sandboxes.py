@@ -52,21 +52,21 @@ def load_repository() -> "type[Repository]":
     return Repository
 
 
-def _limits(room: BuildRequirements) -> "Limits":
+def _limits(requirements: BuildRequirements) -> "Limits":
     from mmio_bisect.adapters.sandbox.execution import Limits  # noqa: PLC0415 - only where something is built
 
     processors = os.cpu_count() or 1
     return Limits(
-        memory_bytes=room.memory,
-        cpu_seconds=round(room.seconds * processors),
-        wall_seconds=room.seconds,
+        memory_bytes=requirements.memory,
+        cpu_seconds=round(requirements.seconds * processors),
+        wall_seconds=requirements.seconds,
         output_bytes=_OUTPUT_BYTES,
-        file_bytes=room.disk,
+        file_bytes=requirements.disk,
         processes=_PROCESSES,
         open_files=_FILES,
         processors=processors,
-        disk_bytes=room.disk,
-        cache_bytes=room.cache,
+        disk_bytes=requirements.disk,
+        cache_bytes=requirements.cache,
     )
 
 
@@ -78,7 +78,7 @@ class _LocalBuildSandbox:
     def session(
         self,
         tree: Path,
-        room: BuildRequirements,
+        requirements: BuildRequirements,
         signals: Signals,  # noqa: ARG002 - nothing is fetched
         *,
         cache: str | None,
@@ -88,7 +88,7 @@ class _LocalBuildSandbox:
         kept = None if cache is None else self.folder / "caches" / cache
         if kept is not None:
             kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with LocalSandbox(_limits(room), base=self.folder / "work", cache=kept).session(tree) as session:
+        with LocalSandbox(_limits(requirements), base=self.folder / "work", cache=kept).session(tree) as session:
             yield session
 
 
@@ -99,7 +99,7 @@ class _DockerBuildSandbox:
 
     @contextmanager
     def session(
-        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
+        self, tree: Path, requirements: BuildRequirements, signals: Signals, *, cache: str | None
     ) -> Iterator[SandboxSession]:
         from mmio_bisect.adapters.sandbox.docker.engine import DockerSandbox  # noqa: PLC0415 - imported on demand
 
@@ -110,8 +110,8 @@ class _DockerBuildSandbox:
                 f"{str(error).rstrip('.')}: commits are built in docker; start it, or pass --sandbox local if you "
                 "trust their source."
             ) from error
-        image = self.images().equipped(room.suite, room.packages, signals)
+        image = self.images().equipped(requirements.suite, requirements.packages, signals)
         kept = None if cache is None else self.images().cache(cache, image)
-        sandbox = DockerSandbox(_limits(room), volume=store_volume(), cache=kept, say=self.say)
+        sandbox = DockerSandbox(_limits(requirements), volume=store_volume(), cache=kept, say=self.say)
         with sandbox.session(tree, image) as session:
             yield session

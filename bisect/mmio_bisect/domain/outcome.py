@@ -89,7 +89,7 @@ class Outcome:
 
     @property
     def reason(self) -> str | None:
-        """Why there is no object, in one line; None when there is one."""
+        """Why compiling made no object, in one line; None when it made one."""
         return None if self.kind is OutcomeKind.OBJECT else reason_of(self.kind, self.status, self.output)
 
 

@@ -58,12 +58,12 @@ class Toolchain:
 
     @property
     def is_missing(self) -> bool:
-        """It stands for a toolchain that is not to be had, see `missing_toolchain`."""
+        """It stands for an unavailable toolchain, see `missing_toolchain`."""
         return not self.tool
 
 
 def missing_toolchain(point: Point, family: CompilerFamily, reason: str) -> Toolchain:
-    """What stands in a point's place when there is no toolchain, so that its cells have an outcome all the same.
+    """The stand-in for a point whose toolchain is unavailable, so that its cells have an outcome all the same.
 
     It has no tool, is never in a store, and its `version_text` is the reason; another reason makes it another one.
     """

@@ -74,7 +74,7 @@ def check(request: Request, volume: StoreVolume) -> Allowed:
             if container is not None and not _CONTAINER.fullmatch(container):
                 raise RefusedError(f"{container} is not a container of mmio-bisect's.")
             return Allowed(container=container)
-    raise RefusedError(f"{request.method} {path} is nothing that mmio-bisect needs of docker.")
+    raise RefusedError(f"{request.method} {path} is not a request that mmio-bisect needs docker for.")
 
 
 def is_ours(inspected: Mapping[str, Any]) -> bool:
@@ -123,7 +123,7 @@ def _create(query: Mapping[str, str], body: bytes, volume: StoreVolume) -> None:
     if not isinstance(labels, dict) or set(labels) != {OWNER_LABEL} or not _OWNER.fullmatch(str(labels[OWNER_LABEL])):
         raise RefusedError(f"A container of mmio-bisect's has the label {OWNER_LABEL}, and no other.")
     if asked not in (_sandbox_like(asked, image, volume), images.image_builder_configuration(image), _still(image)):
-        raise RefusedError("A container like this is none that mmio-bisect makes.")
+        raise RefusedError("mmio-bisect does not make containers like this.")
 
 
 def _sandbox_like(asked: Mapping[str, Any], image: str, volume: StoreVolume) -> dict[str, object] | None:
@@ -200,9 +200,9 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_members)
     except (ValueError, RecursionError):
-        raise RefusedError("That is no JSON.") from None
+        raise RefusedError("That is not JSON.") from None
     if not isinstance(found, dict):
-        raise RefusedError("That is no JSON object.")
+        raise RefusedError("That is not a JSON object.")
     return found
 
 

@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise rules.RefusedError("A body has one length, and comes in one piece.")
         length = int(lengths[0])
         if length > _MOST_BODY:
-            raise rules.RefusedError("So large a body is none of mmio-bisect's.")
+            raise rules.RefusedError("mmio-bisect does not send a body so large.")
         if not self.path.startswith("/") or self.path.startswith("//") or ".." in self.path or "#" in self.path:
             raise rules.RefusedError("That is not a path of docker's.")
         return rules.Request(method=self.command, target=self.path, body=self.rfile.read(length))

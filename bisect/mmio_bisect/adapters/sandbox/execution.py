@@ -130,7 +130,7 @@ class Launcher:
             self._output.clear()
             self._meters = _meters(folder, self._cache, self._limits)
             started = time.monotonic()
-            status, processor, limit = self._carry_out(argv, folder, signals, started + self._limits.wall_seconds)
+            status, processor, limit = self._execute(argv, folder, signals, started + self._limits.wall_seconds)
         except BaseException:
             self.end()
             raise
@@ -160,7 +160,7 @@ class Launcher:
         if self._process.stderr is not None:
             self._process.stderr.close()
 
-    def _carry_out(
+    def _execute(
         self, argv: tuple[str, ...], folder: Path, signals: Signals, deadline: float
     ) -> tuple[int, float, LimitHit | None]:
         """Status, processor time in seconds, and which of our own limits was hit."""

@@ -26,7 +26,7 @@ Limited = Callable[[int], tuple[Outcome, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trying:
-    """One way to search: `by` is told the limits."""
+    """One way to search: `by` is given the limits."""
 
     layer: Layer
     by: OpenToolchain

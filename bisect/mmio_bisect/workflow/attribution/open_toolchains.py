@@ -59,7 +59,7 @@ class AttributeRequest:
 
 @dataclass(slots=True, kw_only=True)
 class OpenToolchains:
-    """What is open; `notes` say of each stand-in that was not to be had why."""
+    """What is open; `notes` say why a stand-in was unavailable."""
 
     tools: AttributeTools
     request: AttributeRequest

@@ -56,7 +56,7 @@ ENDS: Final = (
     MissingToolchainError,
     NothingTestableError,
 )
-"""Errors that tell what the finer series has not, so that there is no way down; any other is trouble, and may pass."""
+"""Errors that say what the finer series lacks, so that the descent ends; any other is trouble, and may pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def range_below(answer: CellAnswer, finer: Finer, source: SeriesSource) -> Range
     """The range of the finer series between the two neighbours of a culprit; `source` is the coarse one's."""
     culprit = answer.answer
     if not isinstance(culprit, Culprit):
-        return Stopped(why="there is no one culprit to look into")
+        return Stopped(why="no single culprit was found that could be looked into")
     probes = {probe.point: probe for probe in answer.probes}
     first, last = (_word(probes[point], finer.by, source) for point in (culprit.last, culprit.first))
     if first is None or last is None:

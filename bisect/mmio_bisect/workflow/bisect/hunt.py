@@ -104,14 +104,14 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
     probing.seed()
     probing.drain()
     with Rebuilds(tools, request.verify_build) as rebuilds:
-        answers = tuple(_told_of(probing.verified(search, rebuilds), tools.source) for search in searches)
+        answers = tuple(_with_commits(probing.verified(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
     tools.history.finish_run(run, prober.spent, request.render(request.head, run, answers, prober.spent))
     return HuntResult(run=run, answers=answers, cost=prober.spent)
 
 
-def _told_of(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
+def _with_commits(answer: CellAnswer, source: SeriesSource) -> CellAnswer:
     """With what a series of commits knows of those that the answer names."""
     describe = source.capabilities.describe
     if describe is None:
@@ -167,7 +167,7 @@ def _weigh(tools: Adapters, arrived: Callable[[], Collection[Point]]) -> _Weight
 
 @dataclass(slots=True, eq=False)
 class _Search:
-    """One target and level: its session, what it has been told, and by what rule it reads a judgement."""
+    """One target and level: its session, the probes it was given, and by what rule it reads a judgement."""
 
     hunt: HuntRequest
     request: CellRequest
@@ -197,7 +197,7 @@ class _Search:
             return () if oldest in in_flight else (oldest,)
         return self.session.propose(in_flight, free, *weights)
 
-    def tell(self, probe: Probe) -> Probe:
+    def record(self, probe: Probe) -> Probe:
         """Take a probe; it is given back as this search reads it."""
         read = replace(probe, judgement=self._read(probe))
         self.probes[probe.point] = read
@@ -215,7 +215,7 @@ class _Search:
         return self.reread(probe.judgement)
 
     def reread(self, judgement: Judgement) -> Judgement:
-        """A judgement made once more, of a point that was told before."""
+        """A judgement made once more, of a point that was recorded before."""
         if self.hunt.changed:
             return compared(judgement, self._baseline)
         return restrict(judgement, self.hunt.defects, self.hunt.marks.get(self.request))
@@ -247,7 +247,7 @@ class _Probing:
         """Tell the searches what history knows, the oldest point first."""
         for point in self.prober.remembered(self.request.points):
             for probe in self.prober.known(point, self.request.requests):
-                self._tell(probe)
+                self._record(probe)
 
     def drain(self) -> None:
         """Probe until every search is done. Whatever ends it, no probe is left running."""
@@ -322,14 +322,14 @@ class _Probing:
                 self.events.dropped(landed.point)
                 continue
             for probe in probes:
-                self._tell(probe)
+                self._record(probe)
         for point in pool.points:
             if not any(search.wants(point) for search in self._serving[point]):
                 pool.stop(point)
 
-    def _tell(self, probe: Probe) -> None:
+    def _record(self, probe: Probe) -> None:
         for search in self.searches:
             if search.request == probe.request and probe.point not in search.probes:
-                read = search.tell(probe)
+                read = search.record(probe)
                 self.prober.tools.history.record_probe(self.run, read)
                 self.events.probed(read)

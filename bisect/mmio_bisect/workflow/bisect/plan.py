@@ -1,4 +1,4 @@
-"""One bisection planned and carried out: of the range that was asked for, or of one below it."""
+"""One bisection planned and executed: of the range that was asked for, or of one below it."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class Counting(HuntEvents, Protocol):
 
 
 Watch = Callable[[HuntRequest], AbstractContextManager[Counting]]
-"""What is told of a hunt while it runs."""
+"""The events of a hunt while it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class ImageBuilder(Protocol):
 
 
 class ImageKeeper(Protocol):
-    """Images that belong to entries of a store. Raises `SandboxError` where there is no docker."""
+    """Images that belong to entries of a store. Raises `SandboxError` where docker does not answer."""
 
     def has(self, image: str) -> bool: ...
 

@@ -58,7 +58,7 @@ class Sandbox(Protocol):
     def name(self) -> str: ...
 
     def session(self, toolchain_root: Path, image: str | None = None) -> AbstractContextManager[SandboxSession]:
-        """`image` as in `Fetched`. Raises `SandboxError` for one where there are no images."""
+        """`image` as in `Fetched`. Raises `SandboxError` where images are not supported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class BuildSandbox(Protocol):
     """Where source is built: a sandbox with room for it and without network."""
 
     def session(
-        self, tree: Path, room: BuildRequirements, signals: Signals, *, cache: str | None
+        self, tree: Path, requirements: BuildRequirements, signals: Signals, *, cache: str | None
     ) -> AbstractContextManager[SandboxSession]:
         """The source stands where a toolchain would, read-only. Raises `SandboxError`, `DownloadError`.
 

@@ -95,6 +95,6 @@ class SeriesSource(Protocol):
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
         """Put the verified, unpacked toolchain into the empty `folder`.
 
-        Raises `MissingToolchainError` when there is none, which is an answer; `DownloadError`, `CorruptArtefactError`,
-        `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
+        Raises `MissingToolchainError` when it does not exist, which is an answer; `DownloadError`,
+        `CorruptArtefactError`, `BrokenToolchainError`, `DiskFullError`, `CancelledError`.
         """

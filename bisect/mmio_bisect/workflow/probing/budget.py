@@ -27,7 +27,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """As `Allowance`; and how many toolchains came of it, or turned out not to be had."""
+    """As `Allowance`; and how many toolchains were made runnable, or turned out to be missing."""
 
     seconds: float
     downloads: int
@@ -36,7 +36,7 @@ class Spent:
 
 
 class Work(Enum):
-    """What it takes to have a toolchain."""
+    """The cost of a toolchain."""
 
     NOTHING = auto()
     DOWNLOAD = auto()

@@ -43,7 +43,7 @@ def check_compiler(
 ) -> tuple[Toolchain, Outcome, Judgement]:
     """Compile the request's case with that compiler, and judge.
 
-    Raises `BrokenToolchainError` if it is none that is known, `SandboxError`.
+    Raises `BrokenToolchainError` if its family is not known, `SandboxError`.
     """
     toolchain = identify_compiler(compiler, sandbox)
     cell = cell_of(request, toolchain)
@@ -55,7 +55,7 @@ def check_compiler(
 def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:
     """Ask a compiler what it is."""
     if not compiler.is_file():
-        raise BrokenToolchainError(f"There is no compiler at {compiler}: give the path of an executable file.")
+        raise BrokenToolchainError(f"No compiler found at {compiler}: give the path of an executable file.")
     tool = (str(compiler.resolve()),)
     text = ask_version(tool, compiler.parent, sandbox, Unwatched())
     family = family_of(text)

@@ -78,7 +78,7 @@ def outcome_of(finished: Finished, sandbox: str) -> Outcome:
 
 
 def outcome_without(reason: str) -> Outcome:
-    """The outcome of every cell of a toolchain that is not to be had."""
+    """The outcome of every cell of a missing toolchain."""
     return Outcome(
         kind=OutcomeKind.NO_TOOLCHAIN,
         object_code=None,

@@ -54,7 +54,7 @@ class Adapters:
         )
 
     def work_for(self, point: Point) -> Work:
-        """What it takes to have the point's toolchain."""
+        """The cost of the point's toolchain."""
         if self.store.known(point) is not None:
             return Work.NOTHING
         return Work.DOWNLOAD if self.source.capabilities.seconds is None else Work.BUILD
@@ -82,21 +82,17 @@ class _Answered:
     fresh: bool
 
 
-def _nobody(_probe: Probe) -> None:
-    """Where nobody wants to be told."""
-
-
 @dataclass(slots=True)
 class Prober:
-    """Probes points with one toolbox and profile; may be used by several threads. Counts what it spends.
+    """Probes points with the same adapters and profile; may be used by several threads. Counts what it spends.
 
-    `told` is called with each cell that `probe` answers, as it is answered, from whichever thread does. With
+    `on_answer` is called with each cell that `probe` answers, as it is answered, from whichever thread does. With
     `ask_again` no toolchain is believed to be missing because history says so.
     """
 
     tools: Adapters
     profile: Profile
-    told: Callable[[Probe], None] = _nobody
+    on_answer: Callable[[Probe], None] = lambda _: None
     ask_again: bool = False
     _spent: Cost = field(default_factory=Cost)
     _judgements: dict[tuple[str, str], Judgement] = field(default_factory=dict)
@@ -202,7 +198,7 @@ class Prober:
 
     def _tell(self, probes: Sequence[Probe]) -> Sequence[Probe]:
         for probe in probes:
-            self.told(probe)
+            self.on_answer(probe)
         return probes
 
     def _missing(self, point: Point, error: MissingToolchainError | BrokenToolchainError) -> Toolchain:

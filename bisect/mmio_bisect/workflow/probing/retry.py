@@ -21,13 +21,13 @@ def with_back_off(
     work: Callable[[Stoppable], Result],
     signals: Stoppable,
     pauses: tuple[float, ...],
-    told: Callable[[MmioBisectError, float], None],
+    on_fault: Callable[[MmioBisectError, float], None],
 ) -> Result:
-    """What the work gives; `told` of each fault and the seconds until the next try. Raises what the last try raises."""
+    """What the work gives. `on_fault` takes each fault and the seconds until the next try; the last fault is raised."""
     for seconds in pauses:
         try:
             return work(signals)
         except PASSING as error:
-            told(error, seconds)
+            on_fault(error, seconds)
             signals.pause(seconds)
     return work(signals)

@@ -126,7 +126,7 @@ def sweep(request: SweepRequest, tools: Adapters, events: SweepEvents) -> SweepR
 
 @dataclass(slots=True)
 class _Sweeping:
-    """The grid, and what it has been told."""
+    """The grid, and what was seen of its points."""
 
     request: SweepRequest
     tools: Adapters
@@ -142,7 +142,7 @@ class _Sweeping:
         self._prober = Prober(
             self.tools,
             request.profile,
-            told=lambda probe: self.events.probed(self._read(probe)),
+            on_answer=lambda probe: self.events.probed(self._read(probe)),
             ask_again=request.ask_again,
         )
 

@@ -17,7 +17,7 @@ class SweepPlan:
     """What will be done at `points`; `may_follow` points more may be looked at where these differ.
 
     `to_compile` counts cells; one that two points share (one toolchain under two names) counts twice. `bytes_to_fetch`
-    is an estimate from the stored toolchains of the series, unpacked: None where there is none to go by.
+    is an estimate from the stored toolchains of the series, unpacked: None where the store has none.
     """
 
     points: tuple[Point, ...]

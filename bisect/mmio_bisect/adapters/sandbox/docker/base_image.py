@@ -54,21 +54,21 @@ def base_image(suite: str, engine: Engine, *, say: Callable[[str], None], folder
             say(f"docker: pulling debian:{suite}-slim")
             for _ in hasty.pulling("debian", f"{suite}-slim"):
                 pass  # nobody is told of bytes here
-    except SandboxError as error:  # no registry, or none that has it
+    except SandboxError as error:  # no registry answers, or it does not have it
         return _built(suite, engine, say, folder or temporary_folder("mmio-bisect-images"), error)
     return f"debian:{suite}-slim"
 
 
 def _check(suite: str) -> None:
     if not _SUITE.fullmatch(suite):
-        raise SandboxError(f"“{suite}” is no Debian suite: name one such as trixie.")
+        raise SandboxError(f"“{suite}” is not a Debian suite: name one such as trixie.")
 
 
 def _built(suite: str, engine: Engine, say: Callable[[str], None], folder: Path, no_pull: SandboxError) -> str:
     missing = _missing()
     if missing:
         raise SandboxError(
-            f"There is no image debian:{suite}-slim, it cannot be pulled, and to build one {missing}; "
+            f"Docker has no image debian:{suite}-slim, it cannot be pulled, and to build one {missing}; "
             f"pass --sandbox local to do without. ({no_pull})"
         )
     with _alone(folder / suite):

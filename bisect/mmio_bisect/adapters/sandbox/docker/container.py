@@ -74,9 +74,8 @@ class Container:
     def created(engine: Engine, configuration: Mapping[str, object]) -> Iterator[str]:
         """The name of a container that is not started; it is removed at the end, whatever became of it."""
         name = f"mmio-bisect-{secrets.token_hex(8)}"
-        labels = {"Labels": {OWNER_LABEL: str(Owner.this_process())}}
         try:
-            engine.create(name, {**configuration, **labels})
+            engine.create(name, {**configuration, **_labels()})
             yield name
         finally:
             with contextlib.suppress(SandboxError):
@@ -89,6 +88,10 @@ class Container:
     def end(self) -> None:
         """Kill and remove it. A daemon that does not answer to this removes it when it can."""
         _end(self._engine, self._name, self._wire)
+
+
+def _labels() -> dict[str, object]:
+    return {"Labels": {OWNER_LABEL: str(Owner.this_process())}}
 
 
 def _end(engine: Engine, name: str, wire: Wire | None) -> None:
@@ -148,6 +151,20 @@ def folder_mount(toolchain_root: Path) -> dict[str, object]:
     return {"Type": "bind", "Source": str(toolchain_root), "Target": str(TOOLCHAIN), "ReadOnly": True}
 
 
+_CONFINED: Final[Mapping[str, object]] = {
+    "AutoRemove": True,
+    "NetworkMode": "none",
+    "ReadonlyRootfs": True,
+    "CapDrop": ["ALL"],
+    "SecurityOpt": ["no-new-privileges"],
+    "IpcMode": "none",
+    # What IPC would leave from one command to the next.
+    "Sysctls": {"kernel.shmall": "0", "kernel.msgmni": "0"},
+    # What a compiler prints must not fill the host's disk.
+    "LogConfig": {"Type": "none", "Config": {}},
+}
+
+
 def configuration(
     *, image: str, mount: dict[str, object], limits: Limits, cache: tuple[str, Mapping[str, str]] | None = None
 ) -> dict[str, object]:
@@ -168,29 +185,20 @@ def configuration(
         "User": _USER,
         "Hostname": "sandbox",
         "NetworkDisabled": True,
-        "Labels": {OWNER_LABEL: str(Owner.this_process())},
+        **_labels(),
         "OpenStdin": True,
         "StdinOnce": True,
         "AttachStdin": True,
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": {
-            "AutoRemove": True,
-            "NetworkMode": "none",
-            "ReadonlyRootfs": True,
-            "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
-            "IpcMode": "none",
-            # What IPC would leave from one command to the next.
-            "Sysctls": {"kernel.shmall": "0", "kernel.msgmni": "0"},
+            **_CONFINED,
             "Memory": limits.memory_bytes,
             "MemorySwap": limits.memory_bytes,
             "NanoCpus": limits.processors * _ONE_PROCESSOR,
             "PidsLimit": limits.processes + 1,
             "Tmpfs": space,
             "Mounts": mounts,
-            # What a compiler prints must not fill the host's disk.
-            "LogConfig": {"Type": "none", "Config": {}},
         },
     }
 

@@ -222,7 +222,7 @@ def _check_readable(root: Path) -> None:
     try:
         mode = root.stat().st_mode
     except OSError as error:
-        raise SandboxError(f"There is no toolchain at {root} ({error.strerror}): fetch it again.") from error
+        raise SandboxError(f"The toolchain at {root} cannot be read ({error.strerror}): fetch it again.") from error
     if mode & _FOR_ALL != _FOR_ALL:
         raise SandboxError(
             f"The docker sandbox runs compilers as a user of its own, who may not read {root}: make it readable with "

@@ -202,8 +202,8 @@ def image_builder_configuration(image: str) -> dict[str, object]:
 def _run(engine: Engine, container: str, script: str, signals: Signals) -> str:
     """What the script prints on its standard output. Progress is read from what apt says on the other.
 
-    A script that exits with 3 says that there is no such toolchain, with 4 that a download failed; the last line of its
-    errors is why. Raises `MissingToolchainError`, `DownloadError`, `SandboxError`, `CancelledError`.
+    A script exits with 3 if the toolchain does not exist, with 4 if a download failed; the last line of its errors is
+    why. Raises `MissingToolchainError`, `DownloadError`, `SandboxError`, `CancelledError`.
     """
     out, said, counter = bytearray(), bytearray(), _Counter(signals)
 
@@ -291,7 +291,7 @@ def _pull(reference: str, signals: Signals) -> None:
                 signals.progress(done, total)
     except SandboxError as error:
         if "not found" in str(error) or "manifest unknown" in str(error):
-            raise MissingToolchainError(f"There is no image {reference} ({error})", for_good=False) from error
+            raise MissingToolchainError(f"The image {reference} does not exist ({error})", for_good=False) from error
         raise DownloadError(f"The image {reference} is not here and cannot be pulled: {error}") from error
 
 
