@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.watch import WatchDocuments
 from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.domain.access import RULES, DefectKind, Mark
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.errors import DownloadError, UsageError
@@ -28,8 +29,8 @@ from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.watch.assignments import adapters_for
 from mmio_bisect.workflow.watch.configuration import Configuration
 from mmio_bisect.workflow.watch.look import look
-from mmio_bisect.workflow.watch.news import SeriesState
-from mmio_bisect.workflow.watch.notices import Notice
+from mmio_bisect.workflow.watch.news import LineState, MarkState, SeriesState
+from mmio_bisect.workflow.watch.notices import Notice, NoticeKind
 from mmio_bisect.workflow.watch.settle import settle
 from mmio_bisect.workflow.watch.values import (
     Assignment,
@@ -42,6 +43,7 @@ from mmio_bisect.workflow.watch.values import (
     Watch,
 )
 
+MARK = Mark(function="store_then_step", access="store32+0", kind=DefectKind.PAIR)
 CONFIG = """
 [watch]
 jobs = 1
@@ -181,6 +183,34 @@ def test_a_change_at_a_point_that_is_listed_no_more_is_told_from_its_neighbour(n
     nights.does |= {"1.4": "good", "1.5": "good"}
     (fixed,) = nights.tick().notices
     assert fixed.title == "store_then_step.c fixed: between zig@1.1 and zig@1.3"
+
+
+def test_what_other_rules_change_is_told_once_with_counts_and_is_no_news_of_a_compiler(nights: Nights) -> None:
+    nights.does["1.0"] = "bad"
+    (line,) = nights.tick().state.lines
+    (mark,) = nights.state.lines[line].marks
+    seen_then = LineState(
+        version="1.0", marks={replace(mark, kind=DefectKind.PAIR): MarkState(present=True, reported=True)}
+    )
+    nights.outbox.keep("zig", "arm-isv", replace(nights.state, rules=RULES - 1, lines={line: seen_then}), (), ())
+    nights.does["1.1"] = "bad"
+    watched = nights.tick()
+    assert [(notice.kind, notice.title) for notice in watched.notices] == [
+        (NoticeKind.RULES, "zig is judged by other rules")
+    ]
+    assert "1 defects came and 1 went in 1 lines; no compiler did that" in watched.notices[0].plain
+    assert (watched.state.rules, set(watched.state.lines[line].marks), nights.bisections.groups) == (RULES, {mark}, [])
+    nights.does["1.2"] = "bad"
+    assert nights.tick().notices == ()
+
+
+def test_a_line_that_cannot_be_judged_by_other_rules_begins_anew(nights: Nights) -> None:
+    (line,) = nights.tick().state.lines
+    lost = LineState(version="0.9", marks={MARK: MarkState(present=True, reported=True)})
+    nights.outbox.keep("zig", "arm-isv", replace(nights.state, rules=None, lines={line: lost}), (), ())
+    watched = nights.tick()
+    assert "and 1 begin anew" in watched.notices[0].plain
+    assert watched.state.regressions == ()
 
 
 def test_what_a_recipe_or_a_rule_changed_is_no_news_of_a_compiler(nights: Nights) -> None:

@@ -44,6 +44,14 @@ def _marks(letter: str) -> frozenset[Mark]:
     return frozenset({MARK}) if letter == "b" else frozenset()
 
 
+def test_what_is_lacking_where_not_all_was_seen_is_neither_there_nor_gone() -> None:
+    state = begin_line("0", frozenset({MARK, OTHER}))
+    for night in range(1, 9):
+        state, news = advance_line(state, LINE, str(night), frozenset({OTHER}), patience=3, unseen=frozenset({"f"}))
+        assert (news, set(state.marks)) == ((), {MARK, OTHER})
+    assert [one.mark for one in advance_line(state, LINE, "9", frozenset({OTHER}), patience=3)[1]] == [MARK]
+
+
 def test_what_does_not_change_is_no_news() -> None:
     assert told("......") == told("bbbbb") == []
 

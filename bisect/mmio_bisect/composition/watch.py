@@ -16,7 +16,7 @@ from mmio_bisect.composition.pages import write_aside, write_page
 from mmio_bisect.composition.wiring import default_database
 from mmio_bisect.domain.run import FinishedRun
 from mmio_bisect.errors import StoreError, WatchBusyError
-from mmio_bisect.report.documents.notices import change_notice, traced_notice, trouble_notice
+from mmio_bisect.report.documents.notices import change_notice, event_notice, traced_notice
 from mmio_bisect.report.documents.run_documents import replay, run_text
 from mmio_bisect.report.documents.watch_documents import tick_text
 from mmio_bisect.workflow.bisect.follow import DescentLevel
@@ -59,7 +59,7 @@ class WatchDocuments:
 
     run_text = staticmethod(run_text)
     tick_text = staticmethod(tick_text)
-    trouble_notice = staticmethod(trouble_notice)
+    event_notice = staticmethod(event_notice)
 
     def finished_run(self, run: int) -> FinishedRun | None:
         return replay(self.history.run(run), self.history.outcomes(run=run))

@@ -10,7 +10,7 @@ from mmio_bisect.report.terminal.descents import descent_text
 from mmio_bisect.workflow.bisect.descend import Stopped
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
 from mmio_bisect.workflow.ports.history import RunRecord
-from mmio_bisect.workflow.watch.news import Deferred, News, PendingDescent, Trouble
+from mmio_bisect.workflow.watch.news import Deferred, News, PendingDescent, RulesChanged, Trouble
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind, notice_key
 from mmio_bisect.workflow.watch.values import Bisected, Finding, NotBisected, Recovered, why_unfinished
 
@@ -114,8 +114,12 @@ def _descent_report(levels: Sequence[DescentLevel]) -> str:
     return f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```\n"
 
 
-def trouble_notice(series: str, event: Trouble | Deferred | Recovered) -> Notice:
-    if isinstance(event, Recovered):
+def event_notice(series: str, event: Trouble | Deferred | Recovered | RulesChanged) -> Notice:
+    if isinstance(event, RulesChanged):
+        kind, since = NoticeKind.RULES, f"{event.before}..{event.after}"
+        title = f"{series} is judged by other rules"
+        plain = f"{title}: {_rules_line(event)}."
+    elif isinstance(event, Recovered):
         kind, trouble = NoticeKind.RECOVERED, event.trouble
         title = f"{series} is watched again"
         plain = f"{title}. From {trouble.since[:16]} on it was not, {trouble.ticks} times in a row: {trouble.message}"
@@ -126,6 +130,15 @@ def trouble_notice(series: str, event: Trouble | Deferred | Recovered) -> Notice
         plain = f"{title} since {since[:16]} ({event.ticks} times in a row): {event.message}"
     return Notice(
         key=notice_key(kind, series, since), kind=kind, series=series, title=title, plain=plain, markdown=plain
+    )
+
+
+def _rules_line(event: RulesChanged) -> str:
+    before = "earlier ones" if event.before is None else str(event.before)
+    lost = f", and {event.lost} begin anew, because their last point cannot be judged by these" if event.lost else ""
+    return (
+        f"by rules {event.after}, not {before}, {event.came} defects came and {event.went} went in {event.lines} lines"
+        f"{lost}; no compiler did that"
     )
 
 

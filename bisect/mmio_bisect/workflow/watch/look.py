@@ -8,6 +8,7 @@ twice; and so is what a budget cut off. What is wrong on our own side (disk, dat
 from dataclasses import replace
 from itertools import groupby
 
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import OutcomeKind, Verdict
 from mmio_bisect.errors import OverBudgetError
 from mmio_bisect.workflow.probing.probe import Prober
@@ -37,6 +38,7 @@ def foresee(tick: SeriesTick) -> SeriesPlan:
     plan = planning.find_pause(job.series, state, tick.now) or _plan(tick, state)
     news: tuple[News, ...] = ()
     if isinstance(plan, PointPlan):
+        state, _ = _follow_rules(state, tick)
         prober = Prober(tick.tools, job.profile)
         _, news = planning.compare(
             state, [prober.known(point, job.requests) for point in plan.new], job.config.patience
@@ -55,15 +57,32 @@ def look(tick: SeriesTick, *, ask_again: bool = False) -> TickFindings:
     pause = None if ask_again else planning.find_pause(job.series, state, tick.now)
     if pause is not None:
         return TickFindings(series=job.series, state=state, look=pause)
+    ruled: planning.Events = ()
     try:
         plan = _plan(tick, state)
         if state.through is None:
             state = replace(state, through=plan.before)
             tick.watch.outbox.keep(job.series, job.profile.name, state, (), ())
-        return _execute(plan, tick, state)
+        state, ruled = _follow_rules(state, tick)
+        findings = _execute(plan, tick, state)
     except planning.OF_SERIES as error:
         after, events = planning.fail(job, state, error, tick.now)
-        return TickFindings(series=job.series, state=after, look=NotLooked(error=error), events=events)
+        findings = TickFindings(series=job.series, state=after, look=NotLooked(error=error), events=events)
+    return replace(findings, events=(*ruled, *findings.events))
+
+
+def _follow_rules(state: SeriesState, tick: SeriesTick) -> tuple[SeriesState, planning.Events]:
+    """Judge what was seen last again where other rules judged it, so that nothing they change is told of a compiler."""
+    if state.rules == RULES:
+        return state, ()
+    prober = Prober(tick.tools, tick.job.profile)
+    points = {point.version: point for point in tick.tools.source.listing().points}
+    judged = {}
+    for request in tick.job.requests:
+        known = state.lines.get(line_of(request))
+        point = None if known is None else points.get(known.version)
+        judged[line_of(request)] = next(iter(prober.known(point, (request,))), None) if point else None
+    return planning.follow_rules(state, judged)
 
 
 def _plan(tick: SeriesTick, state: SeriesState) -> PointPlan:

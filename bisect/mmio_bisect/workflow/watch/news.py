@@ -66,14 +66,32 @@ def begin_line(version: str, marks: frozenset[Mark]) -> LineState:
     return LineState(version=version, marks={mark: MarkState(present=True, reported=True) for mark in marks})
 
 
+def judge_line_again(state: LineState, marks: frozenset[Mark]) -> LineState:
+    """The line if the marks of its newest testable point are these by other rules: that is known, and no news."""
+    known = {mark: state.marks[mark] for mark in marks if mark in state.marks and state.marks[mark].present}
+    return LineState(version=state.version, marks=dict(begin_line(state.version, marks).marks) | known)
+
+
 def advance_line(
-    state: LineState, line: Line, version: str, marks: frozenset[Mark], *, patience: int
+    state: LineState,
+    line: Line,
+    version: str,
+    marks: frozenset[Mark],
+    *,
+    patience: int,
+    unseen: frozenset[str] = frozenset(),
 ) -> tuple[LineState, tuple[News, ...]]:
-    """The line at its next testable point, and what is news there."""
+    """The line at its next testable point, and what is news there.
+
+    Of functions in which something was `unseen` there, a mark that is lacking is neither there nor gone.
+    """
     after: dict[Mark, MarkState] = {}
     news = []
     for mark in sorted({*state.marks, *marks}, key=_order):
         before = state.marks.get(mark, MarkState(present=False, reported=False))
+        if mark.function in unseen and mark not in marks:
+            after[mark] = before
+            continue
         found, told = _step_mark(before, present=mark in marks, last=state.version, here=version, patience=patience)
         if told and found.last is not None and found.first is not None:
             change = Change.INTRODUCED if found.present else Change.FIXED
@@ -137,6 +155,21 @@ def add_trouble(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesChanged:
+    """What other rules made of the newest testable point of each of `lines`: so many marks came, and so many went.
+
+    `lost` lines begin anew: by these rules their point is untestable, or what it compiled is gone.
+    """
+
+    before: int | None
+    after: int
+    lines: int
+    came: int
+    went: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
     """What the budget left for the next tick: so many `points`, and `bisections` by what they are of.
 
@@ -187,6 +220,7 @@ class PendingDescent:
 class SeriesState:
     """How far a series was watched: up to the point with `through` as its sort key.
 
+    The marks of its lines were found by the `rules` of that number; None: before that was kept.
     `waiting` are older versions that could not be had, and for how many ticks; 0: they were left out for want of room.
     """
 
@@ -197,6 +231,7 @@ class SeriesState:
     trouble: Trouble | None = None
     deferred: Deferred | None = None
     descents: tuple[PendingDescent, ...] = ()
+    rules: int | None = None
 
     @property
     def regressions(self) -> tuple[tuple[Line, Mark, str | None], ...]:

@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
     TRACED = "traced"
     TROUBLE = "trouble"
     RECOVERED = "recovered"
+    RULES = "rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, takewhile
 
-from mmio_bisect.domain.access import Mark
+from mmio_bisect.domain.access import RULES, Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import OutcomeKind, Verdict
 from mmio_bisect.domain.run import Cost, Probe
@@ -30,12 +30,14 @@ from mmio_bisect.workflow.watch.news import (
     LineState,
     News,
     PointPlan,
+    RulesChanged,
     SeriesState,
     Trouble,
     add_trouble,
     advance_line,
     begin_line,
     defer,
+    judge_line_again,
     plan_points,
 )
 from mmio_bisect.workflow.watch.values import (
@@ -53,7 +55,7 @@ from mmio_bisect.workflow.watch.values import (
 OF_SERIES = (*PASSING, BrokenToolchainError, NothingTestableError, UnknownVersionError, UsageError)
 _OF_SOURCE = (DownloadError, CorruptArtefactError)
 
-Events = tuple[Trouble | Deferred | Recovered, ...]
+Events = tuple[Trouble | Deferred | Recovered | RulesChanged, ...]
 
 
 def find_pause(series: str, state: SeriesState, now: str) -> NotLooked | None:
@@ -126,13 +128,39 @@ def compare(
         if line not in lines:
             lines[line] = begin_line(probe.point.version, marks)
             continue
-        lines[line], more = advance_line(lines[line], line, probe.point.version, marks, patience=patience)
+        lines[line], more = advance_line(
+            lines[line], line, probe.point.version, marks, patience=patience, unseen=_unseen(probe)
+        )
         news += more
     return replace(state, lines=lines), tuple(news)
 
 
 def marks_of(probe: Probe) -> frozenset[Mark]:
     return frozenset(defect.mark for defect in probe.judgement.defects)
+
+
+def _unseen(probe: Probe) -> frozenset[str]:
+    return frozenset(found.function for found in probe.judgement.functions if found.unseen)
+
+
+def follow_rules(state: SeriesState, judged: Mapping[Line, Probe | None]) -> tuple[SeriesState, Events]:
+    """The state by today's rules, and what they changed; `judged`: each line's newest testable point, judged again."""
+    lines: dict[Line, LineState] = {}
+    came = went = lost = 0
+    for line, before in state.lines.items():
+        there = {mark for mark, known in before.marks.items() if known.present}
+        probe = judged.get(line)
+        if probe is None or probe.judgement.verdict is Verdict.UNTESTABLE:
+            lost, went = lost + 1, went + len(there)
+            continue
+        marks = marks_of(probe)
+        lines[line] = judge_line_again(before, marks)
+        came, went = came + len(marks - there), went + len(there - marks)
+    after = replace(state, lines=lines, rules=RULES)
+    if not state.lines:
+        return after, ()
+    changed = RulesChanged(before=state.rules, after=RULES, lines=len(state.lines), came=came, went=went, lost=lost)
+    return after, (changed,)
 
 
 def plan_bisections(job: Assignment, news: Sequence[News], listed: Sequence[Point]) -> list[ChangeGroup]:

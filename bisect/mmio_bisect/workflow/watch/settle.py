@@ -10,7 +10,7 @@ from mmio_bisect.workflow.watch.values import Bisected, Finding, Looked, SeriesT
 def settle(tick: SeriesTick, findings: TickFindings) -> TickFindings:
     """Follow what was found, and what earlier ticks left of that; then keep all of it. Raises as `look`."""
     job, look = tick.job, findings.look
-    notices = [tick.watch.documents.trouble_notice(job.series, event) for event in findings.events]
+    notices = [tick.watch.documents.event_notice(job.series, event) for event in findings.events]
     descents = []
     steps = [
         *(_go_on(pending, tick) for pending in findings.state.descents),

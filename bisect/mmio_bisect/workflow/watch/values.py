@@ -20,7 +20,16 @@ from mmio_bisect.workflow.probing.budget import Allowance, Spent
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.sweep.cells import SweepEvents
 from mmio_bisect.workflow.watch.configuration import Configuration, WatchedSeries
-from mmio_bisect.workflow.watch.news import Deferred, Line, News, PendingDescent, PointPlan, SeriesState, Trouble
+from mmio_bisect.workflow.watch.news import (
+    Deferred,
+    Line,
+    News,
+    PendingDescent,
+    PointPlan,
+    RulesChanged,
+    SeriesState,
+    Trouble,
+)
 from mmio_bisect.workflow.watch.notices import Delivered, Delivery, Messenger, Notice, NoticeKind, Outbox
 
 
@@ -121,7 +130,7 @@ class Documents(Protocol):
     def finished_run(self, run: int) -> FinishedRun | None:
         """That document read again; None for a run that did not finish."""
 
-    def trouble_notice(self, series: str, event: Trouble | Deferred | Recovered) -> Notice: ...
+    def event_notice(self, series: str, event: Trouble | Deferred | Recovered | RulesChanged) -> Notice: ...
 
     def change_notice(self, finding: Finding, levels: tuple[DescentLevel, ...]) -> Notice:
         """With the levels that it was followed into. A bisection's report is written into a file too."""
@@ -203,7 +212,7 @@ class TickFindings:
     series: str
     state: SeriesState
     look: Looked | NotLooked
-    events: tuple[Trouble | Deferred | Recovered, ...] = ()
+    events: tuple[Trouble | Deferred | Recovered | RulesChanged, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
