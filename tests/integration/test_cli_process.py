@@ -83,7 +83,7 @@ HEAVY = ("sqlalchemy", "alembic", "capstone", "elftools", "docker", "git")
     [
         (["--help"], (*HEAVY, "rich.progress", "mmio_bisect.composition.wiring", "mmio_bisect.workflow.bisect.hunt")),
         (["--help"], tuple(f"mmio_bisect.cli.{one.module}" for one in COMMANDS if one.module != "history")),
-        (["run", "--help"], HEAVY),
+        (["run", "--help"], (*HEAVY, "rich.progress", "pydantic")),
     ],
 )
 def test_help_imports_nothing_heavy(words: list[str], heavy: tuple[str, ...]) -> None:
@@ -231,3 +231,59 @@ def test_sigterm_is_an_interrupt() -> None:
 
 def test_errors_without_a_class_of_their_own_have_a_code_too() -> None:
     assert MmioBisectError.exit_code == 10
+
+
+_BISECT = """
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from mmio_bisect.cli.app import main
+from mmio_bisect.composition.wiring import RealWiring
+from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.domain.toolchain import Listing, Point
+from mmio_bisect.workflow.ports.series import Capabilities
+
+DOES = {"0.12.1": "good", "0.13.0": "bad", "0.14.0": "no such builtin"}
+
+class Listed(RealWiring):
+    def source(self, series):
+        points = [Point(series=series, version=one, sort_key=f"{place:04}") for place, one in enumerate(DOES)]
+        return SimpleNamespace(
+            family=CompilerFamily.CLANG,
+            capabilities=Capabilities(),
+            listing=lambda refresh: Listing(series=series, points=tuple(points), asked_at=datetime.now(UTC)),
+            interpret=lambda word, listing: (),
+        )
+
+def scripted_wiring(settings):
+    from scripted_wiring import Script, scripted
+    return scripted(Script(DOES), settings)
+
+wire = scripted_wiring if sys.argv[1:] == ["scripted"] else Listed
+code = main(["run", "store_then_step", "zig:..", "--opt", "2", "--json", "--quiet"], wire=wire)
+heavy = ("mmio_bisect.classify.verdict.judge", "elftools", "docker", "alembic", "pydantic", "rich.progress")
+print(code, [name for name in heavy if name in sys.modules], file=sys.stderr)
+"""
+
+
+def test_what_history_answers_loads_neither_the_classifier_nor_what_compiles(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "MMIO_BISECT_DATABASE": f"sqlite:///{tmp_path / 'history.db'}",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    compiled, known = (
+        subprocess.run(
+            [sys.executable, "-c", _BISECT, how],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env=environment,
+        )
+        for how in ("scripted", "listed")
+    )
+    assert "mmio_bisect.classify.verdict.judge" in compiled.stderr
+    assert known.stderr == "0 []\n"
+    assert json.loads(known.stdout)["answers"] == json.loads(compiled.stdout)["answers"]
