@@ -258,7 +258,7 @@ class TestTextThatIsNone:
             open_history(file) as history,
             pytest.raises(DatabaseError, match=r"not valid Unicode, such as 'caf\\udce9'"),
         ):
-            list(history.outcomes(recipe=self.NAME))
+            history.remembered(self.NAME)
 
     def test_is_refused_when_recorded(self, file: Path) -> None:
         cell = a_cell(case=a_case(recipe=self.NAME, source=b"another"))

@@ -122,25 +122,14 @@ class MemoryHistory:
             raise UnknownRunError(f"History has no run {run}.")
         return self._runs[run]
 
-    def outcomes(
-        self,
-        *,
-        recipe: str | None = None,
-        run: int | None = None,
-        series: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[OutcomeRecord]:
+    def outcomes(self, *, run: int | None = None) -> Iterator[OutcomeRecord]:
         probed = None
         if run is not None:
             self.run(run)
             probed = {probe.cell_key for probe in self.probes[run]}
-        records = (
-            self._record(key, kept)
-            for key, kept in sorted(self._outcomes.items(), key=lambda item: -item[1].order)
-            if (probed is None or key in probed) and recipe in {None, kept.cell.request.case.recipe}
-        )
-        fitting = (record for record in records if series is None or series in {p.series for p in record.points})
-        return itertools.islice(fitting, limit)
+        for key, kept in sorted(self._outcomes.items(), key=lambda item: -item[1].order):
+            if probed is None or key in probed:
+                yield self._record(key, kept)
 
     def outcome(self, cell_key: str) -> OutcomeRecord:
         digits = re.fullmatch(r"(?:sha256:)?([0-9a-f]{1,64})", cell_key.lower())

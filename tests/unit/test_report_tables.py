@@ -5,8 +5,8 @@ from report_values import point, toolchain
 
 from mmio_bisect.domain.access import PAGES, DefectKind
 from mmio_bisect.report.explain import topics
+from mmio_bisect.report.terminal.listings import stored_text
 from mmio_bisect.report.terminal.tables import age_text, columns, counted, moment_text
-from mmio_bisect.report.terminal.toolchains import stored_text
 from mmio_bisect.workflow.ports.store import StoredToolchain
 
 

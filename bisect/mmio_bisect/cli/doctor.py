@@ -16,7 +16,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError, sentence
 from mmio_bisect.report.terminal import output
-from mmio_bisect.report.terminal.findings import Finding, State, findings_document, findings_text
+from mmio_bisect.report.terminal.listings import Finding, State, findings_document, findings_text
 from mmio_bisect.workflow.ports.wiring import Wiring
 
 EXAMPLES = """

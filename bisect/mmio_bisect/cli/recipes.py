@@ -13,7 +13,7 @@ from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
 from mmio_bisect.report.documents.documents import recipe_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
-from mmio_bisect.report.terminal.recipes import recipe_text
+from mmio_bisect.report.terminal.listings import recipe_text
 from mmio_bisect.report.terminal.tables import columns, counted
 from mmio_bisect.workflow.ports.recipes import RecipeBook
 

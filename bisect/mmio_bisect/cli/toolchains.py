@@ -13,9 +13,9 @@ from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import compiler_name, stored_member, toolchain_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output, styled
+from mmio_bisect.report.terminal.listings import stored_text
 from mmio_bisect.report.terminal.progress import watching
 from mmio_bisect.report.terminal.tables import counted
-from mmio_bisect.report.terminal.toolchains import stored_text
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range

@@ -11,7 +11,7 @@ from mmio_bisect.domain.outcome import Cell, Outcome
 from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 
-_outcomes, _cases, _points, _probes = schema.outcomes, schema.cases, schema.points, schema.run_probes
+_outcomes, _cases, _probes = schema.outcomes, schema.cases, schema.run_probes
 
 
 def keep(connection: Connection, found: Collection[tuple[Cell, Outcome]]) -> list[str]:
@@ -59,21 +59,12 @@ _WITH_OBJECTS = (
 )
 
 
-def keys(
-    connection: Connection, *, recipe: str | None, run: int | None, series: str | None, limit: int | None
-) -> tuple[str, ...]:
-    """Keys of the outcomes that fit all that is given, newest first."""
-    chosen = select(_outcomes.c.cell_key)
-    if recipe is not None:
-        chosen = chosen.join(_cases).where(_cases.c.recipe == recipe)
+def keys(connection: Connection, *, run: int | None) -> tuple[str, ...]:
+    """Of the outcomes that the run probed, or of all; newest first."""
+    chosen = select(_outcomes.c.cell_key).order_by(_outcomes.c.recorded.desc(), _outcomes.c.cell_key)
     if run is not None:
-        probed = select(_probes.c.cell_key).where(_probes.c.run_id == run)
-        chosen = chosen.where(_outcomes.c.cell_key.in_(probed))
-    if series is not None:
-        of_series = select(_points.c.toolchain_digest).where(_points.c.series == series)
-        chosen = chosen.where(_outcomes.c.toolchain_digest.in_(of_series))
-    newest_first = chosen.order_by(_outcomes.c.recorded.desc(), _outcomes.c.cell_key).limit(limit)
-    return tuple(connection.scalars(newest_first))
+        chosen = chosen.where(_outcomes.c.cell_key.in_(select(_probes.c.cell_key).where(_probes.c.run_id == run)))
+    return tuple(connection.scalars(chosen))
 
 
 def keys_beginning(connection: Connection, prefix: str, *, limit: int) -> tuple[tuple[str, ...], int]:

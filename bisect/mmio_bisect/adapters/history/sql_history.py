@@ -80,19 +80,12 @@ class SqlHistory(OverDatabase):
         with self._database.reading() as connection:
             return runs.load(connection, run)
 
-    def outcomes(
-        self,
-        *,
-        recipe: str | None = None,
-        run: int | None = None,
-        series: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[OutcomeRecord]:
+    def outcomes(self, *, run: int | None = None) -> Iterator[OutcomeRecord]:
         """Newest first. No transaction is open while the caller works on a record, so that it may write."""
         with self._database.reading() as connection:
             if run is not None:
                 runs.load(connection, run)
-            keys = outcomes.keys(connection, recipe=recipe, run=run, series=series, limit=limit)
+            keys = outcomes.keys(connection, run=run)
         return map(self._record, keys)
 
     def outcome(self, cell_key: str) -> OutcomeRecord:

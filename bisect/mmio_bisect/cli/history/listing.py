@@ -14,9 +14,9 @@ from mmio_bisect.report.documents.documents import outcome_record_member, run_re
 from mmio_bisect.report.documents.history_rows import CELL_HEAD, cell_row_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output, styled
+from mmio_bisect.report.terminal.answers import stored_run_text
 from mmio_bisect.report.terminal.history_text import cells_text
 from mmio_bisect.report.terminal.judgements import record_text
-from mmio_bisect.report.terminal.runs import run_text
 from mmio_bisect.report.terminal.tables import columns, moment_text
 from mmio_bisect.workflow.history.history_queries import CellOrder, Filters, Page
 from mmio_bisect.workflow.ports.history import History, RunRecord
@@ -134,7 +134,7 @@ def _show_run(history: History, number: int, *, as_json: bool) -> None:
         answered = None if record.document is None else json.loads(record.document)
         output.show_document(document("history show", **run_record_member(record), document=answered))
     else:
-        styled.show(run_text(record, history.outcomes(run=number), width=output.width()))
+        styled.show(stored_run_text(record, history.outcomes(run=number), width=output.width()))
 
 
 def _show_outcome(history: History, key: str, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ The text says what was measured and no more; where a range holds no change it sa
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -25,8 +25,10 @@ from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import compiler_text, untestable_reason
+from mmio_bisect.report.documents.run_documents import replay
 from mmio_bisect.report.terminal.assembly import Column, absent, listing, side_by_side
-from mmio_bisect.report.terminal.tables import counted
+from mmio_bisect.report.terminal.tables import columns, counted, moment_text
+from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,3 +289,23 @@ def _spent(answers: Sequence[CellAnswer], cost: Cost) -> str:
         f"{counted(len(probes), 'probe')}, {recalled} from history; {counted(cost.cells_compiled, 'cell')} compiled, "
         f"{counted(cost.toolchains_fetched, 'toolchain')} fetched.\n"
     )
+
+
+def stored_run_text(record: RunRecord, outcomes: Iterable[OutcomeRecord], *, width: int) -> Text:
+    """When and what, and the answer again in full."""
+    rows = [
+        ("run", str(record.id)),
+        ("case", record.case),
+        ("range", f"{record.series}:{record.first}..{record.last}"),
+        ("profile", record.profile),
+        ("started", moment_text(record.started)),
+        ("finished", moment_text(record.finished) if record.finished else "no"),
+    ]
+    text = Text(columns(rows) + "\n\n")
+    found = list(outcomes)
+    told = replay(record, found)
+    if told is None:
+        text.append(f"Not finished; {counted(len(found), 'outcome')} kept. To resume: {shlex.join(record.argv)}\n")
+    else:
+        text.append_text(answer_text(told.answers, argv=told.argv, cost=told.cost, width=width, changed=told.changed))
+    return text

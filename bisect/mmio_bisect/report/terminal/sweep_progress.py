@@ -60,8 +60,9 @@ class _Row:
 class _Rows(SweepWatcher):
     """Keeps a row a point, in the order in which they began."""
 
-    def __init__(self, sink: ProbeSink | None = None) -> None:
+    def __init__(self, console: Console, sink: ProbeSink | None = None) -> None:
         super().__init__(sink)
+        self._console = console
         self._rows: dict[Point, _Row] = {}
         self._rows_lock = threading.RLock()
 
@@ -94,6 +95,7 @@ class _Rows(SweepWatcher):
 
     def say(self, line: Text) -> None:
         """Print beside the rows."""
+        self._console.print(line)
 
     def _row(self, point: Point) -> _Row:
         return self._rows.setdefault(point, _Row(time.monotonic()))
@@ -103,8 +105,7 @@ class SweepLines(_Rows):
     """A line when a download begins, and one when a point is done: for logs and pipes."""
 
     def __init__(self, console: Console, sink: ProbeSink | None = None) -> None:
-        super().__init__(sink)
-        self._console = console
+        super().__init__(console, sink)
         self._fetching: set[Point] = set()
 
     def downloaded(self, point: Point, done: int, total: int | None) -> None:
@@ -128,21 +129,14 @@ class SweepLines(_Rows):
         super().failed(failed)
         self.say(Text(f"{failed.point}  failed: {failed.error}", style="red"))
 
-    def say(self, line: Text) -> None:
-        self._console.print(line)
-
 
 class SweepTable(_Rows):
     """A live table of the points that began last; `expected` cells are to be answered, as far as is known."""
 
     def __init__(self, console: Console, expected: int, sink: ProbeSink | None = None) -> None:
-        super().__init__(sink)
-        self._console = console
+        super().__init__(console, sink)
         self._expected = expected
         self._started = time.monotonic()
-
-    def say(self, line: Text) -> None:
-        self._console.print(line)
 
     def __rich__(self) -> Table:
         room = max(1, self._console.height - _LINES_BESIDE_ROWS)

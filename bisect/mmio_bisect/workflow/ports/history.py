@@ -79,15 +79,8 @@ class History(Protocol):
     def run(self, run: int) -> RunRecord:
         """Raises `UnknownRunError`."""
 
-    def outcomes(
-        self,
-        *,
-        recipe: str | None = None,
-        run: int | None = None,
-        series: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[OutcomeRecord]:
-        """Those that fit all that is given, newest first. Raises `UnknownRunError`."""
+    def outcomes(self, *, run: int | None = None) -> Iterator[OutcomeRecord]:
+        """Those that the run probed, or all; newest first. Raises `UnknownRunError`."""
 
     def outcome(self, cell_key: str) -> OutcomeRecord:
         """By key or an unambiguous prefix of its hexadecimal digits. Raises `UnknownRunError`."""
