@@ -50,3 +50,9 @@ class LlvmVersion:
     def _order(self) -> tuple[int, ...]:
         major, minor, patch = (*self.release, 0, 0)[:3]
         return major, minor, patch, self.candidate is None, self.candidate or 0
+
+
+def llvm_major(text: str | None) -> int | None:
+    """Of a version as `LlvmVersion.from_text` takes it."""
+    version = LlvmVersion.from_text(text)
+    return None if version is None else version.major

@@ -11,6 +11,7 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.cli.history import options as asked
 from mmio_bisect.composition.wiring import Settings
+from mmio_bisect.domain.llvm import llvm_major
 from mmio_bisect.errors import UnknownVersionError
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output, styled
@@ -78,15 +79,11 @@ def _chosen(left: Sequence[CellRow], right: Sequence[CellRow]) -> list[tuple[Cel
             by_cell[row.target, row.opt][place].append(row)
     chosen = []
     for ours, theirs in (both for _, both in sorted(by_cell.items()) if all(both)):
-        same = ((a, b) for a in ours for b in theirs if _major(a.llvm) is not None and _major(a.llvm) == _major(b.llvm))
+        same = ((a, b) for a in ours for b in theirs if a.llvm and llvm_major(a.llvm) == llvm_major(b.llvm))
         chosen.append(next(same, (ours[0], theirs[0])))
     if not chosen:
         raise UnknownVersionError("No target and level was measured on both: `sweep` fills what is missing.")
     return chosen
-
-
-def _major(version: str | None) -> str | None:
-    return version.split(".")[0].split("~")[0] if version else None
 
 
 def _pair(history: History, left: CellRow, right: CellRow, *, profile: str) -> Pair:

@@ -1,6 +1,6 @@
 """`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -26,7 +26,14 @@ from mmio_bisect.report.terminal.history_text import (
     statistics_text,
     transitions_text,
 )
-from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, HistoryQueries, Page, TransitionRow
+from mmio_bisect.workflow.history.history_queries import (
+    ChangeOrder,
+    Filters,
+    HistoryQueries,
+    Matrix,
+    Page,
+    TransitionRow,
+)
 from mmio_bisect.workflow.history.regressions import Life, lives
 
 MATRIX_EXAMPLES = """
@@ -80,30 +87,22 @@ def matrix(
         blocks = [matrix_member(block) for block in found.rows]
         output.show_document(document("history matrix", total=found.total, more=found.more, series=blocks))
     elif form.as_csv:
-        head = ("series", "version", "llvm", "case", "target", "opt", "extra", "verdict", "defects", "cell")
-        asked.show_csv(
-            head,
-            (
-                (
-                    block.series,
-                    *column,
-                    f"{row.recipe}.{row.language}",
-                    row.target,
-                    row.opt,
-                    row.extra,
-                    cell.verdict,
-                    cell.marks,
-                    cell.cell_key,
-                )
-                for block in found.rows
-                for row in block.rows
-                for column, cell in zip(block.columns, row.cells, strict=True)
-                if cell is not None
-            ),
-        )
+        asked.show_csv(_MATRIX_HEAD, _matrix_rows(found.rows))
     else:
         styled.show(matrix_text(found, width=output.width()))
     return 0
+
+
+_MATRIX_HEAD = ("series", "version", "llvm", "case", "target", "opt", "extra", "verdict", "defects", "cell")
+
+
+def _matrix_rows(blocks: Iterable[Matrix]) -> Iterator[tuple[object, ...]]:
+    for block in blocks:
+        for row in block.rows:
+            line = (f"{row.recipe}.{row.language}", row.target, row.opt, row.extra)
+            for column, cell in zip(block.columns, row.cells, strict=True):
+                if cell is not None:
+                    yield (block.series, *column, *line, *cell)
 
 
 def transitions(

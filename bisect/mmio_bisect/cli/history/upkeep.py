@@ -4,9 +4,10 @@ import getpass
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 from uuid import uuid4
 
 import typer
@@ -111,46 +112,51 @@ def check(
     return 0 if well else CorruptDatabaseError.exit_code
 
 
-def note(
-    context: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="What to say. Without it and --state: list notes.")
-    ] = None,
+def _only(flag: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer's own options are
+    return typer.Option(flag, metavar=metavar, help=text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a note is about."""
+
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", metavar="NAME", help="Of which recipe.", autocompletion=options.recipe_names),
-    ] = None,
-    series: Annotated[str, typer.Option("--series", metavar="NAME", help="Only in this series.")] = "",
-    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Only for this target.")] = "",
-    function: Annotated[str, typer.Option("--function", metavar="NAME", help="Only in this function.")] = "",
-    access: Annotated[str, typer.Option("--access", metavar="ITEM", help="Only of this access, as in store32+0.")] = "",
+    ] = None
+    series: Annotated[str, _only("--series", "NAME", "Only in this series.")] = ""
+    target: Annotated[str, _only("--target", "NAME", "Only for this target.")] = ""
+    function: Annotated[str, _only("--function", "NAME", "Only in this function.")] = ""
+    access: Annotated[str, _only("--access", "ITEM", "Only of this access, as in store32+0.")] = ""
     defect: Annotated[
         str, typer.Option("--defect", metavar="KIND", help="Only this defect.", autocompletion=options.topic_names)
-    ] = "",
+    ] = ""
+
+
+def note(
+    context: typer.Context,
+    about: About,
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say. Without it and --state: list notes.")
+    ] = None,
     state: Annotated[State | None, typer.Option("--state", help="How far the regression is now, at least.")] = None,
-    link: Annotated[str, typer.Option("--link", metavar="URL", help="Where it was reported, or the like.")] = "",
-    author: Annotated[str | None, typer.Option("--author", metavar="NAME", help="Default: the user's name.")] = None,
+    link: Annotated[str, _only("--link", "URL", "Where it was reported, or the like.")] = "",
+    author: Annotated[str | None, _only("--author", "NAME", "Default: the user's name.")] = None,
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
     wiring = wiring_of(context, Settings(database=database))
     if text is None and state is None and not link:
         with wiring.archive() as archive:
-            notes = archive.notes((recipe,) if recipe else ())
-        _show_notes(notes, as_json=as_json)
+            _show_notes(archive.notes((about.recipe,) if about.recipe else ()), as_json=as_json)
         return 0
-    if recipe is None:
+    if about.recipe is None:
         raise UsageError("A note is about a recipe: name it with --recipe.")
-    if defect:
-        options.defect_kinds([defect])
+    if about.defect:
+        options.defect_kinds([about.defect])
     said = NoteRow(
         uid=uuid4().hex,
-        recipe=recipe,
-        series=series,
-        target=target,
-        function=function,
-        access=access,
-        defect=defect,
+        **asdict(about),
         state=state.value if state else "",
         link=link,
         text=text or "",

@@ -5,7 +5,6 @@ timelines and the transitions. The matrix is made in the browser from compact da
 thousand outcomes are no burden; each different code is there once, whoever compiled it.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mmio_bisect.domain.llvm import llvm_major
 from mmio_bisect.report.page.questions import Answered, answers_of
 from mmio_bisect.workflow.history.history_queries import HistorySnapshot, NoteRow, Statistics, TransitionRow
 from mmio_bisect.workflow.history.regressions import Cluster, Life, clusters, lives
@@ -82,12 +82,13 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     majors, timelines = timelines_of(snapshot)
     answers: list[Answered] = answers_of(snapshot, transitions)
     return environment.get_template("page.html.j2").render(
         css=Markup((_PARTS / "page.css").read_text()),  # noqa: S704 - ours
         script=Markup((_PARTS / "page.js").read_text()),  # noqa: S704 - ours
-        data=_embedded(data_of(snapshot)),
+        data=data_of(snapshot),
         answers=answers,
         majors=majors,
         timelines=timelines,
@@ -160,15 +161,15 @@ def _code(snapshot: HistorySnapshot, judgement: int) -> list[object]:
 
 def timelines_of(snapshot: HistorySnapshot) -> tuple[list[str], list[Timeline]]:
     """The major versions of LLVM, and by recipe and series what happened with each."""
-    llvm = {(point.series, point.version): _major(point.llvm) for point in snapshot.points}
+    llvm = {(point.series, point.version): llvm_major(point.llvm) for point in snapshot.points}
     lines = {line.id: line for line in snapshot.lines}
-    found: defaultdict[tuple[str, str, str], defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    found: defaultdict[tuple[str, str, str], defaultdict[int | None, set[str]]] = defaultdict(lambda: defaultdict(set))
     for row in snapshot.standings:
         line = lines[row.line_id]
         key = (f"{line.recipe}.{line.language}", line.target, line.series)
-        found[key][llvm.get((line.series, row.version), "")].add(snapshot.vectors[row.vector_id][0])
-    majors = sorted({major for states in found.values() for major in states if major}, key=int)
-    return majors, [
+        found[key][llvm.get((line.series, row.version))].add(snapshot.vectors[row.vector_id][0])
+    majors = sorted({major for states in found.values() for major in states if major is not None})
+    return list(map(str, majors)), [
         Timeline(
             case=case, target=target, series=series, states=tuple(_state(states.get(major, set())) for major in majors)
         )
@@ -182,11 +183,6 @@ def _state(verdicts: set[str]) -> str:
     if len(testable) > 1:
         return "mixed"
     return next(iter(testable or verdicts), "")
-
-
-def _major(version: str | None) -> str:
-    digits = (version or "").split(".")[0].split("~")[0]
-    return digits if digits.isdigit() else ""
 
 
 _MARK = ("case", "target", "function", "access", "kind", "change")
@@ -216,11 +212,3 @@ def _choices(snapshot: HistorySnapshot) -> dict[str, list[str]]:
         "verdict": list(_VERDICTS),
         "defect": sorted(kinds),
     }
-
-
-def _embedded(data: object) -> Markup:
-    """JSON that cannot end the element that it stands in."""
-    told = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028")):
-        told = told.replace(character, escaped)
-    return Markup(told)  # noqa: S704 - nothing in it is read as markup

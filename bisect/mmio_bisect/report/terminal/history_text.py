@@ -7,6 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from mmio_bisect.domain.answer import Change
+from mmio_bisect.domain.llvm import llvm_major
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.report.terminal import grid
@@ -34,7 +35,7 @@ def matrix_text(found: Paged[Matrix], *, width: int) -> Text:
         labels = _labels(matrix.rows)
         for part in grid.blocks(labels, len(matrix.columns), width):
             versions = [column.version for column in matrix.columns[part]]
-            majors = [(column.llvm or "").split(".")[0].split("~")[0] for column in matrix.columns[part]]
+            majors = [str(llvm_major(column.llvm) or "") for column in matrix.columns[part]]
             rows = [[cell and Verdict(cell.verdict) for cell in row.cells[part]] for row in matrix.rows]
             text.append_text(grid.block(labels, versions, rows, majors=majors))
             text.append("\n")

@@ -6,7 +6,7 @@ One text of a recipe at a time, so that a million outcomes need no more memory t
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
@@ -21,8 +21,18 @@ _outcomes, _points, _cases, _judgements = schema.outcomes, schema.points, schema
 
 _BATCH = 5000
 
-Where = tuple[str, str, str, str]
-"""Target, level, extra flags and series: what tells the lines of one text and profile apart."""
+
+class Where(NamedTuple):
+    """What tells the lines of one text and profile apart."""
+
+    target: str
+    opt: str
+    extra: str
+    series: str
+
+
+Standing = tuple[TimelineEntry, int, int | None]
+"""With its vector and judgement."""
 
 
 def rebuild(connection: Connection, sources: Iterable[str] | None = None) -> None:
@@ -129,7 +139,7 @@ class _Text:
         found = defaultdict(list)
         for row in self.connection.execute(select(*columns).where(_outcomes.c.source_digest == self.source)):
             for point in self.points.get(row.toolchain_digest, ()):
-                found[row.target, row.opt, row.extra, point.series].append((point, row.recorded, row))
+                found[Where(row.target, row.opt, row.extra, point.series)].append((point, row.recorded, row))
         for rows in found.values():
             rows.sort(key=lambda entry: entry[2].cell_key)
             rows.sort(key=lambda entry: (entry[0].remembered, entry[1]), reverse=True)
@@ -153,9 +163,9 @@ class _Text:
 
     def _standings(
         self, rows: list[tuple[_Point, str, Any]], judged: Mapping[tuple[str, str], _Judged], profile: str
-    ) -> list[tuple[TimelineEntry, int, int | None]]:
-        """In order, each with its vector and judgement."""
-        best: dict[str, tuple[TimelineEntry, int, int | None]] = {}
+    ) -> list[Standing]:
+        """In order."""
+        best: dict[str, Standing] = {}
         for point, recorded, row in rows:
             if point.version in best:
                 continue
@@ -192,18 +202,14 @@ class _Text:
         language: str,
         where: Where,
         profile: str,
-        standings: list[tuple[TimelineEntry, int, int | None]],
+        standings: list[Standing],
     ) -> None:
-        target, opt, extra, series = where
         inserted = self.connection.execute(
             insert(derived.lines).values(
                 recipe=recipe,
                 language=language,
                 source_digest=self.source,
-                target=target,
-                opt=opt,
-                extra=extra,
-                series=series,
+                **where._asdict(),
                 profile=profile,
                 current=True,
             )
