@@ -24,7 +24,7 @@ from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
-from mmio_bisect.workflow.history.upkeep import Looked
+from mmio_bisect.workflow.history.upkeep import Before, Looked
 from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind
 
@@ -221,7 +221,7 @@ def test_old_runs_ticks_and_notices_are_let_go_of_and_nothing_that_was_measured(
 
     def forgotten(moment: str) -> tuple[int, int, int]:
         with SqlUpkeep(open_history_database(full)) as upkeep:
-            gone = upkeep.forget(runs_before=moment, ticks_before=moment, notices_before=moment, needed={4})
+            gone = upkeep.forget(Before(runs=moment, ticks=moment, notices=moment), needed={4})
         return gone.runs, gone.ticks, gone.notices
 
     assert forgotten("2000-01-01") == (0, 0, 0)
@@ -240,7 +240,7 @@ def test_any_number_of_ticks_runs_and_notices_is_let_go_of(full: str) -> None:
     with SqlUpkeep(open_history_database(full)) as upkeep:
         with upkeep._database.bare() as bare:  # the one connection that there is
             bare.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
-        gone = upkeep.forget(runs_before=None, ticks_before=None, notices_before="2999-01-01", needed=())
+        gone = upkeep.forget(Before(notices="2999-01-01"), needed=())
     assert gone.notices == 1200
 
 

@@ -67,12 +67,12 @@ def keys(connection: Connection, *, run: int | None) -> tuple[str, ...]:
     return tuple(connection.scalars(chosen))
 
 
-def keys_beginning(connection: Connection, prefix: str, *, limit: int) -> tuple[tuple[str, ...], int]:
-    """The first few keys that begin so, and how many do. `prefix` ends in a hexadecimal digit or before the first."""
+def keys_beginning(connection: Connection, prefix: str) -> tuple[str | None, int]:
+    """The first key that begins so, and how many do. `prefix` ends in a hexadecimal digit or before the first."""
     # A range of the primary key rather than LIKE, which no index serves: 'g' comes after every hexadecimal digit.
     begins = _outcomes.c.cell_key.between(prefix, prefix + "g")
-    first = connection.scalars(select(_outcomes.c.cell_key).where(begins).order_by(_outcomes.c.cell_key).limit(limit))
-    return tuple(first), connection.scalar(select(func.count()).select_from(_outcomes).where(begins)) or 0
+    first, count = connection.execute(select(func.min(_outcomes.c.cell_key), func.count()).where(begins)).one()
+    return first, count
 
 
 def record(connection: Connection, cell_key: str) -> OutcomeRecord:

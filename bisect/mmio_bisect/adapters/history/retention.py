@@ -6,25 +6,18 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import in_parts
-from mmio_bisect.workflow.history.upkeep import Forgotten
+from mmio_bisect.workflow.history.upkeep import Before, Forgotten
 
 _runs, _notices, _deliveries, _ticks = schema.runs, schema.notices, schema.deliveries, schema.ticks
 
 
-def forget(
-    connection: Connection,
-    *,
-    runs_before: str | None,
-    ticks_before: str | None,
-    notices_before: str | None,
-    needed: Collection[int],
-) -> Forgotten:
-    """Rows older than these times; not the runs that are `needed`, nor those that a kept notice tells of."""
-    notices = 0 if notices_before is None else _forget_notices(connection, notices_before)
+def forget(connection: Connection, before: Before, needed: Collection[int]) -> Forgotten:
+    """Not the runs that are `needed`, nor those that a kept notice tells of."""
+    notices = 0 if before.notices is None else _forget_notices(connection, before.notices)
     ticks = 0
-    if ticks_before is not None:
-        ticks = connection.execute(delete(_ticks).where(_ticks.c.started < ticks_before)).rowcount
-    runs = 0 if runs_before is None else _forget_runs(connection, runs_before, needed)
+    if before.ticks is not None:
+        ticks = connection.execute(delete(_ticks).where(_ticks.c.started < before.ticks)).rowcount
+    runs = 0 if before.runs is None else _forget_runs(connection, before.runs, needed)
     return Forgotten(runs=runs, ticks=ticks, notices=notices)
 
 

@@ -93,14 +93,14 @@ class SqlHistory(OverDatabase):
         if prefix is None:
             raise UnknownRunError(f"'{cell_key}' is not the beginning of an outcome's key: give hexadecimal digits.")
         with self._database.reading() as connection:
-            keys, count = outcomes.keys_beginning(connection, f"sha256:{prefix[1].lower()}", limit=1)
-            if count == 0:
+            key, count = outcomes.keys_beginning(connection, f"sha256:{prefix[1].lower()}")
+            if key is None:
                 raise UnknownRunError(
                     f"History has no outcome {cell_key}: `mmio-bisect history list` shows those that it has."
                 )
             if count > 1:
                 raise UnknownRunError(f"{count} outcomes in history begin with {cell_key}: give more digits.")
-            return outcomes.record(connection, keys[0])
+            return outcomes.record(connection, key)
 
     def _record(self, cell_key: str) -> OutcomeRecord:
         with self._database.reading() as connection:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
@@ -25,15 +25,19 @@ def of_digest(connection: Connection, digest: str) -> Toolchain:
 
 def of_point(connection: Connection, point: Point) -> Toolchain | None:
     """What the point became when it was last remembered."""
+    row = _newest(connection, point)
+    return None if row is None else value_of(Toolchain, row)
+
+
+def _newest(connection: Connection, point: Point) -> RowMapping | None:
     newest = (
-        select(_toolchains)
+        select(_toolchains, _points.c.sort_key)
         .join(_points)
         .where(_points.c.series == point.series, _points.c.version == point.version)
         .order_by(_points.c.remembered.desc())
         .limit(1)
     )
-    row = connection.execute(newest).mappings().one_or_none()
-    return None if row is None else value_of(Toolchain, row)
+    return connection.execute(newest).mappings().one_or_none()
 
 
 def versions_of(connection: Connection, series: str) -> frozenset[str]:
@@ -43,7 +47,8 @@ def versions_of(connection: Connection, series: str) -> frozenset[str]:
 def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None:
     """From now on the point is this toolchain; which others it was before stays known."""
     keep(connection, [toolchain])
-    if _is_remembered(connection, point, toolchain.digest):
+    newest = _newest(connection, point)
+    if newest is not None and (newest["digest"], newest["sort_key"]) == (toolchain.digest, point.sort_key):
         return
     key = {"series": point.series, "version": point.version, "toolchain_digest": toolchain.digest}
     insert_if_new(connection, _points, key=key, values={"sort_key": point.sort_key, "remembered": now()})
@@ -53,22 +58,6 @@ def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None
     standings.after_remembered(connection, point.series, point.version)
 
 
-def _is_remembered(connection: Connection, point: Point, digest: str) -> bool:
-    """Whether the point was this toolchain the last time, at the same place of its series."""
-    newest = (
-        select(_points.c.toolchain_digest, _points.c.sort_key)
-        .where(_points.c.series == point.series, _points.c.version == point.version)
-        .order_by(_points.c.remembered.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one_or_none()
-    return row is not None and tuple(row) == (digest, point.sort_key)
-
-
 def points_of(connection: Connection, digest: str) -> tuple[Point, ...]:
-    rows = connection.execute(
-        select(_points.c.series, _points.c.version, _points.c.sort_key)
-        .where(_points.c.toolchain_digest == digest)
-        .order_by(_points.c.series, _points.c.sort_key)
-    )
-    return tuple(Point(series=row.series, version=row.version, sort_key=row.sort_key) for row in rows)
+    became = select(_points).where(_points.c.toolchain_digest == digest).order_by(_points.c.series, _points.c.sort_key)
+    return tuple(value_of(Point, row) for row in connection.execute(became).mappings())

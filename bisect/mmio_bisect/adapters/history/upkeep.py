@@ -17,7 +17,7 @@ from mmio_bisect.adapters.history.timeline import derived
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.history.history_queries import NoteRow
-from mmio_bisect.workflow.history.upkeep import Forgotten, Imported, Looked
+from mmio_bisect.workflow.history.upkeep import Before, Forgotten, Imported, Looked
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that is not to be kept
@@ -44,22 +44,9 @@ class SqlUpkeep(OverDatabase):
                 )
             connection.execute(insert(schema.notes).values(note._asdict()))
 
-    def forget(
-        self,
-        *,
-        runs_before: str | None,
-        ticks_before: str | None,
-        notices_before: str | None,
-        needed: Collection[int],
-    ) -> Forgotten:
+    def forget(self, before: Before, *, needed: Collection[int]) -> Forgotten:
         with self._database.writing() as connection:
-            return retention.forget(
-                connection,
-                runs_before=runs_before,
-                ticks_before=ticks_before,
-                notices_before=notices_before,
-                needed=needed,
-            )
+            return retention.forget(connection, before, needed)
 
     def backup(self, file: Path) -> None:
         if self._database.place.file is None:
@@ -68,28 +55,23 @@ class SqlUpkeep(OverDatabase):
             )
         if file.exists():
             raise UsageError(f"{file} is there already: name a file that is not.")
-        aside = self._copied(file)
-        try:
-            aside.rename(file)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-
-    def _copied(self, file: Path) -> Path:
-        """SQLite's own way, which copies a consistent state whoever writes meanwhile."""
         try:
             with tempfile.NamedTemporaryFile(dir=file.absolute().parent, prefix=f".{file.name}.", delete=False) as made:
                 aside = Path(made.name)
         except OSError as error:
             raise UsageError(f"{file} cannot be written ({error.strerror}): name another file.") from error
         try:
-            with self._database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
-                ours.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
+            self._copy(aside)
+            aside.rename(file)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        return aside
+
+    def _copy(self, aside: Path) -> None:
+        """SQLite's own way, which copies a consistent state whoever writes meanwhile."""
+        with self._database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
+            ours.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
         well = True

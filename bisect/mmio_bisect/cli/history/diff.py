@@ -49,7 +49,11 @@ def diff(
     with wiring.archive() as archive:
         rows = _chosen(_rows(archive, left, filters), _rows(archive, right, filters))
     with wiring.history() as history:
-        pairs = [_pair(history, *both, profile=filters.profile) for both in rows]
+        sides = [[_side(history, row, filters.profile) for row in both] for both in rows]
+    pairs = [
+        Pair(target=row.target, opt=row.opt, left=left, right=right)
+        for (row, _), (left, right) in zip(rows, sides, strict=True)
+    ]
     if as_json:
         output.show_document(document("history diff", recipe=recipe, pairs=[pair_member(pair) for pair in pairs]))
     else:
@@ -84,11 +88,6 @@ def _chosen(left: Sequence[CellRow], right: Sequence[CellRow]) -> list[tuple[Cel
     if not chosen:
         raise UnknownVersionError("No target and level was measured on both: `sweep` fills what is missing.")
     return chosen
-
-
-def _pair(history: History, left: CellRow, right: CellRow, *, profile: str) -> Pair:
-    sides = (_side(history, left, profile), _side(history, right, profile))
-    return Pair(target=left.target, opt=left.opt, left=sides[0], right=sides[1])
 
 
 def _side(history: History, row: CellRow, profile: str) -> Side:

@@ -26,26 +26,8 @@ def _which(flag: str, metavar: str, text: str, complete: Callable[[str], list[st
 
 _Words = list[str] | None
 
-Recipes = Annotated[
-    _Words,
-    _which(
-        "--recipe",
-        "NAME",
-        "Of these recipes (or files: fill_loop.c), repeated or with commas.",
-        options.recipe_names,
-    ),
-]
-Series = Annotated[
-    _Words, _which("--series", "NAME", "Of these series, repeated or with commas.", options.series_names)
-]
 Targets = Annotated[_Words, _which("--target", "NAME", "For these targets.")]
 Opts = Annotated[_Words, _which("--opt", "LEVEL", "At these optimisation levels.")]
-Verdicts = Annotated[_Words, _which("--verdict", "VERDICT", "good, bad, untestable.")]
-Defects = Annotated[
-    _Words, _which("--defect", "KIND", "With a defect of these kinds (see `explain`).", options.topic_names)
-]
-Functions = Annotated[_Words, _which("--function", "NAME", "With a defect in these functions.")]
-Since = Annotated[str | None, _which("--since", "DATE", "Recorded since then (UTC), as in 2026-11-01.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.", rich_help_panel=_FORM)]
 PageNumber = Annotated[
     int, typer.Option("--page", metavar="N", min=1, help="The first page, or a later one.", rich_help_panel=_FORM)
@@ -58,11 +40,21 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated values with 
 class Lines:
     """Which lines of the history; `filters` is what was typed, every word of a closed set checked."""
 
-    recipe: Recipes = None
-    series: Series = None
+    recipe: Annotated[
+        _Words,
+        _which(
+            "--recipe",
+            "NAME",
+            "Of these recipes (or files: fill_loop.c), repeated or with commas.",
+            options.recipe_names,
+        ),
+    ] = None
+    series: Annotated[
+        _Words, _which("--series", "NAME", "Of these series, repeated or with commas.", options.series_names)
+    ] = None
     target: Targets = None
     opt: Opts = None
-    since: Since = None
+    since: Annotated[str | None, _which("--since", "DATE", "Recorded since then (UTC), as in 2026-11-01.")] = None
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME
 
     def filters(self) -> Filters:
@@ -82,9 +74,11 @@ class Lines:
 class Cells(Lines):
     """Which cells of those lines."""
 
-    verdict: Verdicts = None
-    defect: Defects = None
-    function: Functions = None
+    verdict: Annotated[_Words, _which("--verdict", "VERDICT", "good, bad, untestable.")] = None
+    defect: Annotated[
+        _Words, _which("--defect", "KIND", "With a defect of these kinds (see `explain`).", options.topic_names)
+    ] = None
+    function: Annotated[_Words, _which("--function", "NAME", "With a defect in these functions.")] = None
 
     def filters(self) -> Filters:
         return replace(

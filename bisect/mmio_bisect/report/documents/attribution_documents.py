@@ -19,7 +19,8 @@ from mmio_bisect.domain.attribution import (
     StandIn,
     Trial,
 )
-from mmio_bisect.report.documents.documents import compiler_name
+from mmio_bisect.domain.records import record_of
+from mmio_bisect.report.documents.documents import compiler_members, level_members
 from mmio_bisect.report.documents.json_text import JSON, document
 
 
@@ -38,7 +39,7 @@ def _member(found: Attribution | NothingToAttribute) -> JSON:
     match found:
         case NothingToAttribute(older=older, newer=newer, reason=reason):
             return {
-                **_request(older),
+                **level_members(older.request),
                 "kind": "nothing-to-attribute",
                 "older": _side(older),
                 "newer": _side(newer),
@@ -46,7 +47,7 @@ def _member(found: Attribution | NothingToAttribute) -> JSON:
             }
         case Attribution():
             return {
-                **_request(found.bad),
+                **level_members(found.bad.request),
                 "kind": "attribution",
                 "change": found.change.value,
                 "good": _side(found.good),
@@ -69,16 +70,11 @@ def _member(found: Attribution | NothingToAttribute) -> JSON:
             assert_never(found)
 
 
-def _request(side: Side) -> JSON:
-    return {"target": side.request.target.name, "opt": side.request.opt.value}
-
-
 def _side(side: Side) -> JSON:
     return {
         "toolchain": str(side.point),
         "case": side.request.case.file_name,
-        "compiler": compiler_name(side.toolchain),
-        "llvm": side.toolchain.llvm_version,
+        **compiler_members(side.toolchain),
         "verdict": side.judgement.verdict.value,
     }
 
@@ -101,8 +97,7 @@ def _trial(trial: Trial) -> JSON:
 def _stand_in(one: StandIn) -> JSON:
     return {
         "toolchain": str(one.point),
-        "compiler": compiler_name(one.toolchain),
-        "llvm": one.toolchain.llvm_version,
+        **compiler_members(one.toolchain),
         "stands_for": str(one.stands_for),
         "makes": {"middle end": one.middle.value, "back end": one.back.value},
     }
@@ -140,7 +135,7 @@ def _findings(findings: PassFindings) -> JSON:
 
 
 def _name(name: PassName | None) -> JSON | None:
-    return None if name is None else {"title": name.title, "argument": name.argument}
+    return None if name is None else record_of(name)
 
 
 def _snapshot(snapshot: Snapshot | None) -> JSON | None:

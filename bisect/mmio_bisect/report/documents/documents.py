@@ -29,8 +29,7 @@ def untestable_reason(judgement: Judgement, outcome: Outcome) -> str | None:
 def probe_member(probe: Probe) -> JSON:
     return {
         "toolchain": str(probe.point),
-        "compiler": compiler_name(probe.toolchain),
-        "llvm": probe.toolchain.llvm_version,
+        **compiler_members(probe.toolchain),
         **level_members(probe.request),
         "verdict": probe.judgement.verdict.value,
         "reason": untestable_reason(probe.judgement, probe.outcome),
@@ -96,6 +95,10 @@ def compiler_text(toolchain: Toolchain) -> str:
     name = compiler_name(toolchain)
     apart = toolchain.llvm_version not in {None, toolchain.compiler_version}
     return f"{name}, LLVM {toolchain.llvm_version}" if apart else name
+
+
+def compiler_members(toolchain: Toolchain) -> JSON:
+    return {"compiler": compiler_name(toolchain), "llvm": toolchain.llvm_version}
 
 
 def toolchain_member(toolchain: Toolchain) -> JSON:

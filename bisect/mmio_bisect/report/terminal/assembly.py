@@ -6,6 +6,7 @@ Where the terminal is too narrow the two stand one below the other. Long functio
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
@@ -144,22 +145,10 @@ def _elided(pairs: list[tuple[_Row, _Row]]) -> list[tuple[_Row, _Row]]:
 
 
 def _with_gaps(pairs: list[tuple[_Row, _Row]], kept: set[int]) -> Iterator[tuple[_Row, _Row]]:
-    hidden = 0
-    for place, pair in enumerate(pairs):
-        if place not in kept:
-            hidden += 1
-            continue
-        if hidden:
-            yield _gap(hidden)
-            hidden = 0
-        yield pair
-    if hidden:
-        yield _gap(hidden)
-
-
-def _gap(hidden: int) -> tuple[_Row, _Row]:
-    row = _Row(text=f"     {_ELIDED}  {hidden} more")
-    return row, row
+    for shown, places in groupby(range(len(pairs)), key=kept.__contains__):
+        some = [pairs[place] for place in places]
+        gap = _Row(text=f"     {_ELIDED}  {len(some)} more")
+        yield from some if shown else [(gap, gap)]
 
 
 def _single(column: Column, rows: list[_Row]) -> Text:

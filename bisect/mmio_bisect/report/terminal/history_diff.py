@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, Verdict
-from mmio_bisect.report.documents.documents import access_member, compiler_name, defect_member
+from mmio_bisect.report.documents.documents import access_member, compiler_members, compiler_name, defect_member
 from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.terminal.assembly import Column, absent, side_by_side
 from mmio_bisect.workflow.ports.history import OutcomeRecord
@@ -83,8 +83,7 @@ def _side_member(side: Side) -> JSON:
     functions = side.judgement.functions if side.judgement else ()
     return {
         "point": side.point,
-        "compiler": compiler_name(side.record.toolchain),
-        "llvm": side.record.toolchain.llvm_version,
+        **compiler_members(side.record.toolchain),
         "case": f"{side.record.recipe}.{side.record.language}",
         "cell": side.record.cell_key,
         "verdict": side.verdict.value,

@@ -25,6 +25,15 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """Times, as history writes them, before which rows of a kind are let go of; None: none of them."""
+
+    runs: str | None = None
+    ticks: str | None = None
+    notices: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """How many rows were let go of."""
 
@@ -45,17 +54,10 @@ class Upkeep(Protocol):
     def note(self, note: NoteRow) -> None:
         """Keep what somebody said. Raises `UsageError` for a recipe that the history does not know."""
 
-    def forget(
-        self,
-        *,
-        runs_before: str | None,
-        ticks_before: str | None,
-        notices_before: str | None,
-        needed: Collection[int],
-    ) -> Forgotten:
-        """Let go of what is older than these times (as history writes them; None: of nothing).
+    def forget(self, before: Before, *, needed: Collection[int]) -> Forgotten:
+        """Let go of what is older. Runs that are `needed` stay, and those that a notice tells of.
 
-        Runs that are `needed` stay, and those that a notice tells of. What was measured is never let go of.
+        What was measured is never let go of.
         """
 
     def backup(self, file: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import StoreError
+from mmio_bisect.workflow.history.upkeep import Before
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
 
@@ -21,14 +22,10 @@ def clean_up(
     )
     if removed:
         say(f"let go of {len(removed)} toolchains ({size_text(sum(entry.size for entry in removed))})")
-    if keep.runs is not None or keep.ticks is not None or keep.notices is not None:
+    before = Before(runs=_before(now, keep.runs), ticks=_before(now, keep.ticks), notices=_before(now, keep.notices))
+    if before != Before():
         with wiring.upkeep() as upkeep:
-            gone = upkeep.forget(
-                runs_before=_before(now, keep.runs),
-                ticks_before=_before(now, keep.ticks),
-                notices_before=_before(now, keep.notices),
-                needed=needed,
-            )
+            gone = upkeep.forget(before, needed=needed)
         if gone.runs or gone.ticks or gone.notices:
             say(f"let go of {gone.runs} runs, {gone.ticks} ticks and {gone.notices} notices")
     if keep.reports is not None:
