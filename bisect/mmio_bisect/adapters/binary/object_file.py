@@ -9,6 +9,7 @@ import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from mmio_bisect.adapters.binary.elf_tables import ElfTables, damaged
 from mmio_bisect.classify.machine.instructions import Relocation, Section
@@ -93,16 +94,16 @@ def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
             landmarks[section.info].relocations.extend(tables.relocations(section))
     for marks in landmarks.values():
         marks.functions.sort()
-        marks.mapping.sort(key=_offset)
-        marks.relocations.sort(key=_offset)
+        marks.mapping.sort(key=itemgetter(0))
+        marks.relocations.sort(key=itemgetter(0))
     return landmarks
 
 
 def _cut_out(tables: ElfTables, marks: _Landmarks, place: tuple[int, int, int]) -> RawFunction:
     """The function at a section, offset and size, yet without its name."""
     section, start, size = place
-    low = bisect.bisect_left(marks.relocations, start, key=_offset)
-    high = bisect.bisect_left(marks.relocations, start + size, key=_offset)
+    low = bisect.bisect_left(marks.relocations, start, key=itemgetter(0))
+    high = bisect.bisect_left(marks.relocations, start + size, key=itemgetter(0))
     data_ranges = tuple(_data_ranges(marks.mapping, start, start + size))
     tables.spend(tables.rela_bytes * (high - low) + tables.symbol_bytes * len(data_ranges))
     return RawFunction(
@@ -118,8 +119,8 @@ def _cut_out(tables: ElfTables, marks: _Landmarks, place: tuple[int, int, int]) 
 
 def _data_ranges(mapping: Sequence[tuple[int, bool]], start: int, stop: int) -> Iterable[range]:
     """Where, counted from `start`, a `$d` holds; what no mapping symbol precedes is code."""
-    first = max(0, bisect.bisect_right(mapping, start, key=_offset) - 1)
-    for index in range(first, bisect.bisect_left(mapping, stop, key=_offset)):
+    first = max(0, bisect.bisect_right(mapping, start, key=itemgetter(0)) - 1)
+    for index in range(first, bisect.bisect_left(mapping, stop, key=itemgetter(0))):
         begin, is_data = mapping[index]
         end = mapping[index + 1][0] if index + 1 < len(mapping) else stop
         inside = range(max(begin, start) - start, min(end, stop) - start)
@@ -130,7 +131,3 @@ def _data_ranges(mapping: Sequence[tuple[int, bool]], start: int, stop: int) -> 
 def _next_after(offsets: Sequence[int], offset: int, default: int) -> int:
     index = bisect.bisect_right(offsets, offset)
     return offsets[index] if index < len(offsets) else default
-
-
-def _offset(pair: tuple[int, object]) -> int:
-    return pair[0]

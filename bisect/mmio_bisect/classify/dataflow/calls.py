@@ -22,7 +22,7 @@ class Routine:
 
     pattern: re.Pattern[str]
     addresses: tuple[tuple[int, tuple[Direction, ...]], ...]
-    size: int | None
+    size: int | None = None
     returns_first: bool = False
 
 
@@ -36,17 +36,9 @@ _ROUTINES = (
     Routine(pattern=re.compile(r"^memset$"), addresses=((0, STORE),), size=2, returns_first=True),
     Routine(pattern=re.compile(r"^bzero$"), addresses=((0, STORE),), size=1),
     Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=((0, LOAD), (1, LOAD)), size=2),
-    Routine(
-        # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
-        pattern=re.compile(r"^__aarch64_cas\d"),
-        addresses=((2, BOTH),),
-        size=None,
-    ),
-    Routine(
-        pattern=re.compile(r"^__aarch64_(swp|ld)"),
-        addresses=((1, BOTH),),
-        size=None,
-    ),
+    # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
+    Routine(pattern=re.compile(r"^__aarch64_cas\d"), addresses=((2, BOTH),)),
+    Routine(pattern=re.compile(r"^__aarch64_(swp|ld)"), addresses=((1, BOTH),)),
 )
 
 

@@ -63,7 +63,7 @@ class Memory:
             self.set((place[0], offset), ANYTHING)
 
     def reached(self, pointer: Linear) -> list[tuple[Place, Value]]:
-        """The tracked words that whoever has the pointer may reach; a scaled index is no way to an origin's memory."""
+        """The tracked words that whoever has the pointer may reach; a scaled index leads to no origin's memory."""
         origins = {_region(origin) for origin, factor in pointer.terms if factor == 1}
         return [
             ((base, offset), held)

@@ -33,7 +33,7 @@ from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import Direction
 
 FLAGS = frozenset({"nzcv", "rflags", "cpsr"})
-"""Condition flags: what they tell of a pointer is no way back to it."""
+"""Condition flags: what they tell of a pointer does not lead back to it."""
 
 _NO_DATA = frozenset({Form.TAG, Form.CACHE})
 

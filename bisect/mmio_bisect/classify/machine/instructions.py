@@ -7,6 +7,7 @@ equal exactly when they share bits.
 import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,18 +121,14 @@ class FunctionCode:
 
     def at(self, position: int) -> int | None:
         """Index of the instruction at that offset in the function; None if none begins there."""
-        index = bisect.bisect_left(self.instructions, position, key=_position)
+        index = bisect.bisect_left(self.instructions, position, key=attrgetter("position"))
         found = index < len(self.instructions) and self.instructions[index].position == position
         return index if found else None
 
     def covers_data(self, position: int) -> bool:
         """Whether the byte at that offset is not an instruction's."""
-        index = bisect.bisect_right(self.instructions, position, key=_position) - 1
+        index = bisect.bisect_right(self.instructions, position, key=attrgetter("position")) - 1
         return index >= 0 and not self.instructions[index].recognised
-
-
-def _position(instruction: Instruction) -> int:
-    return instruction.position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def _indexed(value: Linear, index: Linear) -> Linear:
 
 
 def table_entry(address: Value, width: int, *, signs: bool) -> Linear | None:
-    """What is loaded from an address in a table of the object, at an unknown index; None if it is none."""
+    """What is loaded from an address in a table of the object, at an unknown index; None for other addresses."""
     if isinstance(address, Tainted) or address.constant is not None:
         return None
     tables = [
@@ -215,7 +215,7 @@ class Algebra:
             return right
         for null, other in ((left, right), (right, left)):
             if null == NULL and [factor for _, factor in other.terms] == [1] and other.window_terms:
-                return other  # an access through null is none to the window
+                return other  # an access through null does not reach the window
         left, right = self._based(left, _NEAR), self._based(right, _NEAR)
         if left.window_terms != right.window_terms:
             return Tainted("a pointer into the window on one path and something else on another")

@@ -26,7 +26,7 @@ class WordTrie:
 
 
 def read_trie(packed: bytes) -> WordTrie:
-    """Raises `ValueError` if the bytes are no such file."""
+    """Raises `ValueError` if the bytes are not such a file."""
     data = lzma.decompress(packed)
     levels: list[array[int]] = []
     at = 0

@@ -5,7 +5,7 @@ which form. `aarch64_many_forms` reads what touches more than one register.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.operations import Sum, Term, Touch, moving
@@ -73,7 +73,6 @@ def transfer_of(
     elements: int = 1,
     signs: bool = False,
     ordered: bool = False,
-    writeback: tuple[str, Sum] | None = None,
 ) -> Transfer:
     """The transfer of that form, with the ISV rule applied."""
     valid = form is Form.SINGLE and registers_are is RegisterClass.GENERAL and not mode.writes_back
@@ -90,16 +89,40 @@ def transfer_of(
         sign_extends=signs,
         ordered=ordered,
         why=why,
-        base=writeback[0] if writeback else None,
     )
 
 
-def at_base(fields: Fields) -> Sum:
-    return Sum.of(base(fields["n"]))
+Where = tuple[Sum, tuple[str, Sum] | None]
+"""An address, and what becomes of its base."""
 
 
-def address_of(fields: Fields, mode: AddressingMode, displacement: int) -> tuple[Sum, tuple[str, Sum] | None]:
-    """The address of an access by base and displacement, and what becomes of the base."""
+def access(
+    form: Form,
+    directions: tuple[Direction, ...],
+    width: int | None,
+    registers: tuple[str, ...],
+    where: Where,
+    mode: AddressingMode = AddressingMode.OFFSET,
+    registers_are: RegisterClass = RegisterClass.GENERAL,
+    *,
+    elements: int = 1,
+    signs: bool = False,
+    ordered: bool = False,
+    clobbers: tuple[str, ...] = (),
+) -> Touch:
+    """A plain load or store of these registers."""
+    address, writeback = where
+    transfer = transfer_of(
+        form, directions, width, registers, mode, registers_are, elements=elements, signs=signs, ordered=ordered
+    )
+    if writeback is not None:
+        transfer = replace(transfer, base=writeback[0])
+    whole = form in {Form.SINGLE, Form.PAIR} and width == 64 and registers_are is RegisterClass.GENERAL
+    return moving(transfer, address, clobbers=clobbers, whole=whole, writeback=writeback)
+
+
+def address_of(fields: Fields, mode: AddressingMode = AddressingMode.OFFSET, displacement: int = 0) -> Where:
+    """By base and displacement."""
     register = base(fields["n"])
     moved = Sum.of(register, displacement)
     if mode is AddressingMode.POST_INDEX:
@@ -134,20 +157,11 @@ def single(mode: AddressingMode, *, vector: bool = False, scaled: bool = False, 
             return None
         directions, scale, signs = kind
         displacement = fields["i"] << scale if scaled else signed(fields["i"], 9)
-        address, writeback = address_of(fields, mode, displacement)
+        where = address_of(fields, mode, displacement)
         data, registers_are = data_of(fields["t"], vector=vector)
-        transfer = transfer_of(
-            Form.SINGLE,
-            directions,
-            8 << scale,
-            data,
-            mode,
-            registers_are,
-            signs=signs,
-            ordered=ordered,
-            writeback=writeback,
+        return access(
+            Form.SINGLE, directions, 8 << scale, data, where, mode, registers_are, signs=signs, ordered=ordered
         )
-        return moving(transfer, address, whole=not vector and scale == 3, writeback=writeback)
 
     return read
 
@@ -161,10 +175,8 @@ def register_offset(*, vector: bool) -> Reader:
         data, registers_are = data_of(fields["t"], vector=vector)
         factor = 1 << (scale if fields["S"] else 0)
         index = Term(register=general(fields["m"]), factor=factor, narrow=not fields["p"] & 1)
-        mode = AddressingMode.REGISTER_OFFSET
-        transfer = transfer_of(Form.SINGLE, directions, 8 << scale, data, mode, registers_are, signs=signs)
-        address = Sum(terms=(Term(register=base(fields["n"])), index))
-        return moving(transfer, address, whole=not vector and scale == 3)
+        where, mode = Sum(terms=(Term(register=base(fields["n"])), index)), AddressingMode.REGISTER_OFFSET
+        return access(Form.SINGLE, directions, 8 << scale, data, (where, None), mode, registers_are, signs=signs)
 
     return read
 
@@ -176,18 +188,15 @@ def literal(fields: Fields) -> Touch | None:
         return None
     width = (32, 64, 128)[opc] if vector else (32, 64, 32)[opc]
     data, registers_are = data_of(fields["t"], vector=vector)
-    signs = not vector and opc == 2
-    transfer = transfer_of(Form.SINGLE, LOAD, width, data, AddressingMode.LITERAL, registers_are, signs=signs)
-    return moving(transfer, Sum(symbol="literal pool"))
+    signs, where, mode = not vector and opc == 2, Sum(symbol="literal pool"), AddressingMode.LITERAL
+    return access(Form.SINGLE, LOAD, width, data, (where, None), mode, registers_are, signs=signs)
 
 
 def authenticated(fields: Fields) -> Touch:
     """LDRAA and LDRAB: the base is a signed pointer; the offset is ten bits, times eight."""
     mode = AddressingMode.PRE_INDEX if fields["w"] else AddressingMode.OFFSET
-    address, writeback = address_of(fields, mode, signed(fields["h"] << 9 | fields["i"], 10) * 8)
-    data = (general(fields["t"]),)
-    transfer = transfer_of(Form.SINGLE, LOAD, 64, data, mode)
-    return moving(transfer, address, whole=True, writeback=writeback)
+    where = address_of(fields, mode, signed(fields["h"] << 9 | fields["i"], 10) * 8)
+    return access(Form.SINGLE, LOAD, 64, (general(fields["t"]),), where, mode)
 
 
 def ordered_writeback(*, load: bool) -> Reader:
@@ -196,10 +205,8 @@ def ordered_writeback(*, load: bool) -> Reader:
     def read(fields: Fields) -> Touch:
         width = 64 if fields["s"] else 32
         mode = AddressingMode.POST_INDEX if load else AddressingMode.PRE_INDEX
-        address, writeback = address_of(fields, mode, width // 8 if load else -width // 8)
-        data = (general(fields["t"]),)
-        transfer = transfer_of(Form.SINGLE, LOAD if load else STORE, width, data, mode, ordered=True)
-        return moving(transfer, address, whole=width == 64, writeback=writeback)
+        where = address_of(fields, mode, width // 8 if load else -width // 8)
+        return access(Form.SINGLE, LOAD if load else STORE, width, (general(fields["t"]),), where, mode, ordered=True)
 
     return read
 
@@ -209,7 +216,6 @@ def ordered(directions: tuple[Direction, ...] | None = None) -> Reader:
 
     def read(fields: Fields) -> Touch:
         ways = directions or (LOAD if fields["l"] else STORE)
-        transfer = transfer_of(Form.SINGLE, ways, 8 << fields["s"], (general(fields["t"]),), ordered=True)
-        return moving(transfer, at_base(fields), whole=fields["s"] == 3)
+        return access(Form.SINGLE, ways, 8 << fields["s"], (general(fields["t"]),), address_of(fields), ordered=True)
 
     return read

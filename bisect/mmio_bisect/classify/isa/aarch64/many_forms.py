@@ -7,15 +7,15 @@ from mmio_bisect.classify.isa.aarch64.forms import (
     Aside,
     Fields,
     Reader,
+    access,
     address_of,
-    at_base,
     base,
     general,
     transfer_of,
     vector_register,
 )
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.classify.machine.operations import UNKNOWN_AMOUNT, Sum, Term, Touch, moving
+from mmio_bisect.classify.machine.operations import UNKNOWN_AMOUNT, Sum, Term, Touch
 from mmio_bisect.domain.access import BOTH, LOAD, STORE, AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
@@ -34,13 +34,12 @@ def pair(mode: AddressingMode, *, vector: bool) -> Reader:
         wide = tags or opc >= 2
         width = 32 << min(opc, 2) if vector else 64 if wide else 32
         scale = 16 if tags else width // 8
-        address, writeback = address_of(fields, mode, signed(fields["i"], 7) * scale)
+        where = address_of(fields, mode, signed(fields["i"], 7) * scale)
         name = vector_register if vector else general
         data = (name(fields["t"]), name(fields["u"]))
         registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
         signs = opc == 1 and not vector and not tags
-        transfer = transfer_of(Form.PAIR, directions, width, data, mode, registers_are, signs=signs)
-        return moving(transfer, address, whole=not vector and width == 64, writeback=writeback)
+        return access(Form.PAIR, directions, width, data, where, mode, registers_are, signs=signs)
 
     return read
 
@@ -59,10 +58,9 @@ def ordered_pair(width: int | None = None, *, load: bool | None = None) -> Reade
         else:
             mode = AddressingMode.POST_INDEX if loads else AddressingMode.PRE_INDEX
             displacement = size // 4 if loads else -size // 4
-        address, writeback = address_of(fields, mode, displacement)
+        where = address_of(fields, mode, displacement)
         data = (general(fields["t"]), general(fields["u"]))
-        transfer = transfer_of(Form.PAIR, LOAD if loads else STORE, size, data, mode, ordered=True)
-        return moving(transfer, address, whole=size == 64, writeback=writeback)
+        return access(Form.PAIR, LOAD if loads else STORE, size, data, where, mode, ordered=True)
 
     return read
 
@@ -74,8 +72,8 @@ def exclusive(fields: Fields) -> Touch:
     width = 8 << fields["s"]
     if "u" in fields:
         data, width = (general(fields["t"]), general(fields["u"])), 64 if fields["s"] else 32
-    transfer = transfer_of(Form.EXCLUSIVE, ways, width, data, elements=len(data))
-    return moving(transfer, at_base(fields), clobbers=() if fields["l"] else (general(fields["r"]),))
+    status = () if fields["l"] else (general(fields["r"]),)
+    return access(Form.EXCLUSIVE, ways, width, data, address_of(fields), elements=len(data), clobbers=status)
 
 
 def atomic(written: str, width: int | None = None, *, vector: bool = False) -> Reader:
@@ -91,9 +89,9 @@ def atomic(written: str, width: int | None = None, *, vector: bool = False) -> R
         if vector and not fields["s"]:
             size = 16  # BFloat16 takes the place of bytes
         data = (name(fields["r"]), name(fields.get("t", 31)))
-        transfer = transfer_of(Form.ATOMIC, BOTH, size, data, registers_are=registers_are)
         clobbers = (name(fields[written]),) if written in fields else ()
-        return moving(transfer, at_base(fields), clobbers=clobbers)
+        where = address_of(fields)
+        return access(Form.ATOMIC, BOTH, size, data, where, registers_are=registers_are, clobbers=clobbers)
 
     return read
 
@@ -108,16 +106,14 @@ def atomic_pair(first: str, second: str | None, width: int | None = None) -> Rea
         size = width or (64 if fields["s"] else 32)
         low = fields[first] if second else 2 * fields[first]
         data = (general(low), general(fields[second] if second else low + 1))
-        transfer = transfer_of(Form.ATOMIC, BOTH, size, data, elements=2)
-        return moving(transfer, at_base(fields), clobbers=data)
+        return access(Form.ATOMIC, BOTH, size, data, address_of(fields), elements=2, clobbers=data)
 
     return read
 
 
 def guarded_store(fields: Fields) -> Touch:
     """GCSSTR and GCSSTTR (FEAT_GCS): a store that only a guarded control stack takes."""
-    transfer = transfer_of(Form.GUARDED_STACK, STORE, 64, (general(fields["t"]),))
-    return moving(transfer, at_base(fields))
+    return access(Form.GUARDED_STACK, STORE, 64, (general(fields["t"]),), address_of(fields))
 
 
 def sixty_four_bytes(directions: tuple[Direction, ...], *, status: bool = False) -> Reader:

@@ -5,7 +5,7 @@ from mmio_bisect.classify.isa.arm.a32 import lift_a32
 from mmio_bisect.classify.isa.arm.common import opposite
 from mmio_bisect.classify.isa.arm.disassembly import A32, T32
 from mmio_bisect.classify.isa.arm.forms import LR, SP, transfer
-from mmio_bisect.classify.isa.arm.t32 import lift_t32
+from mmio_bisect.classify.isa.arm.t32 import far_branch, lift_t32, split_immediate
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
@@ -34,13 +34,9 @@ def _arm_addend(kind: str, content: bytes) -> int:
         return signed(word >> 4 & 0xF000 | word & 0xFFF, 16)
     first, second = word & 0xFFFF, word >> 16
     if kind in _THUMB_BRANCHES:
-        sign = first >> 10 & 1
-        high, middle = (second >> 13 & 1) ^ sign ^ 1, (second >> 11 & 1) ^ sign ^ 1
-        offset = sign << 24 | high << 23 | middle << 22 | (first & 0x3FF) << 12 | (second & 0x7FF) << 1
-        return signed(offset, 25)
+        return far_branch(first << 16 | second)
     if kind in _THUMB_MOVES:
-        immediate = (first & 0xF) << 12 | (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xFF
-        return signed(immediate, 16)
+        return signed((first & 0xF) << 12 | split_immediate(first << 16 | second), 16)
     return signed(word, 32)
 
 

@@ -263,8 +263,12 @@ def _shifted_data(word: int, place: Place) -> tuple[Operation, ...]:
 
 
 def _modified(word: int, place: Place) -> tuple[Operation, ...]:
-    immediate = (word >> 26 & 1) << 11 | (word >> 12 & 7) << 8 | word & 0xFF
-    return _data(word, place, Sum(constant=expand_immediate(immediate)))
+    return _data(word, place, Sum(constant=expand_immediate(split_immediate(word))))
+
+
+def split_immediate(word: int) -> int:
+    """The twelve bits `i:imm3:imm8`."""
+    return (word >> 26 & 1) << 11 | (word >> 12 & 7) << 8 | word & 0xFF
 
 
 def expand_immediate(immediate: int) -> int:
@@ -277,7 +281,7 @@ def expand_immediate(immediate: int) -> int:
 
 
 def _plain(word: int, place: Place) -> tuple[Operation, ...]:
-    short = (word >> 26 & 1) << 11 | (word >> 12 & 7) << 8 | word & 0xFF
+    short = split_immediate(word)
     half = (word >> 16 & 15) << 12 | short
     target, left = register(word >> 8 & 15), register(word >> 16 & 15)
     match word >> 20 & 31:
@@ -292,10 +296,15 @@ def _plain(word: int, place: Place) -> tuple[Operation, ...]:
             return opaque(place)
 
 
-def _branch(word: int, place: Place) -> tuple[Operation, ...]:
-    here, sign = place.instruction.position + 4, word >> 26 & 1
+def far_branch(word: int) -> int:
+    """How far B and BL lead (encodings T4 and T1), in bytes from where the program counter is."""
+    sign = word >> 26 & 1
     high, middle = (word >> 13 & 1) ^ sign ^ 1, (word >> 11 & 1) ^ sign ^ 1
-    far = signed(sign << 24 | high << 23 | middle << 22 | (word >> 16 & 0x3FF) << 12 | (word & 0x7FF) << 1, 25)
+    return signed(sign << 24 | high << 23 | middle << 22 | (word >> 16 & 0x3FF) << 12 | (word & 0x7FF) << 1, 25)
+
+
+def _branch(word: int, place: Place) -> tuple[Operation, ...]:
+    here, far = place.instruction.position + 4, far_branch(word)
     match word >> 14 & 1, word >> 12 & 1:
         case 1, 1:
             return (Call(position=here + far),)
@@ -308,9 +317,8 @@ def _branch(word: int, place: Place) -> tuple[Operation, ...]:
     condition = word >> 22 & 15
     if condition >= len(CONDITIONS):
         return (Stop(),) if word >> 20 == 0xF7F else (NOTHING,)  # UDF; barriers, hints and the status registers
-    near = (
-        sign << 20 | (word >> 11 & 1) << 19 | (word >> 13 & 1) << 18 | (word >> 16 & 0x3F) << 12 | (word & 0x7FF) << 1
-    )
+    high = (word >> 26 & 1) << 20 | (word >> 11 & 1) << 19 | (word >> 13 & 1) << 18
+    near = high | (word >> 16 & 0x3F) << 12 | (word & 0x7FF) << 1
     return Skip(unless=CONDITIONS[condition]), Jump(position=here + signed(near, 21), conditional=False)
 
 

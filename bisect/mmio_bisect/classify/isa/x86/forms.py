@@ -21,7 +21,7 @@ READS_ONLY = frozenset({"cmp", "test", "bt", "ucomiss", "comiss", "ucomisd", "co
 
 
 def string_of(mnemonic: str) -> str | None:
-    """The string instruction that a mnemonic is, its width aside; None if it is none (some SSE moves share a name)."""
+    """The string instruction that a mnemonic is, its width aside; None for others (some SSE moves share a name)."""
     return next((base for base in STRINGS if mnemonic.startswith(base) and mnemonic[len(base) :] in WIDTHS), None)
 
 
