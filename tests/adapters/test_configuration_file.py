@@ -120,7 +120,7 @@ def test_paths_in_variables_are_relative_to_the_current_folder(tmp_path: Path, m
         ("", {"MMIO_BISECT_JOBS": "²"}, "MMIO_BISECT_JOBS: Input should be a valid integer"),
         ('[retention]\nruns = "999999d"\n', {}, ", line 2: retention.runs: “999999d” is more than a century"),
         ('[watch]\nsource_pauses = ["99999999999d"]\n', {}, ", line 2: watch.source_pauses: “99999999999d” is more"),
-        ("[watch\n", {}, " is no TOML: "),
+        ("[watch\n", {}, " is not valid TOML: "),
         ("", {"MMIO_BISECT_PROFILE": "none"}, "MMIO_BISECT_PROFILE: “none” is not one of "),
     ],
 )

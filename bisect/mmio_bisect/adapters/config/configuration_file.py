@@ -6,6 +6,7 @@ key, and what is allowed. Addresses of notices are secrets: the file says in whi
 nothing here reads them.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mmio_bisect.adapters.config.configuration_schema import File, keys_at
+from mmio_bisect.adapters.config.configuration_schema import File, SeriesDefaults, WatchTable, database_below, keys_at
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.probing.budget import Allowance
 from mmio_bisect.workflow.probing.sandboxes import Bounds
@@ -114,10 +115,14 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidConfigurationError(f"{file} is no TOML: {error}.") from error
+        raise InvalidConfigurationError(f"{file} is not valid TOML: {error}.") from error
     named = _override(document, environment)
+    base = file.parent if file else Path()
     try:
-        return _configuration(File.model_validate(document), file)
+        # In strict mode pydantic takes a list for a tuple and a text for a path from JSON alone. It has no dates, and
+        # neither has the file: an empty table in a date's place is refused wherever it stands.
+        read = File.model_validate_json(json.dumps(document, default=lambda _: {}), context=base)
+        return _configuration(read, file, base)
     except ValidationError as error:
         raise InvalidConfigurationError(_said(error, file, text, named)) from error
 
@@ -155,7 +160,7 @@ def _meant(key: str, value: str) -> object:
         words = [word.strip() for word in value.split(",")]
         return [_here(word) for word in words] if key in _PATHS else words
     if key == "database":
-        return _database(value, Path.cwd())
+        return database_below(value, Path.cwd())
     if key in _PATHS:
         return _here(value)
     return int(value) if key in _NUMBERS and value.isdecimal() else value
@@ -165,61 +170,23 @@ def _here(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _configuration(read: File, file: Path | None) -> Configuration:
-    base = file.parent if file else Path()
+def _configuration(read: File, file: Path | None, base: Path) -> Configuration:
+    """What the file leaves out is as the values have it."""
     watch = read.watch
+    of_series, budget = SeriesDefaults.model_fields.keys(), {"seconds", "downloads", "builds"}
+    of_watch = WatchTable.model_fields.keys() - of_series - budget - {"series"} | {"profile"}
     return Configuration(
         file=file,
-        database=_database(read.database, base),
-        store=base / read.store if read.store else None,
-        recipes=base / read.recipes if read.recipes else None,
-        series_files=tuple(base / name for name in read.series_files),
-        rust_repo=base / read.rust_repo if read.rust_repo else None,
-        repository=base / read.repository if read.repository else None,
-        sandbox=read.sandbox,
-        limits=Bounds(**dict(read.limits)),
-        schedule=watch.schedule,
-        timezone=watch.timezone,
-        profile=watch.profile,
-        jobs=watch.jobs,
-        patience=watch.patience,
-        points_per_tick=watch.points_per_tick,
-        pauses=watch.pauses,
-        source_pauses=watch.source_pauses,
-        budget=Allowance(seconds=watch.time, downloads=watch.downloads, builds=watch.builds),
-        retention=Retention(**dict(read.retention)),
-        disk=watch.disk,
-        reports=base / watch.reports,
-        page=base / watch.page if watch.page else None,
+        **read.given(File.model_fields.keys() - {"limits", "retention", "watch", "notify"}),
+        **{"reports": base / "watch-reports"} | watch.given(of_watch),
+        limits=Bounds(**read.limits.given()),
+        budget=Allowance(**watch.given(budget)),
+        retention=Retention(**read.retention.given()),
         series=tuple(
-            WatchedSeries(
-                name=name,
-                first=one.first,
-                last=one.last,
-                recipes=watch.recipes if one.recipes is None else one.recipes,
-                targets=watch.targets if one.targets is None else one.targets,
-                opts=watch.opt if one.opt is None else one.opt,
-                profile=watch.profile if one.profile is None else one.profile,
-                descend=watch.descend if one.descend is None else one.descend,
-            )
-            for name, one in watch.series.items()
+            WatchedSeries(name=name, **watch.given(of_series) | one.given()) for name, one in watch.series.items()
         ),
-        channels=tuple(
-            Channel(
-                name=name,
-                address=Secret(variable=one.url_env, file=base / one.url_file if one.url_file else None),
-            )
-            for name, one in read.notify.items()
-        ),
+        channels=tuple(Channel(name=name, address=Secret(**one.given())) for name, one in read.notify.items()),
     )
-
-
-def _database(url: str | None, base: Path) -> str | None:
-    """A relative path of SQLite's, `sqlite:///history.db`, is relative to the file too."""
-    prefix = "sqlite:///"
-    if url is None or not url.startswith(prefix) or url.removeprefix(prefix) in {"", ":memory:"}:
-        return url
-    return f"{prefix}{base / url.removeprefix(prefix)}"
 
 
 def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[tuple[str, ...], str]) -> str:
@@ -231,7 +198,8 @@ def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[t
     where = variable or f"{file}{f', line {line}' if line else ''}: {key}"
     if problem["type"] == "extra_forbidden":
         return f"{where} is not a known key: there are {', '.join(keys_at(path[:-1]))}."
-    return f"{where}: {problem['msg'].removeprefix('Value error, ').replace('tuple', 'list')}."
+    said = problem["msg"].removeprefix("Value error, ").replace("array", "list").replace("an object", "a table")
+    return f"{where}: {said}."
 
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")

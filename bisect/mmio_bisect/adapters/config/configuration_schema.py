@@ -1,10 +1,11 @@
 """What `mmio-bisect.toml` may say: its tables and keys, and how sizes and times are written."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticKnownError
 
 from mmio_bisect.classify.isa.targets import TARGETS
@@ -15,18 +16,14 @@ from mmio_bisect.domain.sizes import parse_size
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s?)?")
 _UNITS: Final = (86400, 3600, 60, 1)
 _LEAST_MEMORY: Final = 64 << 20
-_SOURCE_PAUSES: Final = (0.0, 0.0, *(86400.0 * days for days in (1, 2, 4, 7)))
 _MOST_SECONDS: Final = 36500 * 86400
 """A century: more is beyond what a calendar can add to, or take from, today."""
 
-
-def _list(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _floats(value: object) -> object:
-    """TOML's whole numbers too."""
-    return tuple(float(one) if isinstance(one, int) else one for one in value) if isinstance(value, list) else value
+_KEYS: Final[Mapping[str, str]] = {
+    "first": "from", "last": "to", "opts": "opt", "seconds": "time", "count": "toolchain_count",
+    "variable": "url_env", "file": "url_file",
+}  # fmt: skip
+"""The file's keys for fields that have another name."""
 
 
 def _one_of(allowed: tuple[str, ...]) -> AfterValidator:
@@ -57,59 +54,81 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _below(path: Path, info: ValidationInfo) -> Path:
+    return Path(info.context or "") / path
+
+
+def database_below(url: str, base: Path) -> str:
+    """A relative path of SQLite's, `sqlite:///history.db`, is relative to `base`."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix) or url.removeprefix(prefix) in {"", ":memory:"}:
+        return url
+    return f"{prefix}{base / url.removeprefix(prefix)}"
+
+
+def _database(url: str, info: ValidationInfo) -> str:
+    return database_below(url, Path(info.context or ""))
+
+
+Place = Annotated[Path, AfterValidator(_below)]
+"""Relative to the folder that is given as the context of the validation."""
+
 Size = Annotated[int, _text(parse_size)]
 Duration = Annotated[float, _text(_seconds)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_list)]
-Targets = Annotated[tuple[Annotated[str, _one_of(tuple(TARGETS))], ...], BeforeValidator(_list)]
-Opts = Annotated[tuple[Annotated[str, _one_of(tuple(OptLevel))], ...], BeforeValidator(_list)]
+Positive = Annotated[int, Field(ge=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class Table(BaseModel):
+    """A table of the file, with the names and the defaults of the value that it becomes.
+
+    None, which TOML cannot say, stands for what the file leaves out.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=lambda name: _KEYS.get(name, name)
+    )
+
+    def given(self, fields: Collection[str] | None = None) -> dict[str, Any]:
+        """What the file says of these fields, or of all."""
+        return {name: getattr(self, name) for name in self.model_fields_set if fields is None or name in fields}
 
 
-class Series(_Strict):
-    """None: as `[watch]` says."""
-
-    first: str | None = Field(default=None, alias="from")
-    last: str | None = Field(default=None, alias="to")
-    recipes: Words | None = None
-    targets: Targets | None = None
-    opt: Opts | None = None
+class SeriesDefaults(Table):
+    recipes: tuple[str, ...] | None = None
+    targets: tuple[Annotated[str, _one_of(tuple(TARGETS))], ...] | None = None
+    opts: tuple[Annotated[str, _one_of(tuple(OptLevel))], ...] | None = None
     profile: Annotated[str, _one_of(tuple(PROFILES))] | None = None
     descend: bool | None = None
 
 
-class Watch(_Strict):
-    schedule: str = "30 6 * * *"
-    timezone: str = "UTC"
-    recipes: Words = ("*",)
-    targets: Targets = ()
-    opt: Opts = ()
-    profile: Annotated[str, _one_of(tuple(PROFILES))] = "arm-isv"
-    jobs: Annotated[int, Field(ge=1)] = 2
-    patience: Annotated[int, Field(ge=1)] = 3
-    points_per_tick: Annotated[int, Field(ge=1)] = 14
-    pauses: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_floats)] = (1.0, 4.0)
-    source_pauses: Annotated[tuple[Duration, ...], BeforeValidator(_list)] = _SOURCE_PAUSES
-    descend: bool = False
-    time: Duration | None = None
+class SeriesTable(SeriesDefaults):
+    first: str | None = None
+    last: str | None = None
+
+
+class WatchTable(SeriesDefaults):
+    schedule: str | None = None
+    timezone: str | None = None
+    jobs: Positive | None = None
+    patience: Positive | None = None
+    points_per_tick: Positive | None = None
+    pauses: tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    source_pauses: tuple[Duration, ...] | None = None
+    seconds: Duration | None = None
     downloads: Size | None = None
     builds: Annotated[int, Field(ge=0)] | None = None
     disk: Size | None = None
-    reports: str = "watch-reports"
-    page: str | None = None
-    series: dict[str, Series] = {}
+    reports: Place | None = None
+    page: Place | None = None
+    series: dict[str, SeriesTable] = {}
 
 
-class Limits(_Strict):
-    """The fields are those of `Bounds`."""
-
+class LimitsTable(Table):
     memory: Size | None = None
-    seconds: Duration | None = Field(default=None, alias="time")
+    seconds: Duration | None = None
     output: Size | None = None
     object: Size | None = None
-    processes: Annotated[int, Field(ge=1)] | None = None
+    processes: Positive | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -120,52 +139,52 @@ class Limits(_Strict):
         return self
 
 
-class RetentionTable(_Strict):
-    """The fields are those of `Retention`."""
-
+class RetentionTable(Table):
     toolchains: Duration | None = None
-    count: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="toolchain_count")
+    count: Annotated[int, Field(ge=0)] | None = None
     runs: Duration | None = None
     ticks: Duration | None = None
     notices: Duration | None = None
     reports: Duration | None = None
 
 
-class Notify(_Strict):
-    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    url_file: str | None = None
+class SecretTable(Table):
+    variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: Place | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.url_env is None) == (self.url_file is None):
+        if (self.variable is None) == (self.file is None):
             raise ValueError("write either url_env, the name of a variable, or url_file; an address itself is a secret")
         return self
 
 
-class File(_Strict):
-    database: str | None = None
-    store: str | None = None
-    recipes: str | None = None
-    series_files: Words = ()
-    rust_repo: str | None = None
-    repository: str | None = None
-    sandbox: Literal["auto", "docker", "local"] = "auto"
-    limits: Limits = Limits()
+class File(Table):
+    database: Annotated[str, AfterValidator(_database)] | None = None
+    store: Place | None = None
+    recipes: Place | None = None
+    series_files: tuple[Place, ...] | None = None
+    rust_repo: Place | None = None
+    repository: Place | None = None
+    sandbox: Literal["auto", "docker", "local"] | None = None
+    limits: LimitsTable = LimitsTable()
     retention: RetentionTable = RetentionTable()
-    watch: Watch = Watch()
-    notify: dict[str, Notify] = {}
-
-
-_TABLES: Final[Mapping[str, type[BaseModel]]] = {"watch": Watch, "limits": Limits, "retention": RetentionTable}
+    watch: WatchTable = WatchTable()
+    notify: dict[str, SecretTable] = {}
 
 
 def keys_at(path: tuple[str, ...]) -> tuple[str, ...]:
-    model: type[BaseModel] = File
-    for place, key in enumerate(path):
-        if place == 0 and key in _TABLES:
-            model = _TABLES[key]
-        elif path[0] == "notify" and place == 1:
-            model = Notify
-        elif path[0] == "watch" and place == 2:
-            model = Series
-    return tuple(field.alias or name for name, field in model.model_fields.items())
+    """The keys of the table at that place of the file."""
+    table: type[Table] = File
+    match path:
+        case ("watch", "series", _):
+            table = SeriesTable
+        case ("watch", *_):
+            table = WatchTable
+        case ("limits",):
+            table = LimitsTable
+        case ("retention",):
+            table = RetentionTable
+        case ("notify", _):
+            table = SecretTable
+    return tuple(_KEYS.get(name, name) for name in table.model_fields)

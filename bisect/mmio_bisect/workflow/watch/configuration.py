@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.workflow.probing.budget import Allowance
 from mmio_bisect.workflow.probing.sandboxes import Bounds
 
@@ -16,13 +17,13 @@ class WatchedSeries:
     """
 
     name: str
-    first: str | None
-    last: str | None
-    recipes: tuple[str, ...]
-    targets: tuple[str, ...]
-    opts: tuple[str, ...]
-    profile: str
-    descend: bool
+    first: str | None = None
+    last: str | None = None
+    recipes: tuple[str, ...] = ("*",)
+    targets: tuple[str, ...] = ()
+    opts: tuple[str, ...] = ()
+    profile: str = DEFAULT_PROFILE.name
+    descend: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,8 @@ class Retention:
 class Secret:
     """Where something secret is: in a variable of the environment or in a file. The secret itself is in no value."""
 
-    variable: str | None
-    file: Path | None
+    variable: str | None = None
+    file: Path | None = None
 
     def __str__(self) -> str:
         return f"${self.variable}" if self.variable else str(self.file)
@@ -67,26 +68,26 @@ class Configuration:
     """
 
     file: Path | None
-    database: str | None
-    store: Path | None
-    recipes: Path | None
-    series_files: tuple[Path, ...]
-    rust_repo: Path | None
-    repository: Path | None
-    sandbox: str
+    database: str | None = None
+    store: Path | None = None
+    recipes: Path | None = None
+    series_files: tuple[Path, ...] = ()
+    rust_repo: Path | None = None
+    repository: Path | None = None
+    sandbox: str = "auto"
     limits: Bounds
-    schedule: str
-    timezone: str
-    profile: str
-    jobs: int
-    patience: int
-    points_per_tick: int
-    pauses: tuple[float, ...]
-    source_pauses: tuple[float, ...]
+    schedule: str = "30 6 * * *"
+    timezone: str = "UTC"
+    profile: str = DEFAULT_PROFILE.name
+    jobs: int = 2
+    patience: int = 3
+    points_per_tick: int = 14
+    pauses: tuple[float, ...] = (1.0, 4.0)
+    source_pauses: tuple[float, ...] = (0.0, 0.0, *(86400.0 * days for days in (1, 2, 4, 7)))
     budget: Allowance
     retention: Retention
-    disk: int | None
+    disk: int | None = None
     reports: Path
-    page: Path | None
-    series: tuple[WatchedSeries, ...]
-    channels: tuple[Channel, ...]
+    page: Path | None = None
+    series: tuple[WatchedSeries, ...] = ()
+    channels: tuple[Channel, ...] = ()
