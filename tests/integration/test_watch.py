@@ -106,9 +106,9 @@ def test_a_fortnight_of_nights_is_told_in_two_notices(world: World) -> None:
     world.publish(7, bad=False)
     world.publish(8, bad=True)
     killed_in_the_middle(world, 8)
-    told = world.night(8)
-    assert told.status == 1, told.err
-    (notice,) = told.document["series"][0]["notices"]
+    tick = world.night(8)
+    assert tick.status == 1, tick.err
+    (notice,) = tick.document["series"][0]["notices"]
     assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-08 (before it: 2024-02-07)"
     assert world.mail.subjects == [notice["title"]]
     assert "writeback-post" in world.mail.bodies[0]
@@ -160,9 +160,9 @@ def test_a_further_defect_of_a_kind_that_was_there_is_told_with_its_culprit(worl
     for day in (1, 2, 3):
         compiler = scripted(str(day), bad=True, code=FIRST_BAD if day < 3 else BOTH_BAD)
         publish_nightly(world.server, f"2024-02-{day:02}", compiler)
-    told = world.night(3)
-    assert told.status == 1, told.err
-    (notice,) = told.document["series"][0]["notices"]
+    tick = world.night(3)
+    assert tick.status == 1, tick.err
+    (notice,) = tick.document["series"][0]["notices"]
     assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"
     assert "writeback-post of store32+4 in store_then_step" in world.mail.bodies[0]
     assert "of store32+0" not in world.mail.bodies[0]

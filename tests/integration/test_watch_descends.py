@@ -96,31 +96,31 @@ def test_a_nightly_is_followed_to_the_commit_within_the_budget_of_several_ticks(
     world: World, tcc: TccRepository
 ) -> None:
     commit = f"llvm@{tcc.commits[CULPRIT][:12]}"
-    told = world.night("builds = 3")
-    assert told.status == 1, told.err
-    (series,) = told.document["series"]
+    tick = world.night("builds = 3")
+    assert tick.status == 1, tick.err
+    (series,) = tick.document["series"]
     (notice,) = series["notices"]
     assert notice["title"].startswith("store_then_step.rs regressed: rust-nightly@2024-02-07 (before it: 2024-02-06)")
     assert "Followed into rust-ci: rust-ci@" + world.grown.merges[MOVES - 1] in world.hook.bodies[0]
     assert "The descent goes on in the next tick: The budget is spent (3 builds are allowed)" in world.hook.bodies[0]
     (left,) = series["descents"]
     assert (left["run"], left["in_vain"]) == (notice["run"], 0)
-    assert told.document["budget"]["builds"] == 3
+    assert tick.document["budget"]["builds"] == 3
 
     status = world.tool("watch", "status")
     assert "descent goes on (store_then_step.rs regressed" in status.out
     assert "3 builds of 3" in status.out
 
     nights = 1
-    while not told.document["series"][0]["notices"] or nights == 1:
-        assert nights < 6, told.err
-        told, nights = world.night("builds = 3"), nights + 1
-        assert told.document["budget"]["builds"] <= 3
-    assert told.status == 0, told.err
-    (traced,) = told.document["series"][0]["notices"]
+    while not tick.document["series"][0]["notices"] or nights == 1:
+        assert nights < 6, tick.err
+        tick, nights = world.night("builds = 3"), nights + 1
+        assert tick.document["budget"]["builds"] <= 3
+    assert tick.status == 0, tick.err
+    (traced,) = tick.document["series"][0]["notices"]
     assert (traced["kind"], traced["run"]) == ("traced", notice["run"])
     assert traced["title"].startswith(f"{notice['title']}: traced to {commit} (before it: ")
-    assert told.document["series"][0]["descents"] == []
+    assert tick.document["series"][0]["descents"] == []
     assert len(world.hook.bodies) == 2
     assert world.night().document["series"][0]["notices"] == []
     reports = sorted(path.name for path in (world.tool.folder / "watch-reports").iterdir())
@@ -131,12 +131,12 @@ def test_a_nightly_is_followed_to_the_commit_within_the_budget_of_several_ticks(
 def test_a_series_whose_finer_one_cannot_be_had_is_told_all_the_same(world: World) -> None:
     for name in [name for name in world.server.files if name.startswith("/rustc-builds/")]:
         del world.server.files[name]
-    told = world.night()
-    assert told.status == 1, told.err
-    (notice,) = told.document["series"][0]["notices"]
+    tick = world.night()
+    assert tick.status == 1, tick.err
+    (notice,) = tick.document["series"][0]["notices"]
     assert notice["title"] == "store_then_step.rs regressed: rust-nightly@2024-02-07 (before it: 2024-02-06)"
     assert "Into rust-ci it was not followed: None of the 2 probed points" in world.hook.bodies[0]
-    assert told.document["series"][0]["descents"] == []
+    assert tick.document["series"][0]["descents"] == []
 
 
 def test_a_descent_that_sigterm_ends_is_done_again_and_told_once(world: World, tcc: TccRepository) -> None:
@@ -151,8 +151,8 @@ def test_a_descent_that_sigterm_ends_is_done_again_and_told_once(world: World, t
     assert running.returncode == 130
     assert world.tool.processes() == []
     assert world.hook.bodies == []
-    told = world.night()
-    assert told.status == 1, told.err
-    (notice,) = told.document["series"][0]["notices"]
+    tick = world.night()
+    assert tick.status == 1, tick.err
+    (notice,) = tick.document["series"][0]["notices"]
     assert f", by llvm@{tcc.commits[CULPRIT][:12]} (before it: " in notice["title"]
     assert len(world.hook.bodies) == 1

@@ -73,8 +73,8 @@ def test_after_five_nights_off_all_of_them_are_seen_and_the_change_is_told_once(
     world.publish(range(1, 3))
     world.night(2)
     world.publish(range(3, 8), bad_from=5)
-    told = world.night(7)
-    assert (told.status, probed(told)) == (1, [3, 4, 5, 6, 7]), told.err
+    tick = world.night(7)
+    assert (tick.status, probed(tick)) == (1, [3, 4, 5, 6, 7]), tick.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-05 (before it: 2024-02-04)"]
     assert (world.night(7).status, len(world.titles)) == (0, 1)
     swept = world.night(7, '[retention]\ntoolchains = "0s"\nticks = "0s"')
@@ -86,15 +86,15 @@ def test_after_five_nights_off_all_of_them_are_seen_and_the_change_is_told_once(
 
 def test_what_a_tick_has_no_room_for_is_probed_in_later_ones(world: World) -> None:
     world.publish(range(1, 9), bad_from=5)
-    rooms = "points_per_tick = 3\njobs = 1"
-    first = world.night(8, rooms)
+    limits = "points_per_tick = 3\njobs = 1"
+    first = world.night(8, limits)
     assert (first.status, probed(first)) == (1, [2, 5, 8]), first.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-05 (before it: 2024-02-04)"]
     world.publish(range(9, 10), bad_from=5)
-    second = world.night(9, rooms)
+    second = world.night(9, limits)
     assert probed(second) == [1, 3, 9]  # 4 was the bisection's
-    assert probed(world.night(9, rooms)) == [4, 6, 7]
-    assert (probed(world.night(9, rooms)), len(world.titles)) == ([], 1)
+    assert probed(world.night(9, limits)) == [4, 6, 7]
+    assert (probed(world.night(9, limits)), len(world.titles)) == ([], 1)
     assert [downloads_of(world.server, day) for day in range(1, 10)] == [1] * 9
 
 
@@ -128,18 +128,18 @@ def test_a_bisection_that_was_cut_off_is_told_when_the_next_tick_has_ended_it(wo
     ]
     shown = world.tool("watch", "status").out
     assert "left for the next tick: store_then_step.rs introduced in rust-nightly@2024-02-04. The budget" in shown
-    told = world.night(4, budget)
-    assert told.status == 1, told.err
+    tick = world.night(4, budget)
+    assert tick.status == 1, tick.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"]
     assert [downloads_of(world.server, day) for day in (2, 3, 4)] == [1, 2, 1]  # of 3 the first piece, then all
 
 
 def test_a_change_that_cannot_be_bisected_for_want_of_budget_is_told_all_the_same(world: World) -> None:
     world.publish(range(1, 5), bad_from=3, size=300_000)
-    rooms = "points_per_tick = 2\npatience = 2\njobs = 1\n"
-    assert world.night(4, rooms + 'downloads = "700KB"').status == 0
-    told = [world.night(4, rooms + 'time = "0s"') for _ in range(3)]
-    assert [said.status for said in told] == [0, 0, 1], told[-1].err
+    limits = "points_per_tick = 2\npatience = 2\njobs = 1\n"
+    assert world.night(4, limits + 'downloads = "700KB"').status == 0
+    ticks = [world.night(4, limits + 'time = "0s"') for _ in range(3)]
+    assert [said.status for said in ticks] == [0, 0, 1], ticks[-1].err
     title = "store_then_step.rs regressed: between rust-nightly@2024-02-02 and rust-nightly@2024-02-04"
     assert world.titles == [title]
     assert "It was not bisected: The budget is spent (0 s are allowed)" in world.hook.bodies[0]
@@ -209,7 +209,7 @@ def test_sigterm_in_the_middle_of_a_bisection_ends_it_within_seconds_and_nothing
     assert world.tool.processes() == []
     world.server.let_go.set()
     world.server.faults.clear()
-    told = world.night(8, "points_per_tick = 3")
-    assert told.status == 1, told.err
+    tick = world.night(8, "points_per_tick = 3")
+    assert tick.status == 1, tick.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-05 (before it: 2024-02-04)"]
     assert [downloads_of(world.server, day) for day in (2, 5, 8)] == [1, 1, 1]

@@ -83,7 +83,7 @@ class World:
         return dict(series)
 
     @property
-    def told(self) -> tuple[list[str], list[str]]:
+    def titles(self) -> tuple[list[str], list[str]]:
         return self.mail.subjects, [json.loads(body)["title"] for body in self.hook.bodies]
 
 
@@ -116,7 +116,7 @@ def nights_without_news(world: World, older: Compiler) -> None:
     assert damaged.status == 0, damaged.err
     assert "rust-nightly@2024-02-05: rust-std-nightly-aarch64-unknown-linux-gnu.tar.xz is damaged" in damaged.err
     assert world.status()["newest"] == "2024-02-04"
-    assert world.told == ([], [])
+    assert world.titles == ([], [])
 
 
 def test_of_nine_nights_one_introduction_and_one_fix_are_told(world: World) -> None:
@@ -126,11 +126,11 @@ def test_of_nine_nights_one_introduction_and_one_fix_are_told(world: World) -> N
     world.publish(6, newer)
     world.publish(7, newer)
     world.killed_in_the_middle(7, archive_of(6))  # of the bisection between 5 and 7
-    assert world.told == ([], [])
+    assert world.titles == ([], [])
     introduced = "store_then_step.rs regressed: rust-nightly@2024-02-06 (before it: 2024-02-05)"
     bisected = world.night(7)
     assert bisected.status == 1, bisected.err
-    assert world.told == ([introduced], [introduced])
+    assert world.titles == ([introduced], [introduced])
     assert "writeback-post of store32+0 in store_then_step" in world.mail.bodies[0]
     assert "rustc 1.85.1" in world.mail.bodies[0]
     (open_now,) = world.status()["regressions"]
@@ -142,7 +142,7 @@ def test_of_nine_nights_one_introduction_and_one_fix_are_told(world: World) -> N
     fixed = world.night(9)
     assert fixed.status == 0, fixed.err
     closing = "store_then_step.rs fixed: rust-nightly@2024-02-09 (before it: 2024-02-08)"
-    assert world.told == ([introduced, closing], [introduced, closing])
+    assert world.titles == ([introduced, closing], [introduced, closing])
     assert "This closes the regression of 2024-02-06." in world.mail.bodies[1]
     assert (world.status()["regressions"], world.status()["trouble"]) == ([], None)
     assert world.night(9).status == 0

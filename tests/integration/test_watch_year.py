@@ -31,9 +31,9 @@ def test_a_new_nightly_is_one_probe_a_recipe_whatever_is_on_record(tmp_path: Pat
             day = str(FIRST + timedelta(days=place))
             publish_nightly(server, day, scripted(day, bad=True))
             (tool.folder / "mmio-bisect.toml").write_text(CONFIG.format(day=day))
-            told = tool("watch", "--once", "--json")
-            assert told.status == 0, told.err
-            (series,) = told.document["series"]
+            tick = tool("watch", "--once", "--json")
+            assert tick.status == 0, tick.err
+            (series,) = tick.document["series"]
             assert (series["probed"], series["skipped"], series["notices"]) == ([day], 0, [])
             assert series["cost"] == {"toolchains_fetched": 1, "cells_compiled": len(asked)}
         assert server.count(f"rustc-nightly-{HOST}.tar.xz") == server.count(f"rust-std-nightly-{TRIPLE}.tar.xz") == 2

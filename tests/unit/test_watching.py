@@ -1,4 +1,4 @@
-"""What is news and what is not: the rules of the watch over points and marks, as small stories."""
+"""What is news and what is not: the rules of the watch over points and marks, night by night."""
 
 from itertools import pairwise
 
@@ -30,11 +30,11 @@ MARK = Mark(function="f", access="store32+0", kind=DefectKind.WRITEBACK_POST)
 OTHER = Mark(function="f", access=None, kind=DefectKind.PAIR)
 
 
-def told(story: str, *, patience: int = 3) -> list[str]:
+def changes_of(nights: str, *, patience: int = 3) -> list[str]:
     """A letter a night, `b` with the mark and `.` without; what is told, and in which night."""
-    state = begin_line("0", _marks(story[0]))
+    state = begin_line("0", _marks(nights[0]))
     said = []
-    for night, letter in enumerate(story[1:], start=1):
+    for night, letter in enumerate(nights[1:], start=1):
         state, news = advance_line(state, LINE, str(night), _marks(letter), patience=patience)
         said += [f"{night}: {one.change} {one.last}..{one.first}" for one in news]
     return said
@@ -53,22 +53,22 @@ def test_what_is_lacking_where_not_all_was_seen_is_neither_there_nor_gone() -> N
 
 
 def test_what_does_not_change_is_no_news() -> None:
-    assert told("......") == told("bbbbb") == []
+    assert changes_of("......") == changes_of("bbbbb") == []
 
 
 def test_what_comes_and_what_goes_is_told_at_once() -> None:
-    assert told("..bbbb...") == ["2: introduced 1..2", "6: fixed 5..6"]
-    assert told("bb.") == ["2: fixed 1..2"]
+    assert changes_of("..bbbb...") == ["2: introduced 1..2", "6: fixed 5..6"]
+    assert changes_of("bb.") == ["2: fixed 1..2"]
 
 
 def test_a_flapping_mark_is_told_when_it_has_stayed() -> None:
-    assert told("..b.b.b.b.") == ["2: introduced 1..2"]
-    assert told("..b.....") == ["2: introduced 1..2", "5: fixed 2..3"]
-    assert told("..b.b.bbbb....") == ["2: introduced 1..2", "10: fixed 9..10"]
+    assert changes_of("..b.b.b.b.") == ["2: introduced 1..2"]
+    assert changes_of("..b.....") == ["2: introduced 1..2", "5: fixed 2..3"]
+    assert changes_of("..b.b.bbbb....") == ["2: introduced 1..2", "10: fixed 9..10"]
 
 
 def test_without_patience_every_change_is_told() -> None:
-    assert len(told(".b.b.b", patience=1)) == 5
+    assert len(changes_of(".b.b.b", patience=1)) == 5
 
 
 def test_marks_of_one_line_are_told_apart() -> None:
@@ -79,12 +79,12 @@ def test_marks_of_one_line_are_told_apart() -> None:
 
 @settings(deadline=None)
 @given(st.text(alphabet="b.", min_size=1, max_size=40), st.integers(1, 4))
-def test_told_changes_alternate_and_end_where_the_compiler_stayed(story: str, patience: int) -> None:
-    changes = [one.split()[1] for one in told(story, patience=patience)]
+def test_told_changes_alternate_and_end_where_the_compiler_stayed(nights: str, patience: int) -> None:
+    changes = [one.split()[1] for one in changes_of(nights, patience=patience)]
     assert all(one != other for one, other in pairwise(changes))
-    settled = told(story + story[-1] * patience, patience=patience)
-    bad = settled[-1].split()[1] == "introduced" if settled else story[0] == "b"
-    assert bad == (story[-1] == "b")
+    settled = changes_of(nights + nights[-1] * patience, patience=patience)
+    bad = settled[-1].split()[1] == "introduced" if settled else nights[0] == "b"
+    assert bad == (nights[-1] == "b")
 
 
 def points(count: int) -> tuple[Point, ...]:
@@ -95,8 +95,8 @@ def plan(count: int, state: SeriesState, *, limit: int = 5, known: frozenset[str
     return plan_points(points(count), state, known, bounded=False, limit=limit, patience=3)
 
 
-def versions(found: tuple[Point, ...]) -> list[str]:
-    return [point.version for point in found]
+def versions(planned: tuple[Point, ...]) -> list[str]:
+    return [point.version for point in planned]
 
 
 def test_the_first_look_is_at_the_newest_or_at_what_history_lacks() -> None:
@@ -105,9 +105,9 @@ def test_the_first_look_is_at_the_newest_or_at_what_history_lacks() -> None:
 
 
 def test_after_days_off_the_newest_and_some_between_are_probed() -> None:
-    found = plan(100, SeriesState(through="049"))
-    assert versions(found.new) == ["v059", "v069", "v079", "v089", "v099"]
-    assert len(found.left) == 45
+    planned = plan(100, SeriesState(through="049"))
+    assert versions(planned.new) == ["v059", "v069", "v079", "v089", "v099"]
+    assert len(planned.left) == 45
 
 
 def test_older_points_are_tried_again_until_patience_ends() -> None:

@@ -12,7 +12,7 @@ from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.composition.history_database import open_history_database
-from mmio_bisect.composition.pages import write_aside, write_page
+from mmio_bisect.composition.pages import write_file, write_page
 from mmio_bisect.composition.wiring import default_database
 from mmio_bisect.domain.run import FinishedRun
 from mmio_bisect.errors import StoreError, WatchBusyError
@@ -80,7 +80,7 @@ class WatchDocuments:
     def _reported(self, name: str, notice: Notice) -> Notice:
         self.config.reports.mkdir(parents=True, exist_ok=True)
         file = re.sub(r"[^\w.+-]+", "-", name)
-        write_aside(self.config.reports / f"{file}.md", notice.markdown)
+        write_file(self.config.reports / f"{file}.md", notice.markdown)
         return notice
 
     def write_page(self) -> None:

@@ -112,7 +112,7 @@ class RealWiring:
         return self._catalogue().source(
             series,
             folder=cache_folder() / "listings",
-            image_builder=_LateImages(self._images),
+            image_builder=_LazyImages(self._images),
             warn=lambda sentence: output.note(f"warning: {sentence}"),
             rust=rust_endpoints(self.store_folder().parent / "repositories", self.settings.rust_repo, output.note),
             builds=self._builds(),
@@ -157,7 +157,7 @@ class RealWiring:
     def store(self) -> ToolchainStore:
         from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - imported on demand
 
-        return FolderToolchainStore(self.store_folder(), _LateImages(self._images))
+        return FolderToolchainStore(self.store_folder(), _LazyImages(self._images))
 
     def store_folder(self) -> Path:
         return self.settings.store or cache_folder() / "toolchains"
@@ -275,7 +275,7 @@ def limits_of(bounds: Bounds | None) -> Limits:
     return replace(limits, **{name: value for name, value in given.items() if value is not None})
 
 
-class _LateImages:
+class _LazyImages:
     """Loads the docker SDK with the first image: most series and stores need none."""
 
     def __init__(self, make: Callable[[], DockerImages]) -> None:

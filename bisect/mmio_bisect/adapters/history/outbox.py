@@ -24,10 +24,10 @@ def encode_state(state: SeriesState) -> str:
     lines = [
         {
             **record_of(line),
-            "version": found.version,
-            "marks": [{**record_of(mark), **record_of(known)} for mark, known in found.marks.items()],
+            "version": known.version,
+            "marks": [{**record_of(mark), **record_of(at)} for mark, at in known.marks.items()],
         }
-        for line, found in state.lines.items()
+        for line, known in state.lines.items()
     ]
     return json.dumps({"format": 2, **record_of(state), "lines": lines}, ensure_ascii=False)
 
@@ -38,7 +38,7 @@ def decode_state(text: str | None) -> SeriesState:
         return SeriesState()
     try:
         members = _members(text)
-        lines = {value_of(Line, found): _line_state(found) for found in members["lines"]}
+        lines = {value_of(Line, each): _line_state(each) for each in members["lines"]}
         return value_of(SeriesState, members, lines=lines)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDatabaseError(
@@ -47,14 +47,14 @@ def decode_state(text: str | None) -> SeriesState:
 
 
 def _members(text: str) -> dict[str, Any]:
-    members = json.loads(text, object_hook=lambda found: {_OF_FORMAT_1.get(key, key): found[key] for key in found})
+    members = json.loads(text, object_hook=lambda each: {_OF_FORMAT_1.get(key, key): each[key] for key in each})
     if members["format"] not in {1, 2}:
         raise ValueError(f"format {members['format']}")
     return dict(members)
 
 
 def _line_state(members: dict[str, Any]) -> LineState:
-    marks = {value_of(Mark, found): value_of(MarkState, found) for found in members["marks"]}
+    marks = {value_of(Mark, each): value_of(MarkState, each) for each in members["marks"]}
     return LineState(version=members["version"], marks=marks)
 
 

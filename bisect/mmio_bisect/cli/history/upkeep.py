@@ -14,7 +14,7 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.pages import write_aside
+from mmio_bisect.composition.pages import write_file
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
 from mmio_bisect.report.documents.json_text import document
@@ -57,7 +57,7 @@ def export(
             for line in upkeep.export():
                 output.show(line)
         else:
-            write_aside(to, upkeep.export())
+            write_file(to, upkeep.export())
     return 0
 
 

@@ -88,8 +88,8 @@ def status(
     """How the watch stands: last and next run, newest seen, lag, open regressions, notices not yet delivered."""
     config, wiring = _configured(context, file, database, store)
     with open_outbox(config) as outbox:
-        found = find_status(config, wiring, outbox, schedule_of(config).after(datetime.now(UTC)))
-    output.show(text_of(status_document(found)) if as_json else status_text(found))
+        current = find_status(config, wiring, outbox, schedule_of(config).after(datetime.now(UTC)))
+    output.show(text_of(status_document(current)) if as_json else status_text(current))
     return 0
 
 

@@ -3,6 +3,7 @@
 import errno
 import shlex
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
@@ -25,12 +26,16 @@ def keep_cell(folder: Path, name: str, request: CellRequest, outcome: Outcome, j
     place = folder / name / f"{request.case.file_name}-{request.target.name}-O{request.opt}"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _write(place / request.case.file_name, request.case.source)
-        _write(place / "command.txt", (shlex.join(outcome.argv) + "\n").encode())
-        _write(place / "output.txt", outcome.output.encode(errors="replace"))
-        _write(place / "judgement.json", text_of(judgement_member(judgement)).encode())
-        if outcome.object_code is not None:
-            _write(place / f"{request.case.recipe}.o", outcome.object_code)
+        files = {
+            request.case.file_name: request.case.source,
+            "command.txt": (shlex.join(outcome.argv) + "\n").encode(),
+            "output.txt": outcome.output.encode(errors="replace"),
+            "judgement.json": text_of(judgement_member(judgement)).encode(),
+            f"{request.case.recipe}.o": outcome.object_code,
+        }
+        for file, data in files.items():
+            if data is not None:
+                write_aside(place / file, (data,))
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFullError(f"No space is left to keep {name} in {folder}: free some.") from error
@@ -38,12 +43,13 @@ def keep_cell(folder: Path, name: str, request: CellRequest, outcome: Outcome, j
     return place
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Aside, then renamed: a half-written artefact never bears its final name."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
+def write_aside(path: Path, parts: Iterable[bytes], *, mode: int = 0o600) -> None:
+    """A half-written file never bears its final name."""
+    with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as aside:
         try:
-            aside.write(data)
+            aside.writelines(parts)
             aside.flush()
+            Path(aside.name).chmod(mode)
             Path(aside.name).replace(path)
         except BaseException:
             Path(aside.name).unlink(missing_ok=True)

@@ -18,13 +18,13 @@ _WIDTH = 100
 
 
 def change_notice(
-    finding: Finding, levels: Sequence[DescentLevel], record: RunRecord | None, told: FinishedRun | None
+    finding: Finding, levels: Sequence[DescentLevel], record: RunRecord | None, finished: FinishedRun | None
 ) -> Notice:
-    """`record` and `told` are the bisection's, where there is one."""
+    """`record` and `finished` are the bisection's, where there is one."""
     group = finding.group
     fixed = group.change is Change.FIXED
     case, last, first = group.news[0].line.case, group.points[0], group.points[-1]
-    answers = told.answers if told else ()
+    answers = finished.answers if finished else ()
     claims = tuple(dict.fromkeys(_claim(cell.answer) for cell in answers))
     where = claims[0] if len(claims) == 1 else f"between {last} and {first}"
     title = f"{case} {'fixed' if fixed else 'regressed'}: {where}"
@@ -47,8 +47,8 @@ def change_notice(
         case NotBisected(why=reason):
             lines.append(f"It was not bisected: {reason.rstrip('.')}.")
     reports = [_descent_report(levels)] if levels else []
-    if record is not None and told is not None:
-        reports.append(issue_text(record, told))
+    if record is not None and finished is not None:
+        reports.append(issue_text(record, finished))
     marks = sorted(f"{one.line} {one.mark}" for one in group.news)
     key = notice_key("change", group.series, group.profile.name, group.change, last.version, first.version, *marks)
     kind = NoticeKind.FIXED if fixed else NoticeKind.REGRESSION

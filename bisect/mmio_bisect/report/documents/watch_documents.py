@@ -83,8 +83,8 @@ def status_document(status: WatchStatus) -> JSON:
 
 def spent_member(status: WatchStatus) -> dict[str, float] | None:
     """What the last tick spent of its budget; None where it did not come to its end."""
-    told = json.loads(status.last.summary) if status.last is not None and status.last.summary else {}
-    spent = told.get("budget")  # there was none at first
+    members = json.loads(status.last.summary) if status.last is not None and status.last.summary else {}
+    spent = members.get("budget")  # there was none at first
     return None if spent is None else {name: value for name, value in spent.items() if name != "allowed"}
 
 

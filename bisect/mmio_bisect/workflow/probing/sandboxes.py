@@ -93,9 +93,9 @@ def choose(
     choice = _parsed(wanted)
     foreign = _foreign(cases) if choice is SandboxChoice.AUTO else None
     if choice is SandboxChoice.LOCAL:
-        return _Late(lambda _image: _local(make, bounds, "--sandbox local"), say)
+        return _LazySandbox(lambda _image: _local(make, bounds, "--sandbox local"), say)
     if choice is SandboxChoice.AUTO and foreign is None:
-        return _Late(lambda image: _docker_or_local(make, bounds, say, image), say)
+        return _LazySandbox(lambda image: _docker_or_local(make, bounds, say, image), say)
     docker = make.docker_sandbox(bounds, say=say)
     try:
         found = docker.reach()
@@ -107,7 +107,7 @@ def choose(
             "hostile source: start docker, or pass --sandbox local if you trust it. "
             f"{sentence(str(error))}"
         ) from error
-    return _Late(lambda image: _docker(docker, found, image), say)
+    return _LazySandbox(lambda image: _docker(docker, found, image), say)
 
 
 def common_place(places: Collection[RunsIn]) -> RunsIn:
@@ -142,7 +142,7 @@ def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say
 
     if wanted is SandboxChoice.LOCAL:
         raise SandboxError(f"The local sandbox has no images: {_NEEDS_DOCKER}")
-    return _Late(decide, say)
+    return _LazySandbox(decide, say)
 
 
 def _for_installed(make: SandboxMaker, wanted: str, bounds: Bounds | None, cases: Sequence[Case], why: str) -> Sandbox:
@@ -167,7 +167,7 @@ class _Chosen:
     sentence: str
 
 
-class _Late:
+class _LazySandbox:
     """A `Sandbox` that is decided on, and told of, when the first session is opened: history may answer without one."""
 
     def __init__(self, decide: Callable[[str | None], _Chosen], say: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from mmio_bisect.workflow.watch.values import Assignment, Watch
 def assign(config: Configuration, wiring: Wiring) -> tuple[Assignment, ...]:
     """Raises `InvalidConfigurationError`, `UnknownSeriesError` and what is wrong with recipes."""
     if not config.series:
-        where = config.file or "There is no mmio-bisect.toml, so"
+        where = config.file or "mmio-bisect.toml not found"
         raise InvalidConfigurationError(f"{where}: nothing is watched; `mmio-bisect config init` writes an example.")
     return tuple(
         Assignment(config=config, watched=series, requests=_requests(series, wiring)) for series in config.series

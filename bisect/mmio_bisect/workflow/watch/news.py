@@ -92,14 +92,14 @@ def advance_line(
         if mark.function in unseen and mark not in marks:
             after[mark] = before
             continue
-        found, told = _step_mark(before, present=mark in marks, last=state.version, here=version, patience=patience)
-        if told and found.last is not None and found.first is not None:
-            change = Change.INTRODUCED if found.present else Change.FIXED
+        now, reporting = _step_mark(before, present=mark in marks, last=state.version, here=version, patience=patience)
+        if reporting and now.last is not None and now.first is not None:
+            change = Change.INTRODUCED if now.present else Change.FIXED
             since = before.since if change is Change.FIXED else None
-            news.append(News(line=line, mark=mark, change=change, last=found.last, first=found.first, since=since))
-            found = replace(found, reported=found.present, since=found.first if found.present else None, held_back=0)
-        if found.present or found.reported or found.lasted <= patience:
-            after[mark] = found
+            news.append(News(line=line, mark=mark, change=change, last=now.last, first=now.first, since=since))
+            now = replace(now, reported=now.present, since=now.first if now.present else None, held_back=0)
+        if now.present or now.reported or now.lasted <= patience:
+            after[mark] = now
     return LineState(version=version, marks=after), tuple(news)
 
 
@@ -120,7 +120,7 @@ def _order(mark: Mark) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What keeps a series from being watched, for so many ticks in a row; `told`: people know.
+    """What keeps a series from being watched, for so many ticks in a row; `reported`: people know.
 
     `again`: its source is left alone until then. Times are ISO 8601 in UTC.
     """
@@ -221,7 +221,7 @@ class SeriesState:
     """How far a series was watched: up to the point with `through` as its sort key.
 
     The marks of its lines were found by the `rules` of that number; None: before that was kept.
-    `waiting` are older versions that could not be had, and for how many ticks; 0: they were left out for want of room.
+    `waiting` are older versions that could not be had, and for how many ticks; 0: the limit left them out.
     """
 
     through: str | None = None
@@ -285,7 +285,7 @@ def plan_points(
 
     Not `bounded`: nobody said where to begin, so it is the newest. Of more than `limit` new points the newest and
     others at even distances are taken: a change between them is found by bisection. Those that were left out fill up
-    later ticks, as far as these have room.
+    later ticks to their limit.
     """
     if state.through is not None:
         new = [point for point in points if point.sort_key > state.through]
@@ -296,11 +296,11 @@ def plan_points(
     older = [point for point in points if point not in set(new) and point.version in state.waiting]
     tried = [point for point in older if 0 < state.waiting[point.version] < patience]
     untried = [point for point in older if not state.waiting[point.version]]
-    room = max(0, limit - len(chosen) - len(tried))
+    free = max(0, limit - len(chosen) - len(tried))
     return PointPlan(
         watched=tuple(points),
         new=chosen,
-        retry=tuple(sorted((*tried, *untried[:room]), key=lambda point: point.sort_key)),
+        retry=tuple(sorted((*tried, *untried[:free]), key=lambda point: point.sort_key)),
         left=tuple(point for point in new if point not in set(chosen)),
     )
 

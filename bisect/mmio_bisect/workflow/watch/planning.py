@@ -51,7 +51,7 @@ from mmio_bisect.workflow.watch.values import (
     line_of,
 )
 
-# A clone that is none any more, or git missing, is a usage error where a person gave it, and one series' trouble here.
+# A folder that is not a clone any more, or git missing, is a usage error of a command, and a series' trouble here.
 OF_SERIES = (*PASSING, BrokenToolchainError, NothingTestableError, UnknownVersionError, UsageError)
 _OF_SOURCE = (DownloadError, CorruptArtefactError)
 
@@ -111,8 +111,8 @@ class Probed:
     def answered(self, plan: PointPlan) -> list[Point]:
         """What can be told of: not beyond the first new point that the budget cut off, for they are told in order."""
         over = self.over
-        told = takewhile(lambda point: point not in over, plan.new)
-        return [point for point in told if point in self.probes and point not in self.late]
+        in_order = takewhile(lambda point: point not in over, plan.new)
+        return [point for point in in_order if point in self.probes and point not in self.late]
 
 
 def compare(
