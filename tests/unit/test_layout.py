@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import mmio_bisect
@@ -66,3 +67,11 @@ def test_only_the_given_folders_stand_at_the_top() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     folders = {line.split("/")[0] for line in listed.splitlines() if "/" in line}
     assert {name for name in folders if not name.startswith(".")} <= {"bisect", "recipes", "results", "tests"}
+
+
+def test_no_folder_has_more_than_twenty_files_and_no_file_more_than_400_lines() -> None:
+    files = list(PACKAGE.rglob("*.py"))
+    folders = Counter(path.parent for path in files)
+    assert {str(folder): count for folder, count in folders.items() if count > 20} == {}
+    lines = {str(path): len(path.read_text().splitlines()) for path in files}
+    assert {path: count for path, count in lines.items() if count > 400} == {}
