@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,8 +22,10 @@ from mmio_bisect.domain.recipe import (
     Expectation,
     ExpectedAccess,
     FunctionExpectation,
+    HeldPointer,
     Language,
     OptLevel,
+    Step,
 )
 from mmio_bisect.errors import InvalidRecipeError, UsageError
 
@@ -39,7 +42,11 @@ def only_function(directive: str) -> FunctionExpectation:
     return function
 
 
-def access(direction: Direction, width: int, offset: int, label: str | None = None) -> ExpectedAccess:
+def held(*offsets: int, label: str | None = None) -> HeldPointer:
+    return HeldPointer(steps=tuple(Step(offset=offset) for offset in offsets), label=label)
+
+
+def access(direction: Direction, width: int, offset: int | None = None, label: str | None = None) -> ExpectedAccess:
     return ExpectedAccess(shape=AccessShape(direction=direction, width=width), offset=offset, label=label)
 
 
@@ -71,7 +78,7 @@ def test_target_and_levels_have_defaults() -> None:
     case = parse(GOOD)
     assert case.targets == ("aarch64",)
     assert case.opt_levels == (OptLevel.O1, OptLevel.O2, OptLevel.O3, OptLevel.OS)
-    assert (case.issue, case.constant_window, case.edition, case.description) == (None, None, None, "")
+    assert (case.issue, case.windows, case.edition, case.description) == (None, (), None, "")
 
 
 def test_every_kind_of_argument_is_read() -> None:
@@ -79,7 +86,7 @@ def test_every_kind_of_argument_is_read() -> None:
     assert function.arguments == (
         Argument(kind=ArgumentKind.WINDOW, label="a"),
         Argument(kind=ArgumentKind.SLICE, label="b"),
-        Argument(kind=ArgumentKind.HOLDER, label="c", holds_at=8),
+        Argument(kind=ArgumentKind.HOLDER, holds=(held(8, label="c"),)),
         Argument(kind=ArgumentKind.OPAQUE),
         Argument(kind=ArgumentKind.WIDE),
         Argument(kind=ArgumentKind.FLOAT),
@@ -89,14 +96,11 @@ def test_every_kind_of_argument_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "expectation"),
     [
-        ("each=store32", EachAccess(shapes=(AccessShape(direction=Direction.STORE, width=32),))),
+        ("each=store32", EachAccess(items=(access(Direction.STORE, 32),))),
         (
             "each=load8,load16 min=2 max=4",
             EachAccess(
-                shapes=(
-                    AccessShape(direction=Direction.LOAD, width=8),
-                    AccessShape(direction=Direction.LOAD, width=16),
-                ),
+                items=(access(Direction.LOAD, 8), access(Direction.LOAD, 16)),
                 minimum=2,
                 maximum=4,
             ),
@@ -110,12 +114,91 @@ def test_the_other_expectations_are_read(text: str, expectation: Expectation) ->
 
 def test_without_a_pointer_items_mean_the_constant_window() -> None:
     case = parse("//mmio: window=0x9000000..0x9001000\n//mmio: fn=f(_) accesses=store32+0\n")
-    assert case.constant_window == ConstantWindow(low=0x9000000, high=0x9001000)
+    assert case.windows == (ConstantWindow(low=0x9000000, high=0x9001000),)
 
 
 def test_the_constant_window_may_be_named_beside_a_pointer_and_given_later() -> None:
     case = parse("//mmio: fn=f(mmio) accesses=store32+0,window.load32+4\n//mmio: window=16..32\n")
     assert str(case.functions[0]) == "f(mmio) accesses=store32+0,window.load32+4"
+
+
+def test_several_constant_windows_have_a_label_each() -> None:
+    case = parse(
+        "//mmio: window=uart:0x9000000..0x9001000,gic:0x8000000..0x8020000\n//mmio: fn=f() accesses=gic.load32+4\n"
+    )
+    assert [str(window) for window in case.windows] == ["uart:0x9000000..0x9001000", "gic:0x8000000..0x8020000"]
+
+
+@pytest.mark.parametrize(
+    ("written", "holds"),
+    [
+        ("holds(16->8)", (held(16, 8),)),
+        ("holds(-24)", (held(-24),)),
+        ("dev:holds(0x10)", (held(16, label="dev"),)),
+        ("holds(data@0,lsr@40)", (held(0, label="data"), held(40, label="lsr"))),
+        ("holds(data@8->0,lsr@8->40)", (held(8, 0, label="data"), held(8, 40, label="lsr"))),
+        ("holds(16[4])", (HeldPointer(steps=(Step(offset=16, count=4),)),)),
+        ("holds(16[4/24]->8)", (HeldPointer(steps=(Step(offset=16, count=4, stride=24), Step(offset=8))),)),
+        ("holds(1w)", (HeldPointer(steps=(Step(offset=1, in_words=True),)),)),
+    ],
+)
+def test_what_memory_holds_is_read(written: str, holds: tuple[HeldPointer, ...]) -> None:
+    assert only_function(f"fn=f({written},_) each=load8").arguments[0].holds == holds
+
+
+def test_words_and_strides_are_bytes_of_the_target() -> None:
+    assert Step(offset=2, in_words=True, count=3).offsets(4) == (8, 12, 16)
+    assert Step(offset=-16, count=2, stride=24).offsets(8) == (-16, 8)
+
+
+def test_what_is_outside_is_said_of_a_function_or_of_the_file() -> None:
+    case = parse(
+        "//mmio: call=udelay(_),ioremap(_,_)->mmio static=BASE abi=ms target=x86_64,i386\n"
+        "//mmio: fn=f(mmio)->memory accesses=store32+0 call=udelay(_,_) call='a::b(int, int)'(_)->regs:mmio\n"
+        "//mmio: fn=g() accesses=regs.store32+0 abi=regparm3 static=regs:DEVICE(8->0)\n"
+        "//mmio: call=mutex_lock(_)\n"
+    )
+    f, g = map(str, case.functions)
+    assert f == (
+        "f(mmio)->memory accesses=store32+0 abi=ms call=udelay(_,_) call='a::b(int, int)'(_)->regs:mmio "
+        "call=ioremap(_,_)->mmio call=mutex_lock(_) static=BASE(0)"
+    )
+    assert g == (
+        "g() accesses=regs.store32+0 abi=regparm3 call=udelay(_) call=ioremap(_,_)->mmio call=mutex_lock(_) "
+        "static=regs:DEVICE(8->0) static=BASE(0)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "symbol"),
+    [
+        ("put_*", "put_*"),
+        ("a::b(int)", "a::b(int)"),
+        ("'a::b(unsigned int, char*)'", "a::b(unsigned int, char*)"),
+        ("'<uart::Port as core::fmt::Write>::write_str'", "<uart::Port as core::fmt::Write>::write_str"),
+    ],
+)
+def test_a_function_may_be_named_as_its_language_writes_it(written: str, symbol: str) -> None:
+    assert only_function(f"fn={written}(holds(8),_) each=store32").symbol == symbol
+
+
+def test_items_say_how_often_they_are_asked_for() -> None:
+    function = only_function("fn=f(mmio) accesses=load8+5*,store8+0|store8+8?,load32+12*?")
+    assert function.expectation == ExactAccesses(
+        accesses=(
+            replace(access(Direction.LOAD, 8, 5), repeated=True),
+            replace(access(Direction.STORE, 8, 0), optional=True, otherwise=(access(Direction.STORE, 8, 8),)),
+            replace(access(Direction.LOAD, 32, 12), repeated=True, optional=True),
+        )
+    )
+    assert only_function(f"fn={function}") == function
+
+
+def test_each_may_say_which_offsets_and_what_is_polled() -> None:
+    function = only_function("fn=f(a:mmio,b:mmio) each=a.load32+0x18*,store32")
+    assert function.expectation == EachAccess(
+        items=(replace(access(Direction.LOAD, 32, 24, "a"), repeated=True), access(Direction.STORE, 32))
+    )
 
 
 def test_compiletest_keys_keep_their_meaning_and_other_ones_are_passed_over() -> None:
@@ -167,7 +250,7 @@ WRONG: list[tuple[str, str]] = [
         "//mmio: fn=f(holds) each=load8\n",
         "x.c:1: argument `holds` is unknown; allowed: mmio, mmio-slice, holds(OFFSET)",
     ),
-    ("//mmio: fn=f(holds(-8)) each=load8\n", "x.c:1: the offset of holds `-8` is not a number"),
+    ("//mmio: fn=f(holds(--8)) each=load8\n", "x.c:1: the offset of holds `-8` is not a number"),
     ("//mmio: fn=f(mmio) accesses=store24+0\n", "x.c:1: width 24 is unknown; allowed: 8, 16, 32, 64, 128"),
     ("//mmio: fn=f(mmio) accesses=store+0\n", "x.c:1: `store` is not an access; allowed: load or store with a width"),
     ("//mmio: fn=f(mmio) accesses=write32+0\n", "x.c:1: `write32` is not an access"),
@@ -179,7 +262,7 @@ WRONG: list[tuple[str, str]] = [
         "x.c:1: offset `0x10000000000000000` is not a number",
     ),
     ("//mmio: fn=f(mmio) accesses=store32+0,\n", "x.c:1: access `` has no offset"),
-    ("//mmio: fn=f(mmio) each=store32+0\n", "x.c:1: `store32+0` is not an access"),
+    ("//mmio: fn=f(mmio) each=store32+\n", "x.c:1: offset `` is not a number"),
     ("//mmio: fn=f(mmio) each=store32,store32\n", "x.c:1: `store32,store32` names a shape twice"),
     ("//mmio: fn=f(mmio) each=store32 min=3 max=2\n", "x.c:1: max 2 is below min 3"),
     ("//mmio: fn=f(mmio) each=store32 min=0\n", "x.c:1: min 0 would let a function pass"),
@@ -205,6 +288,37 @@ WRONG: list[tuple[str, str]] = [
     ("//mmio: fn=f(mmio) accesses=-.load8+0\n", "x.c:1: label `-` is not an identifier"),
     ("\n//mmio: fn=f(_) each=load8\n", "x.c:2: nothing leads function f to the window; allowed: an argument that is"),
     ("//mmio: fn=f(mmio) accesses=window.load8+0\n", "x.c:1: nothing leads function f to the window"),
+    (f"{GOOD}//mmio: window=1..2,a:3..4\n", "x.c:2: label `` is not an identifier; allowed: each of several windows"),
+    (f"{GOOD}//mmio: window=a:1..2,a:3..4\n", "x.c:2: two windows are labelled a"),
+    (f"{GOOD}//mmio: window=a:1..4,b:3..5\n", "x.c:2: the windows a:0x1..0x4 and b:0x3..0x5 overlap"),
+    (f"{GOOD}//mmio: window=1..2\n//mmio: window=3..4\n", "x.c:3: label `` is not an identifier"),
+    ("//mmio: window=a:1..2,b:3..4\n//mmio: fn=f() accesses=load8+0\n", "x.c:2: `load8+0` does not say which pointer"),
+    ("//mmio: fn=f(holds(a@0,8)) each=load8\n", "x.c:1: `a@0,8` holds 2 pointers, not each with a label of its own"),
+    ("//mmio: fn=f(x:holds(a@0,b@8)) each=load8\n", "x.c:1: `a@0,b@8` holds 2 pointers, not each with a label"),
+    ("//mmio: fn=f(holds(8[1])) each=load8\n", "x.c:1: `8[1]` is not an array of words; allowed: 2 to 4096 words"),
+    (
+        "//mmio: fn=f(holds(8[9]->0[999])) each=load8\n",
+        "x.c:1: `8[9]->0[999]` leads to 8991 words; allowed: at most 4096",
+    ),
+    ("//mmio: fn=f(holds(8[)) each=load8\n", "x.c:1: `8[` is not the place of a word; allowed: OFFSET, OFFSET[COUNT]"),
+    (
+        "//mmio: fn=f(mmio)->mmio each=load8\n",
+        "x.c:1: result of a function under test `mmio` is unknown (nearest: `memory`)",
+    ),
+    ("//mmio: fn='f(mmio) each=load8\n", "x.c:1: `'f(mmio)` is not a function"),
+    (f"{GOOD}//mmio: call=f(_),f(_)\n", "x.c:2: the function `f` is declared twice"),
+    (f"{GOOD}//mmio: call=f\n", "x.c:2: `f` is not a function that is called; allowed: SYMBOL(ARGUMENT,…)"),
+    (f"{GOOD}//mmio: call=f(_)->wide\n", "x.c:2: argument `wide` is unknown; allowed: mmio, holds(OFFSET), memory, _"),
+    (f"{GOOD}//mmio: static=a:b:c\n", "x.c:2: `a:b:c` is not a variable; allowed: SYMBOL, LABEL:SYMBOL"),
+    (f"{GOOD}//mmio: static=B,B\n", "x.c:2: the variable `B` is named twice"),
+    (f"{GOOD}//mmio: abi=fast\n", "x.c:2: calling convention `fast` is unknown; allowed: ms, regparm1"),
+    (f"{GOOD}//mmio: abi=ms\n", "x.c:1: calling convention ms is of x86_64; allowed: a target of it in target="),
+    ("//mmio: fn=f(mmio) accesses=load8+0?*\n", "x.c:1: offset `0?` is not a number"),
+    ("//mmio: fn=f(mmio) each=load8?\n", "x.c:1: `load8?` is not an access"),
+    (
+        "//mmio: static=A,B\n//mmio: fn=f() covers=load+0..4\n//mmio: static=x:C\n",
+        "x.c:2: covers cannot say which of the 2",
+    ),
     (f"{GOOD}//  mmio: opt=2\n", "x.c:2: this looks like a directive but is not read as one; allowed: `//mmio:`"),
     (f"{GOOD}/// mmio: opt=2\n", "x.c:2: this looks like a directive"),
     (f"{GOOD}//MMIO: opt=2\n", "x.c:2: this looks like a directive"),
@@ -292,6 +406,16 @@ words = st.sampled_from(
         "\r",
         "9" * 30,
         "window.",
+        "call=",
+        "static=",
+        "abi=ms",
+        "->",
+        "'",
+        "16[4/8]",
+        "@",
+        "|",
+        "?",
+        "*",
     ]
 )
 
@@ -306,12 +430,23 @@ def test_no_text_makes_the_parser_fail_but_with_its_own_error(text: str) -> None
 shapes = st.builds(AccessShape, direction=st.sampled_from(Direction), width=st.sampled_from([8, 16, 32, 64, 128]))
 offsets = st.integers(min_value=0, max_value=2**64 - 2)
 expectations = st.one_of(
-    st.lists(st.builds(ExpectedAccess, shape=shapes, offset=offsets), min_size=1, max_size=5).map(
-        lambda items: ExactAccesses(accesses=tuple(items))
-    ),
+    st.lists(
+        st.builds(
+            ExpectedAccess,
+            shape=shapes,
+            offset=offsets,
+            optional=st.booleans(),
+            repeated=st.booleans(),
+            otherwise=st.lists(st.builds(ExpectedAccess, shape=shapes, offset=offsets), max_size=1).map(tuple),
+        ),
+        min_size=1,
+        max_size=5,
+    ).map(lambda items: ExactAccesses(accesses=tuple(items))),
     st.builds(
         EachAccess,
-        shapes=st.lists(shapes, min_size=1, max_size=3, unique=True).map(tuple),
+        items=st.lists(shapes, min_size=1, max_size=3, unique=True).map(
+            lambda found: tuple(ExpectedAccess(shape=shape) for shape in found)
+        ),
         minimum=st.integers(min_value=1, max_value=9),
         maximum=st.none() | st.integers(min_value=9, max_value=99),
     ),
@@ -323,15 +458,21 @@ expectations = st.one_of(
     ),
 )
 arguments = st.builds(Argument, kind=st.sampled_from([ArgumentKind.OPAQUE, ArgumentKind.WIDE, ArgumentKind.FLOAT]))
+steps = st.builds(Step, offset=offsets | offsets.map(lambda offset: -offset), in_words=st.booleans())
+arrays = st.builds(Step, offset=offsets, count=st.integers(2, 4), stride=st.none() | st.integers(1, 64))
+held_pointers = st.builds(
+    HeldPointer, steps=st.lists(steps | arrays, min_size=1, max_size=3).map(tuple), label=st.none() | st.just("dev")
+)
 pointers = st.one_of(
     st.builds(Argument, kind=st.sampled_from([ArgumentKind.WINDOW, ArgumentKind.SLICE])),
-    st.builds(Argument, kind=st.just(ArgumentKind.HOLDER), holds_at=offsets),
+    st.builds(Argument, kind=st.just(ArgumentKind.HOLDER), holds=held_pointers.map(lambda one: (one,))),
 )
 functions = st.builds(
     FunctionExpectation,
     symbol=st.from_regex(r"[A-Za-z_.$][A-Za-z0-9_.$]{0,8}", fullmatch=True),
     arguments=st.builds(lambda before, pointer: (*before, pointer), st.lists(arguments, max_size=4), pointers),
     expectation=expectations,
+    result_in_memory=st.booleans(),
 )
 
 
@@ -342,7 +483,7 @@ def test_a_function_is_read_as_it_is_written(function: FunctionExpectation) -> N
 
 
 def test_a_function_alone_allows_any_access() -> None:
-    assert parse_function("f(mmio)").expectation == EachAccess(shapes=())
+    assert parse_function("f(mmio)").expectation == EachAccess(items=())
 
 
 @pytest.mark.parametrize("text", ["", "f", "f(mmio) opt=2", "f(mmio) accesses=store32"])

@@ -20,13 +20,13 @@ MAYBE_NOTHING = frozenset({Form.BLOCK, Form.LIBCALL})
 Touches = Mapping[Node, Sequence[WindowTouch]]
 
 
-def flow_of(image: CodeImage, function: FunctionExpectation, window: ConstantWindow | None) -> Flow:
+def flow_of(image: CodeImage, function: FunctionExpectation, windows: tuple[ConstantWindow, ...]) -> Flow:
     code = image.function(function.symbol)
     assert code is not None, function.symbol
-    return follow(image, code, entry_state(function.arguments, window, image))
+    return follow(image, code, entry_state(function, windows, image))
 
 
-def disagreement(flow: Flow, trace: Trace, window: ConstantWindow | None) -> str | None:
+def disagreement(flow: Flow, trace: Trace, windows: tuple[ConstantWindow, ...]) -> str | None:
     """The first thing in which the run is not one of the ways through what the data flow found; None if it is."""
     touches: dict[Node, list[WindowTouch]] = {}
     for touch in flow.touches:
@@ -37,7 +37,7 @@ def disagreement(flow: Flow, trace: Trace, window: ConstantWindow | None) -> str
         reached = {node for node in _ahead(flow, here, touches) if node[1:3] == (event.code, event.position)}
         if not reached:
             return f"{what}: not seen, or not there in the order"
-        fitting = {node for node in reached if _covers(touches[node], event, window)}
+        fitting = {node for node in reached if _covers(touches[node], event, windows)}
         if not fitting:
             said = [(touch.instruction.text, touch.offset) for node in reached for touch in touches[node]]
             return f"{what}: found was {said}"
@@ -79,7 +79,7 @@ def _ahead(flow: Flow, start: set[Node], touches: Touches) -> set[Node]:
     return found
 
 
-def _covers(touches: Sequence[WindowTouch], event: Event, window: ConstantWindow | None) -> bool:
+def _covers(touches: Sequence[WindowTouch], event: Event, windows: tuple[ConstantWindow, ...]) -> bool:
     for way, done in ((Direction.LOAD, event.loads), (Direction.STORE, event.stores)):
         said = [touch for touch in touches if way in touch.transfer.directions]
         if bool(said) != bool(done):
@@ -87,7 +87,7 @@ def _covers(touches: Sequence[WindowTouch], event: Event, window: ConstantWindow
         widths = [touch.transfer.width for touch in said]
         if None in widths:
             continue
-        ranges = [(low, low + (touch.transfer.width or 0) // 8) for touch in said for low in _places(touch, window)]
+        ranges = [(low, low + (touch.transfer.width or 0) // 8) for touch in said for low in _places(touch, windows)]
         if len(ranges) == len(said):
             if done not in {joined(ranges), _aligned(ranges, way)}:
                 return False
@@ -106,8 +106,9 @@ def _aligned(ranges: Sequence[tuple[int, int]], way: Direction) -> Ranges:
     )
 
 
-def _places(touch: WindowTouch, window: ConstantWindow | None) -> list[int]:
+def _places(touch: WindowTouch, windows: tuple[ConstantWindow, ...]) -> list[int]:
     """Where it touches what is trapped; none where that varies."""
     label = label_of(touch.region)
-    base = (window.low - WINDOW if window else 0) if label == "window" else region_base(label)
+    constant = {window.label or "window": window.low - WINDOW for window in windows}
+    base = constant[label] if label in constant else region_base(label)
     return [] if touch.offset is None else [base + touch.offset]

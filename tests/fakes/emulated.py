@@ -15,7 +15,7 @@ from elftools.elf.sections import SymbolTableSection
 from unicorn import arm64_const, arm_const, riscv_const, x86_const
 
 from mmio_bisect.classify.machine.image import CodeImage
-from mmio_bisect.domain.recipe import Argument, ArgumentKind
+from mmio_bisect.domain.recipe import Argument, ArgumentKind, HeldPointer
 from mmio_bisect.domain.target import Architecture
 
 PAGE = 0x1000
@@ -197,13 +197,24 @@ class Machine:
             if argument.kind in {ArgumentKind.WINDOW, ArgumentKind.SLICE}:
                 values[0] = window
             if argument.kind is ArgumentKind.HOLDER:
-                values[0] = ORDINARY + 0x400 * number
-                self._uc.mem_write(values[0] + (argument.holds_at or 0), window.to_bytes(word, "little"))
+                values[0] = ORDINARY + 0x400 * number + 0x100  # a pointer into the structure has something before it
+                self._hold(values[0], argument.holds, word)
             for where, value in zip(place, values, strict=False):
                 if isinstance(where, str):
                     self._uc.reg_write(self._cpu.register(where), value)
                 else:
                     self._uc.mem_write(self._top + where, value.to_bytes(word, "little"))
+
+    def _hold(self, base: int, pointers: Sequence[HeldPointer], word: int) -> None:
+        """Each structure on the way lies 0x40 bytes after the one before."""
+        for pointer in pointers:
+            at = base
+            for step in pointer.steps[:-1]:
+                for place in step.offsets(word):
+                    self._uc.mem_write(at + place, (at + 0x40).to_bytes(word, "little"))
+                at += 0x40
+            for place in pointer.steps[-1].offsets(word):
+                self._uc.mem_write(at + place, (WINDOW + region_base(pointer.label)).to_bytes(word, "little"))
 
     def _step(self, _uc: object, address: int, _size: int, _data: object) -> None:
         """What runs outside the object, a library routine, counts as the call that led there."""

@@ -175,7 +175,7 @@ def hold(image: CodeImage, machine: Machine, cell: Cell, one: Function, runs: in
 def judge_function(image: CodeImage, function: FunctionExpectation) -> FunctionJudgement:
     """By form alone: any accesses are asked for."""
     profile = default_profile(image.architecture)
-    return judge_image(image, [function], WINDOW, profile).functions[0]
+    return judge_image(image, [function], (WINDOW,), profile).functions[0]
 
 
 def vectors(one: Function, runs: int) -> list[list[int]]:

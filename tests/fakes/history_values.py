@@ -34,6 +34,7 @@ from mmio_bisect.domain.recipe import (
     Case,
     Direction,
     EachAccess,
+    ExpectedAccess,
     FunctionExpectation,
     Language,
     OptLevel,
@@ -57,7 +58,7 @@ def a_case(
             FunctionExpectation(
                 symbol="store",
                 arguments=(Argument(kind=ArgumentKind.WINDOW),),
-                expectation=EachAccess(shapes=(AccessShape(direction=Direction.STORE, width=32),)),
+                expectation=EachAccess(items=(ExpectedAccess(shape=AccessShape(direction=Direction.STORE, width=32)),)),
             ),
         ),
         targets=("aarch64",),

@@ -39,7 +39,7 @@ def judge_functions(image: CodeImage) -> list[Judgement]:
     for name in [*names, "none"]:
         for way, profile in zip(_WAYS, PROFILES.values(), strict=False):
             function = parse_function(way.format(name))
-            judgements.append(judge_image(image, [function], _WINDOW, profile))
+            judgements.append(judge_image(image, [function], (_WINDOW,), profile))
     return judgements
 
 

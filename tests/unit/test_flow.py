@@ -28,7 +28,7 @@ def image() -> CodeImage:
 
 
 def judged(image: CodeImage, expectation: str, window: ConstantWindow | None = None) -> FunctionJudgement:
-    return judge_image(image, [parse_function(expectation)], window, ARM_ISV).functions[0]
+    return judge_image(image, [parse_function(expectation)], (window,) if window else (), ARM_ISV).functions[0]
 
 
 def found(function: FunctionJudgement) -> list[str]:
@@ -192,7 +192,7 @@ def test_a_bad_form_that_was_seen_counts_whatever_escaped(image: CodeImage, expe
 def test_a_function_that_is_not_defined_is_untestable_and_others_are_named(
     image: CodeImage, symbol: str, why: str
 ) -> None:
-    judgement = judge_image(image, [parse_function(f"{symbol}(mmio) each=store32")], None, ARM_ISV)
+    judgement = judge_image(image, [parse_function(f"{symbol}(mmio) each=store32")], (), ARM_ISV)
     assert judgement.verdict == "untestable"
     assert judgement.reason is not None
     assert judgement.reason.startswith(f"{symbol}: the object defines no function {symbol}")
@@ -211,14 +211,14 @@ def test_a_function_that_is_not_defined_is_untestable_and_others_are_named(
 )
 def test_the_likely_cause_is_read_from_the_names_that_are_defined(image: CodeImage, defined: str, why: str) -> None:
     renamed = replace(image, functions=(replace(image.functions[0], name=defined),))
-    judgement = judge_image(renamed, [parse_function("reset(mmio) each=store32")], None, ARM_ISV)
+    judgement = judge_image(renamed, [parse_function("reset(mmio) each=store32")], (), ARM_ISV)
     assert judgement.reason is not None
     assert why in judgement.reason
 
 
 def test_one_bad_function_makes_an_object_bad_though_another_is_untestable(image: CodeImage) -> None:
     texts = ["calls_itself(mmio,_) each=store32", "byte(mmio,_) each=store32"]
-    judgement = judge_image(image, [parse_function(text) for text in texts], None, ARM_ISV)
+    judgement = judge_image(image, [parse_function(text) for text in texts], (), ARM_ISV)
     assert [function.verdict for function in judgement.functions] == ["untestable", "bad"]
     assert (judgement.verdict, judgement.reason) == ("bad", None)
 
@@ -257,10 +257,10 @@ def test_the_stack_is_never_counted(image: CodeImage) -> None:
 
 
 def test_a_callee_that_was_followed_is_in_the_listing_and_the_fingerprint(image: CodeImage) -> None:
-    own = judge_image(image, [parse_function("tail_calls(mmio,_)")], None, ARM_ISV)
+    own = judge_image(image, [parse_function("tail_calls(mmio,_)")], (), ARM_ISV)
     assert {line.code for line in own.functions[0].listing} == {"tail_calls", "stores_one"}
     assert own.functions[0].accesses[0].code == "stores_one"
-    alone = judge_image(image, [parse_function("stores_one(mmio,_)")], None, ARM_ISV)
+    alone = judge_image(image, [parse_function("stores_one(mmio,_)")], (), ARM_ISV)
     assert own.fingerprint != alone.fingerprint
 
 

@@ -40,7 +40,7 @@ everywhere = pytest.mark.parametrize(("name", "image"), IMAGES.items(), ids=IMAG
 
 
 def judged(image: CodeImage, expectation: str) -> FunctionJudgement:
-    return judge_image(image, [parse_function(expectation)], WINDOW, ARM_ISV).functions[0]
+    return judge_image(image, [parse_function(expectation)], (WINDOW,), ARM_ISV).functions[0]
 
 
 def found(function: FunctionJudgement) -> list[str]:

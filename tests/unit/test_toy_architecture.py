@@ -116,7 +116,7 @@ def toy() -> Iterator[None]:
 def judged(expectation: str, references: Sequence[Reference] = (), **functions: bytes) -> Judgement:
     image = Objects(read_object, {(NAME, False): disassemble}).read(small_object(MACHINE, functions, references))
     assert image.architecture == NAME
-    return judge_image(image, [parse_function(expectation)], None, PROFILE)
+    return judge_image(image, [parse_function(expectation)], (), PROFILE)
 
 
 def defects(judgement: Judgement) -> list[str]:

@@ -10,11 +10,11 @@ from mmio_bisect.cli import exits, options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.families import CompilerFamily, guess_family
-from mmio_bisect.domain.recipe import Case, ConstantWindow
+from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError, UsageError
 from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output, styled
-from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, worst
+from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, functions_text, worst
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.check import check_compiler, check_object
 from mmio_bisect.workflow.probing.judge import restrict
@@ -57,7 +57,9 @@ def check(
     ] = None,
     window: Annotated[
         str | None,
-        typer.Option("--window", metavar="LOW..HIGH", help="Constant addresses that are device memory."),
+        typer.Option(
+            "--window", metavar="LOW..HIGH", help="Constant addresses that are device memory; several as in a recipe."
+        ),
     ] = None,
     keep: options.Keep = None,
     recipes: options.Recipes = None,
@@ -115,17 +117,18 @@ def _check_compiler(
 def _check_object(
     wiring: Wiring, case: Case | None, path: Path, functions: list[str], window: str | None, what: options.What
 ) -> list[Checked]:
-    expected = tuple(wiring.read_function(text) for text in functions) or (case.functions if case else ())
-    if not expected:
-        raise UsageError("Say what the object must do: name a RECIPE, or a function with --fn 'f(mmio)'.")
-    constant = _window(window) if window else case.constant_window if case else None
+    windows = wiring.read_windows(window) if window else case.windows if case else ()
+    expected = tuple(wiring.read_function(text, windows) for text in functions) or (case.functions if case else ())
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MalformedObjectError(f"{path} cannot be read ({error.strerror}): name an ELF object file.") from error
     profile, objects = options.profile(what.profile), wiring.objects()
     try:
-        judgement = check_object(data, case_functions=expected, window=constant, profile=profile, objects=objects)
+        if not expected:
+            output.show(functions_text(objects.read(data)))
+            raise UsageError("Say what the object must do: name a RECIPE, or functions of these with --fn 'f(mmio)'.")
+        judgement = check_object(data, case_functions=expected, windows=windows, profile=profile, objects=objects)
     except MalformedObjectError as error:
         raise MalformedObjectError(f"{path}: {error}") from error
     return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(what.defect)))]
@@ -135,14 +138,3 @@ def _found(compiler: Path) -> Path:
     """A bare name is looked for as the shell does."""
     where = None if compiler.exists() else shutil.which(compiler)
     return Path(where) if where else compiler
-
-
-def _window(text: str) -> ConstantWindow:
-    low, dots, high = text.partition("..")
-    try:
-        window = ConstantWindow(low=int(low, 0), high=int(high, 0))
-    except ValueError:
-        window = ConstantWindow(low=0, high=0)
-    if not dots or window.low >= window.high:
-        raise UsageError(f"“{text}” is not a window: write LOW..HIGH, as in 0x9000000..0x9001000.")
-    return window

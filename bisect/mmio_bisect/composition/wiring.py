@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mmio_bisect.domain.families import CompilerFamily
     from mmio_bisect.domain.outcome import Judgement
     from mmio_bisect.domain.profile import Profile
-    from mmio_bisect.domain.recipe import Case, FunctionExpectation
+    from mmio_bisect.domain.recipe import Case, ConstantWindow, FunctionExpectation
     from mmio_bisect.workflow.bisect.descend import Finer
     from mmio_bisect.workflow.history.history_queries import HistoryQueries
     from mmio_bisect.workflow.history.rejudge import StoredJudgements
@@ -241,10 +241,15 @@ class RealWiring:
         own = self.settings.recipes
         return RecipeFolder(path=own or shipped_folder(), shipped=own is None)
 
-    def read_function(self, text: str) -> FunctionExpectation:
+    def read_function(self, text: str, windows: tuple[ConstantWindow, ...]) -> FunctionExpectation:
         from mmio_bisect.adapters.recipes.recipe_directives import parse_function  # noqa: PLC0415 - imported on demand
 
-        return parse_function(text)
+        return parse_function(text, windows)
+
+    def read_windows(self, text: str) -> tuple[ConstantWindow, ...]:
+        from mmio_bisect.adapters.recipes.recipe_directives import parse_windows  # noqa: PLC0415 - imported on demand
+
+        return parse_windows(text)
 
     def isolation(self) -> frozenset[str]:
         from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
+from mmio_bisect.adapters.binary.demangle import readable_name
 from mmio_bisect.adapters.binary.elf_tables import ElfTables, damaged
 from mmio_bisect.classify.machine.instructions import Relocation, Section
 from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
@@ -43,7 +44,17 @@ def read_object(data: bytes) -> RawObject:
     sections = {
         index: _section(tables, index, marks) for index, marks in landmarks.items() if _is_loaded(tables, index)
     }
-    return RawObject(architecture=tables.isa.facts.name, functions=tuple(functions), sections=sections)
+    return RawObject(
+        architecture=tables.isa.facts.name,
+        functions=tuple(functions),
+        sections=sections,
+        names={symbol.name: readable_name(symbol.name) for symbol in tables.symbols if symbol.name},
+        variables={
+            symbol.name: (symbol.section, symbol.value)
+            for symbol in tables.symbols
+            if symbol.kind == "STT_OBJECT" and symbol.section is not None
+        },
+    )
 
 
 _PROGBITS, _WRITE, _ALLOC = "SHT_PROGBITS", 1, 2

@@ -8,21 +8,23 @@ what `Case.source` blanks before compiling.
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmio_bisect.adapters.recipes.recipe_grammar import (
     EXPECTATION_KEYS,
     FUNCTION_KEYS,
-    NotUnderstoodError,
-    constant_window,
+    LIST_KEYS,
+    OUTSIDE_KEYS,
+    call_declarations,
+    check_reach,
+    constant_windows,
+    convention,
     function_expectation,
-    needs_constant_window,
-    not_one_of,
-    quoted,
-    words_of,
+    statics,
 )
+from mmio_bisect.adapters.recipes.recipe_words import NotUnderstoodError, not_one_of, quoted, words_of
 from mmio_bisect.classify.isa.targets import TARGETS
-from mmio_bisect.domain.recipe import Case, FunctionExpectation, Language, OptLevel
+from mmio_bisect.domain.recipe import Case, ConstantWindow, Convention, FunctionExpectation, Language, OptLevel
 from mmio_bisect.errors import InvalidRecipeError, UsageError
 
 MAX_BYTES = 1 << 20
@@ -30,6 +32,7 @@ DEFAULT_TARGETS = ("aarch64",)
 DEFAULT_OPT_LEVELS = (OptLevel.O1, OptLevel.O2, OptLevel.O3, OptLevel.OS)
 CASE_KEYS = ("issue", "target", "opt", "window")
 KEYS = (*CASE_KEYS, *FUNCTION_KEYS)
+_PAIR = re.compile(r"(?:(?<=[=,])'[^']*'|\S)+")
 EDITIONS = ("2015", "2018", "2021", "2024")
 
 _DIRECTIVE = re.compile(r"\s*(?P<comment>//|;)\s?mmio:(?P<pairs>.*)", re.ASCII)
@@ -49,15 +52,14 @@ def parse_case(text: bytes, *, path: str, recipe: str, language: Language, shipp
         except NotUnderstoodError as wrong:
             raise InvalidRecipeError(f"{path}:{number}: {wrong}") from None
     reader.check_whole()
-    window = reader.case_wide.get("window")
     return Case(
         recipe=recipe,
         language=language,
         text=text,
-        functions=tuple(reader.functions.values()),
+        functions=tuple(map(reader.whole_function, reader.functions.values())),
         targets=_words(reader, "target", DEFAULT_TARGETS),
         opt_levels=tuple(OptLevel(word) for word in _words(reader, "opt", DEFAULT_OPT_LEVELS)),
-        constant_window=constant_window(window) if window is not None else None,
+        windows=reader.windows,
         issue=reader.case_wide.get("issue"),
         edition=reader.edition,
         compile_flags=tuple(reader.compile_flags),
@@ -66,18 +68,29 @@ def parse_case(text: bytes, *, path: str, recipe: str, language: Language, shipp
     )
 
 
-def parse_function(text: str) -> FunctionExpectation:
+def parse_windows(text: str) -> tuple[ConstantWindow, ...]:
+    """Read constant windows as recipes write them. Raises `UsageError`."""
+    try:
+        return constant_windows(text)
+    except NotUnderstoodError as wrong:
+        raise UsageError(f"the window {quoted(text)} cannot be read: {wrong}") from None
+
+
+def parse_function(text: str, windows: tuple[ConstantWindow, ...] | None = None) -> FunctionExpectation:
     """Read a function as recipes write it, `f(mmio) accesses=store32+0`; `f(mmio)` alone allows any accesses.
 
-    Where the constant window is, if it needs one, is the caller's to know. Raises `UsageError`.
+    Where `windows` are given, whether something leads to a window is checked as well. Raises `UsageError`.
     """
     try:
         values = _pairs(f"fn={text}", FUNCTION_KEYS)
         if not any(key in values for key in EXPECTATION_KEYS):
             values["each"] = ""
-        return function_expectation(values)
+        function = function_expectation(values)
+        if windows is not None:
+            check_reach(function, windows)
     except NotUnderstoodError as wrong:
         raise UsageError(f"the function {quoted(text)} cannot be read: {wrong}") from None
+    return function
 
 
 def _words(reader: "_Reader", key: str, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -100,9 +113,9 @@ def _lines(text: bytes, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _pairs(text: str, keys: tuple[str, ...]) -> dict[str, str]:
-    """`key=value` with blanks between, each key once."""
+    """`key=value` with blanks between, each key once; lists of `LIST_KEYS` add up."""
     allowed, values = "key=value without blanks inside, keys " + ", ".join(keys), dict[str, str]()
-    for word in text.split():
+    for word in _PAIR.findall(text):
         key, equals, value = word.partition("=")
         if not equals:
             raise NotUnderstoodError(f"{quoted(word)} is not a pair", allowed)
@@ -110,9 +123,9 @@ def _pairs(text: str, keys: tuple[str, ...]) -> dict[str, str]:
             raise not_one_of("key", key, keys)
         if not value:
             raise NotUnderstoodError(f"key {quoted(key)} has no value", allowed)
-        if key in values:
+        if key in values and key not in LIST_KEYS:
             raise NotUnderstoodError(f"key {quoted(key)} stands twice on the line", "each key once")
-        values[key] = value
+        values[key] = f"{values[key]},{value}" if key in values else value
     if not values:
         raise NotUnderstoodError("the directive is empty", allowed)
     return values
@@ -157,25 +170,61 @@ class _Reader:
             self._fail(1, "the file has no directive", f"lines that begin with `{self.language.comment}mmio:`")
         if not self.functions:
             self._fail(1, "no directive names a function", f"`{self.language.comment}mmio: fn=SYMBOL(…) …`")
-        if "window" not in self.case_wide:
-            for symbol, function in self.functions.items():
-                if needs_constant_window(function):
-                    self._fail(
-                        self.line_of[f"fn={symbol}"],
-                        f"nothing leads function {symbol} to the window",
-                        "an argument that is mmio, mmio-slice or holds(OFFSET), or window=LOW..HIGH in the file",
-                    )
+        for symbol, function in self.functions.items():
+            try:
+                whole = self.whole_function(function)
+                check_reach(whole, self.windows)
+                self._check_convention(whole)
+            except NotUnderstoodError as wrong:
+                raise InvalidRecipeError(f"{self.path}:{self.line_of[f'fn={symbol}']}: {wrong}") from None
+
+    def _convention_of_flags(self) -> Convention | None:
+        """`-mregparm=3` says of the whole file what `abi=regparm3` does."""
+        asked = [
+            f"regparm{flag.removeprefix('-mregparm=')}" for flag in self.compile_flags if flag[:10] == "-mregparm="
+        ]
+        return Convention(asked[-1]) if asked and asked[-1] in tuple(Convention) else None
+
+    def _check_convention(self, function: FunctionExpectation) -> None:
+        asked = function.convention
+        if asked is None:
+            return
+        targets = self.case_wide["target"].split(",") if "target" in self.case_wide else DEFAULT_TARGETS
+        if not {TARGETS[target].architecture for target in targets}.intersection(asked.architectures):
+            places = ", ".join(asked.architectures)
+            raise NotUnderstoodError(f"calling convention {asked} is of {places}", "a target of it in target=")
+        for argument in function.arguments:
+            if argument.kind in asked.refuses:
+                raise NotUnderstoodError(f"{asked} passes {argument} otherwise", "arguments of one register each")
+
+    @property
+    def windows(self) -> tuple[ConstantWindow, ...]:
+        return constant_windows(self.case_wide["window"]) if "window" in self.case_wide else ()
+
+    def whole_function(self, function: FunctionExpectation) -> FunctionExpectation:
+        """With what the file says of all its functions; what a function's own line says goes first."""
+        file = {key: self.case_wide.get(key, "") for key in OUTSIDE_KEYS}
+        known = {call.symbol for call in function.calls} | {static.symbol for static in function.statics}
+        return replace(
+            function,
+            convention=function.convention or (convention(file["abi"]) if file["abi"] else self._convention_of_flags()),
+            calls=(*function.calls, *(one for one in call_declarations(file["call"]) if one.symbol not in known)),
+            statics=(*function.statics, *(one for one in statics(file["static"]) if one.symbol not in known)),
+        )
 
     def _fail(self, number: int, wrong: str, allowed: str) -> None:
         raise InvalidRecipeError(f"{self.path}:{number}: {wrong}; allowed: {allowed}")
 
     def _read_directive(self, number: int, values: dict[str, str]) -> None:
-        for key in CASE_KEYS:
+        whole_file = CASE_KEYS if "fn" in values else (*CASE_KEYS, *OUTSIDE_KEYS)
+        for key in whole_file:
             if key in values:
-                self._once(key, number, f"{key}= once in a file")
-                _check_case_wide(key, values[key])
-                self.case_wide[key] = values[key]
-        keys = [key for key in values if key in FUNCTION_KEYS]
+                earlier = self.case_wide.get(key)
+                if key not in LIST_KEYS:
+                    self._once(key, number, f"{key}= once in a file")
+                self.case_wide[key] = f"{earlier},{values[key]}" if earlier else values[key]
+                _check_case_wide(key, self.case_wide[key])
+        keys = [key for key in values if key not in whole_file]
         if not keys:
             return
         if keys[0] != "fn":
@@ -227,6 +276,12 @@ def _check_case_wide(key: str, value: str) -> None:
         case "opt":
             words_of("optimisation level", value, OptLevel)
         case "window":
-            constant_window(value)
+            constant_windows(value)
+        case "abi":
+            convention(value)
+        case "call":
+            call_declarations(value)
+        case "static":
+            statics(value)
         case _:
             pass  # an issue is any text without blanks: a link, owner/name#number, a revision

@@ -5,14 +5,24 @@ but not where: the caller knows the file and the line.
 """
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
+from dataclasses import replace
+from math import prod
 
+from mmio_bisect.adapters.recipes.recipe_words import (
+    NotUnderstoodError,
+    not_one_of,
+    number,
+    number_range,
+    quoted,
+    split_list,
+)
 from mmio_bisect.domain.recipe import (
     AccessShape,
     Argument,
     ArgumentKind,
+    CallDeclaration,
     ConstantWindow,
+    Convention,
     CoveredBytes,
     Direction,
     EachAccess,
@@ -20,130 +30,234 @@ from mmio_bisect.domain.recipe import (
     Expectation,
     ExpectedAccess,
     FunctionExpectation,
+    HeldPointer,
+    Static,
+    Step,
 )
 
 WINDOW_LABEL = "window"
 EXPECTATION_KEYS = ("accesses", "each", "covers")
-FUNCTION_KEYS = ("fn", *EXPECTATION_KEYS, "min", "max")
+OUTSIDE_KEYS = ("abi", "call", "static")
+"""Of what is outside a function: of one function beside `fn`, of all of the file elsewhere."""
+FUNCTION_KEYS = ("fn", *EXPECTATION_KEYS, "min", "max", *OUTSIDE_KEYS)
+LIST_KEYS = frozenset({"call", "static", "window"})
+"""Keys that may be given again: their lists add up."""
 
 _WIDTHS = (8, 16, 32, 64, 128)
-_ADDRESS_SPACE = 2**64
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0|[1-9][0-9]*", re.ASCII)
+_MOST_WORDS = 4096
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_FUNCTION = re.compile(r"(?P<symbol>[A-Za-z_.$][\w.$]*)\((?P<arguments>.*)\)", re.ASCII)
-_HOLDER = re.compile(r"holds\((?P<offset>.*)\)")
+_NAME = r"(?P<symbol>'[^']+'|[A-Za-z_.$*?<](?:[\w.$*?<>~&()]|::)*?)"
+_PARENTHESES = r"\((?P<arguments>(?:[^()]|\([^()]*\))*)\)"
+_FUNCTION = re.compile(rf"{_NAME}{_PARENTHESES}(?:->(?P<result>.*))?", re.ASCII)
+_STATIC = re.compile(rf"(?:(?P<label>[^:@()']*):(?!:))?{_NAME}(?:{_PARENTHESES})?", re.ASCII)
+_HOLDER = re.compile(r"holds\((?P<pointers>.*)\)")
+_STEP = re.compile(r"(?P<offset>-?[^\[\]/]*?)(?P<words>w?)(?:\[(?P<count>[^\[\]/]*)(?:/(?P<stride>[^\[\]/]*))?\])?")
+_LABELS = "letters, digits and _, no digit first"
 _SHAPE = re.compile(r"(?P<direction>load|store)(?P<width>[0-9]{1,9})", re.ASCII)
 _ARGUMENT_FORMS = ("mmio", "mmio-slice", "holds(OFFSET)", "_", "wide", "float")
-_WINDOW_KINDS = frozenset({ArgumentKind.WINDOW, ArgumentKind.SLICE, ArgumentKind.HOLDER})
+_RESULT_FORMS = ("mmio", "holds(OFFSET)", "memory", "_")
+_LABELLED = frozenset({ArgumentKind.WINDOW, ArgumentKind.SLICE, ArgumentKind.HOLDER})
 
 
-class NotUnderstoodError(ValueError):
-    """A text that the grammar has no place for; `allowed` is what may stand there."""
-
-    def __init__(self, wrong: str, allowed: str) -> None:
-        super().__init__(f"{wrong}; allowed: {allowed}")
-
-
-def not_one_of(what: str, word: str, allowed: Iterable[str]) -> NotUnderstoodError:
-    """Refuse `word`, naming its nearest neighbour among `allowed`."""
-    known = tuple(allowed)
-    near = get_close_matches(word, known, n=1)
-    hint = f" (nearest: {quoted(near[0])})" if near else ""
-    return NotUnderstoodError(f"{what} {quoted(word)} is unknown{hint}", ", ".join(known))
-
-
-def quoted(word: str) -> str:
-    """A piece of the file for a message: never longer than a line, nor with control characters."""
-    shown = word if len(word) <= 80 else word[:79] + "…"
-    return "`" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown) + "`"
-
-
-def number(what: str, text: str) -> int:
-    """A decimal or 0x-hexadecimal number of at most 64 bits."""
-    # 20 digits hold every 64-bit number; Python refuses to convert very long ones with an error of its own
-    if len(text) <= 20 and _NUMBER.fullmatch(text):
-        value = int(text, 0)
-        if value < _ADDRESS_SPACE:
-            return value
-    raise NotUnderstoodError(
-        f"{what} {quoted(text)} is not a number", "a decimal or 0x-hexadecimal number below 2^64, without sign"
-    )
-
-
-def number_range(what: str, text: str) -> tuple[int, int]:
-    """LOW..HIGH; HIGH is the first number that is not meant any more."""
-    low_text, dots, high_text = text.partition("..")
-    if not dots:
-        raise NotUnderstoodError(f"{what} {quoted(text)} is not a range", "LOW..HIGH, HIGH not included")
-    low, high = number(f"LOW of {what}", low_text), number(f"HIGH of {what}", high_text)
-    if low >= high:
-        raise NotUnderstoodError(f"{what} {quoted(text)} is empty", "a LOW below HIGH; HIGH is not included")
-    return low, high
-
-
-def constant_window(text: str) -> ConstantWindow:
-    low, high = number_range("the window", text)
-    return ConstantWindow(low=low, high=high)
-
-
-def words_of(what: str, text: str, allowed: Iterable[str]) -> tuple[str, ...]:
-    """A list with commas: every word one of `allowed`, none twice."""
-    known, words = tuple(allowed), tuple(text.split(","))
-    for index, word in enumerate(words):
-        if word not in known:
-            raise not_one_of(what, word, known)
-        if word in words[:index]:
-            raise NotUnderstoodError(f"{what} {quoted(word)} is named twice", "each once")
-    return words
+def constant_windows(text: str) -> tuple[ConstantWindow, ...]:
+    """LOW..HIGH, or several with a label each: `uart:LOW..HIGH,gic:LOW..HIGH`."""
+    windows: list[ConstantWindow] = []
+    words = text.split(",")
+    for word in words:
+        label, colon, span = word.rpartition(":")
+        if colon or len(words) > 1:
+            _check_label(label, "each of several windows with a label: uart:LOW..HIGH,gic:LOW..HIGH")
+        low, high = number_range("the window", span)
+        windows.append(ConstantWindow(low=low, high=high, label=label or None))
+    for window in windows:
+        for other in windows[: windows.index(window)]:
+            if window.label == other.label:
+                raise NotUnderstoodError(f"two windows are labelled {window.label}", "a label once")
+            if window.low < other.high and other.low < window.high:
+                raise NotUnderstoodError(f"the windows {other} and {window} overlap", "windows apart from each other")
+    return tuple(windows)
 
 
 def function_expectation(values: dict[str, str]) -> FunctionExpectation:
     """From the values of `FUNCTION_KEYS` on one line, `fn` among them; an empty `each` allows any accesses."""
-    match = _FUNCTION.fullmatch(values["fn"])
-    if not match:
-        raise NotUnderstoodError(f"{quoted(values['fn'])} is not a function", "SYMBOL(ARGUMENT,…), without spaces")
+    symbol, arguments, result = _head(values["fn"], "a function")
+    if result not in {None, ArgumentKind.MEMORY}:
+        raise not_one_of("result of a function under test", result or "", (ArgumentKind.MEMORY,))
     function = FunctionExpectation(
-        symbol=match["symbol"],
-        arguments=_arguments(match["arguments"]),
-        expectation=_expectation(match["symbol"], values),
+        symbol=symbol,
+        arguments=arguments,
+        expectation=_expectation(symbol, values),
+        result_in_memory=result is not None,
+        convention=convention(values["abi"]) if "abi" in values else None,
+        calls=call_declarations(values.get("call", "")),
+        statics=statics(values.get("static", "")),
     )
-    _check_labels(function)
+    _check_pointers(function)
     return function
 
 
-def needs_constant_window(function: FunctionExpectation) -> bool:
-    """Whether an item means constant addresses: by name, or because no argument leads to the window."""
+def _head(text: str, what: str) -> tuple[str, tuple[Argument, ...], str | None]:
+    """The name, the arguments and, as it is written, the result of a function."""
+    match = _FUNCTION.fullmatch(text)
+    if not match:
+        raise NotUnderstoodError(
+            f"{quoted(text)} is not {what}", "SYMBOL(ARGUMENT,…) without blanks; 'NAME'(…) for a name with any"
+        )
+    arguments = match["arguments"]
+    return (
+        match["symbol"].strip("'"),
+        tuple(_argument(word, _ARGUMENT_FORMS) for word in split_list(arguments)) if arguments else (),
+        match["result"],
+    )
+
+
+def convention(text: str) -> Convention:
+    if text not in tuple(Convention):
+        raise not_one_of("calling convention", text, Convention)
+    return Convention(text)
+
+
+def call_declarations(text: str) -> tuple[CallDeclaration, ...]:
+    """`udelay(_),ioremap(_,_)->mmio`."""
+    calls: list[CallDeclaration] = []
+    for word in split_list(text) if text else ():
+        symbol, arguments, result = _head(word, "a function that is called")
+        given = None if result is None else _argument(result, _RESULT_FORMS, reserved=False)
+        if symbol in {call.symbol for call in calls}:
+            raise NotUnderstoodError(f"the function {quoted(symbol)} is declared twice", "each once")
+        calls.append(CallDeclaration(symbol=symbol, arguments=arguments, result=given))
+    return tuple(calls)
+
+
+def statics(text: str) -> tuple[Static, ...]:
+    """`BASE`, `uart:BASE`, `DEVICE(uart@8,dma@16)`: `BASE` alone holds the pointer in its first word."""
+    found: list[Static] = []
+    for word in split_list(text) if text else ():
+        match = _STATIC.fullmatch(word)
+        if not match:
+            raise NotUnderstoodError(
+                f"{quoted(word)} is not a variable", "SYMBOL, LABEL:SYMBOL or SYMBOL(LABEL@OFFSET,…), without blanks"
+            )
+        if match["label"] is not None:
+            _check_label(match["label"], reserved=False)
+        symbol = match["symbol"].strip("'")
+        if symbol in {static.symbol for static in found}:
+            raise NotUnderstoodError(f"the variable {quoted(symbol)} is named twice", "each once")
+        found.append(Static(symbol=symbol, holds=_held(match["arguments"] or "0", match["label"], reserved=False)))
+    return tuple(found)
+
+
+def check_reach(function: FunctionExpectation, windows: tuple[ConstantWindow, ...]) -> None:
+    """That something leads to the window, and that no item is in doubt about which window it means."""
+    constant = tuple(window.label or WINDOW_LABEL for window in windows)
+    reached = dict.fromkeys([*function.pointers, *function.other_pointers, *constant])
+    if not reached or (not windows and _named(function, WINDOW_LABEL)):
+        raise NotUnderstoodError(
+            f"nothing leads function {function.symbol} to the window",
+            "an argument that is mmio, mmio-slice or holds(OFFSET), or window=LOW..HIGH in the file",
+        )
+    labels = [label for label in reached if label is not None]
+    for item in _items(function):
+        if item.label is not None and item.label not in labels:
+            raise not_one_of(f"label of {function.symbol}", item.label, dict.fromkeys([*labels, WINDOW_LABEL]))
+    doubtful = function.pointers or tuple(reached)
+    if len(set(doubtful)) < 2:
+        return
     match function.expectation:
-        case ExactAccesses(accesses=accesses) if any(access.label == WINDOW_LABEL for access in accesses):
-            return True
-        case ExactAccesses() | EachAccess() | CoveredBytes():
-            return not any(argument.kind in _WINDOW_KINDS for argument in function.arguments)
+        case ExactAccesses(accesses=items):
+            for item in items:
+                if item.label is None:
+                    raise NotUnderstoodError(
+                        f"{quoted(str(item))} does not say which pointer of {function.symbol} it means",
+                        ", ".join(f"{label}.{item}" for label in dict.fromkeys([*labels, WINDOW_LABEL])),
+                    )
+        case CoveredBytes():
+            raise NotUnderstoodError(
+                f"covers cannot say which of the {len(doubtful)} pointers of {function.symbol} it means",
+                "covers beside a single pointer to the window",
+            )
+        case EachAccess():
+            pass
 
 
-def _arguments(text: str) -> tuple[Argument, ...]:
-    return tuple(_argument(word) for word in text.split(",")) if text else ()
+def _items(function: FunctionExpectation) -> tuple[ExpectedAccess, ...]:
+    match function.expectation:
+        case ExactAccesses(accesses=items) | EachAccess(items=items):
+            return tuple(one for item in items for one in (item, *item.otherwise))
+        case CoveredBytes():
+            return ()
 
 
-def _argument(text: str) -> Argument:
-    label, colon, form = text.rpartition(":")
-    if colon and not _IDENTIFIER.fullmatch(label):
-        raise NotUnderstoodError(f"label {quoted(label)} is not an identifier", "letters, digits and _, no digit first")
-    if label == WINDOW_LABEL:
+def _named(function: FunctionExpectation, label: str) -> bool:
+    return any(item.label == label for item in _items(function))
+
+
+def _check_label(label: str, allowed: str = _LABELS, *, reserved: bool = True) -> None:
+    if not _IDENTIFIER.fullmatch(label):
+        raise NotUnderstoodError(f"label {quoted(label)} is not an identifier", allowed)
+    if reserved and label == WINDOW_LABEL:
         raise NotUnderstoodError(
             f"label {quoted(label)} is reserved for the constant window", "any other identifier as a label"
         )
+
+
+def _argument(text: str, forms: tuple[str, ...], *, reserved: bool = True) -> Argument:
+    before, colon, _ = text.partition("(")[0].rpartition(":")
+    label, form = (before, text[len(before) + 1 :]) if colon else (None, text)
+    if label is not None:
+        _check_label(label, reserved=reserved)
     holder = _HOLDER.fullmatch(form)
     if holder:
-        offset = number("the offset of holds", holder["offset"])
-        return Argument(kind=ArgumentKind.HOLDER, label=label or None, holds_at=offset)
-    if form not in _ARGUMENT_FORMS or form == ArgumentKind.HOLDER:
-        raise not_one_of("argument", form, _ARGUMENT_FORMS)
+        return Argument(kind=ArgumentKind.HOLDER, holds=_held(holder["pointers"], label, reserved=reserved))
+    if form not in forms or form == ArgumentKind.HOLDER:
+        raise not_one_of("argument", form, forms)
     kind = ArgumentKind(form)
-    if label and kind not in _WINDOW_KINDS:
+    if label and kind not in _LABELLED:
         raise NotUnderstoodError(
             f"{quoted(text)} has a label but does not point to the window", "labels on mmio, mmio-slice and holds(…)"
         )
-    return Argument(kind=kind, label=label or None)
+    return Argument(kind=kind, label=label)
+
+
+def _held(text: str, label: str | None, *, reserved: bool) -> tuple[HeldPointer, ...]:
+    """What stands in the parentheses of `holds(…)`, whose own label is `label`."""
+    pointers: list[HeldPointer] = []
+    for word in text.split(","):
+        own, at, path = word.rpartition("@")
+        if at:
+            _check_label(own, reserved=reserved)
+        steps = tuple(_step(step) for step in path.split("->"))
+        words = prod(step.count for step in steps)
+        if words > _MOST_WORDS:
+            raise NotUnderstoodError(f"{quoted(path)} leads to {words} words", f"at most {_MOST_WORDS}")
+        pointers.append(HeldPointer(steps=steps, label=own or label))
+    if len(pointers) > 1 and (label or any(pointer.label is None for pointer in pointers)):
+        raise NotUnderstoodError(
+            f"{quoted(text)} holds {len(pointers)} pointers, not each with a label of its own", "LABEL@OFFSET for each"
+        )
+    return tuple(pointers)
+
+
+def _step(text: str) -> Step:
+    match = _STEP.fullmatch(text)
+    if not match:
+        raise NotUnderstoodError(
+            f"{quoted(text)} is not the place of a word", "OFFSET, OFFSET[COUNT], OFFSET[COUNT/STRIDE]"
+        )
+    offset = match["offset"]
+    count = 1 if match["count"] is None else number("the count of words", match["count"])
+    stride = None if match["stride"] is None else number("the stride of words", match["stride"])
+    if not 1 <= count <= _MOST_WORDS or stride == 0 or (count == 1 and match["count"]):
+        raise NotUnderstoodError(
+            f"{quoted(text)} is not an array of words", f"2 to {_MOST_WORDS} words, a stride of 1 and up"
+        )
+    distance = number("the offset of holds", offset.removeprefix("-"))
+    return Step(
+        offset=-distance if offset.startswith("-") else distance,
+        in_words=bool(match["words"]),
+        count=count,
+        stride=stride,
+    )
 
 
 def _expectation(symbol: str, values: dict[str, str]) -> Expectation:
@@ -164,15 +278,24 @@ def _expectation(symbol: str, values: dict[str, str]) -> Expectation:
 
 
 def _access(text: str) -> ExpectedAccess:
+    """`store32+0`, or `a|b` for either; `*` after it for every round of a loop, `?` for some paths only."""
+    bare = text.removesuffix("?")
+    choice = bare.removesuffix("*")
+    first, *others = (_place(word, "accesses") for word in choice.split("|"))
+    return replace(first, optional=bare != text, repeated=choice != bare, otherwise=tuple(others))
+
+
+def _place(text: str, key: str) -> ExpectedAccess:
     label, dot, item = text.rpartition(".")
-    if dot and not _IDENTIFIER.fullmatch(label):
-        raise NotUnderstoodError(f"label {quoted(label)} is not an identifier", "letters, digits and _, no digit first")
+    if dot:
+        _check_label(label, reserved=False)
     shape, plus, offset = item.partition("+")
-    if not plus:
+    if key == "accesses" and not plus:
         raise NotUnderstoodError(
             f"access {quoted(text)} has no offset", "load or store, width, + and offset: store32+0"
         )
-    return ExpectedAccess(shape=_shape(shape), offset=number("offset", offset), label=label or None)
+    place = number("offset", offset) if plus else None
+    return ExpectedAccess(shape=_shape(shape), offset=place, label=label or None)
 
 
 def _shape(text: str) -> AccessShape:
@@ -195,10 +318,11 @@ def _each(values: dict[str, str]) -> EachAccess:
         raise NotUnderstoodError("min 0 would let a function pass whose accesses vanished", "1 and up")
     if maximum is not None and maximum < minimum:
         raise NotUnderstoodError(f"max {maximum} is below min {minimum}", "a max of min and up")
-    shapes = tuple(_shape(item) for item in values["each"].split(",")) if values["each"] else ()
-    if len(set(shapes)) < len(shapes):
+    words = values["each"].split(",") if values["each"] else []
+    items = tuple(replace(_place(word.removesuffix("*"), "each"), repeated=word.endswith("*")) for word in words)
+    if len({item.item for item in items}) < len(items):
         raise NotUnderstoodError(f"{quoted(values['each'])} names a shape twice", "each once")
-    return EachAccess(shapes=shapes, minimum=minimum, maximum=maximum)
+    return EachAccess(items=items, minimum=minimum, maximum=maximum)
 
 
 def _covers(text: str) -> CoveredBytes:
@@ -209,36 +333,14 @@ def _covers(text: str) -> CoveredBytes:
     return CoveredBytes(direction=Direction(direction), low=low, high=high)
 
 
-def _check_labels(function: FunctionExpectation) -> None:
-    """A label names one pointer, and no item is in doubt about which pointer it means."""
-    pointers = [argument for argument in function.arguments if argument.kind in _WINDOW_KINDS]
-    labels = [argument.label for argument in pointers if argument.label is not None]
+def _check_pointers(function: FunctionExpectation) -> None:
+    """A label names one pointer among the arguments, and several have one each."""
+    labels = function.pointers
     for index, label in enumerate(labels):
-        if label in labels[:index]:
+        if label is not None and label in labels[:index]:
             raise NotUnderstoodError(f"two arguments of {function.symbol} are labelled {label}", "a label once")
-    if len(pointers) > 1 and len(labels) < len(pointers):
+    if len(labels) > 1 and None in labels:
         raise NotUnderstoodError(
-            f"function {function.symbol} has {len(pointers)} pointers to the window, not all of them labelled",
+            f"function {function.symbol} has {len(labels)} pointers to the window, not all of them labelled",
             "a label on each, as in f(a:mmio,b:mmio)",
         )
-    match function.expectation:
-        case ExactAccesses(accesses=accesses):
-            for access in accesses:
-                _check_item(function.symbol, access, labels, ambiguous=len(pointers) > 1)
-        case CoveredBytes() if len(pointers) > 1:
-            raise NotUnderstoodError(
-                f"covers cannot say which of the {len(pointers)} pointers of {function.symbol} it means",
-                "covers beside a single pointer to the window",
-            )
-        case EachAccess() | CoveredBytes():
-            pass
-
-
-def _check_item(symbol: str, access: ExpectedAccess, labels: list[str], *, ambiguous: bool) -> None:
-    if access.label is None and ambiguous:
-        raise NotUnderstoodError(
-            f"{quoted(str(access))} does not say which pointer of {symbol} it means",
-            ", ".join(f"{label}.{access}" for label in (*labels, WINDOW_LABEL)),
-        )
-    if access.label is not None and access.label not in (*labels, WINDOW_LABEL):
-        raise not_one_of(f"label of {symbol}", access.label, (*labels, WINDOW_LABEL))

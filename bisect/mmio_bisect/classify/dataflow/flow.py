@@ -7,10 +7,11 @@ code that is not here) is an `Escape`: it is said, never guessed.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
+from mmio_bisect.classify.dataflow.declared_calls import carry_out, declaration_of
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import Place, place_of
 from mmio_bisect.classify.dataflow.program import Program, Target
@@ -35,15 +36,15 @@ from mmio_bisect.classify.machine.operations import (
 )
 from mmio_bisect.classify.machine.values import InWindow, Linear, Untracked, Value
 from mmio_bisect.domain.access import Transfer
-from mmio_bisect.domain.recipe import Direction
+from mmio_bisect.domain.recipe import CallDeclaration, Direction
 
 _MAX_STEPS = 100_000
 _MAX_DEPTH = 12
 
 
-def follow(image: CodeImage, function: FunctionCode, state: State) -> Flow:
-    """Follow from the function's entry, where `state` holds."""
-    return _Follower(image, function, state).run()
+def follow(image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration] = ()) -> Flow:
+    """Follow from the function's entry, where `state` holds. `calls` tell of functions of other files."""
+    return _Follower(image, function, state, calls).run()
 
 
 Successors = list[tuple[Node, State]]
@@ -55,8 +56,12 @@ class _Follower:
     States are kept where straight code begins; in between there is one, which changes from instruction to instruction.
     """
 
-    def __init__(self, image: CodeImage, function: FunctionCode, state: State) -> None:
+    def __init__(
+        self, image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration]
+    ) -> None:
         self._isa = image.isa
+        self._names = image.names
+        self._declared = calls
         self._data = ImageData(image)
         self._program = Program(image)
         self._entry: Node = ((), self._program.name(function), 0, "")
@@ -290,7 +295,12 @@ class _Follower:
         self._move_stack(entry, 0 if tail else -self._isa.pushes)
         access = library_access(symbol, entry, self._isa)
         if access is None:
-            self._hand_over(node, instruction, symbol, state, tail=tail)
+            called = declaration_of(symbol, self._names, self._declared)
+            if called is None:
+                self._hand_over(node, instruction, symbol, state, tail=tail)
+            else:
+                for why in carry_out(called, entry, state, self._isa):
+                    self._escape(node, instruction, why)
             return
         for transfer, address in access.accesses:
             self._note(node, instruction, transfer, address, state)

@@ -4,12 +4,13 @@ Nothing else of the package names an architecture to decide what its code means.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Operation
 from mmio_bisect.domain.access import STORE, Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Convention
 from mmio_bisect.domain.target import ArchitectureFacts
 
 Lift = Callable[[Instruction, FunctionCode], tuple[Operation, ...]]
@@ -89,12 +90,24 @@ class Disassembly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """How a calling convention differs from the architecture's own; the members are as in `Isa`."""
+
+    place_arguments: PlaceArguments
+    handed_over: tuple[str, ...]
+    call_clobbered: frozenset[str]
+    words_of_float: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Isa:
     """`pointer_bytes` is also a general register's size.
 
     `pushes` is what a call puts on the stack: how far the stack pointer at a function's entry is from where it was
     before the call. `handed_over` are the registers that a callee may read: those that pass arguments, and the one for
-    a large result. `flags` are the registers that conditions of instructions are about; `opposite` negates a condition.
+    a large result. `result_address` is the register with the address of a result in memory; without one it is passed
+    as the first argument. `words_of_float` is how many general registers or stack words a floating-point argument
+    takes. `flags` are the registers that conditions of instructions are about; `opposite` negates a condition.
     `branches` are the mnemonics of direct branches in a disassembler's text.
     """
 
@@ -112,8 +125,34 @@ class Isa:
     disassembly: tuple[Disassembly, ...] = ()
     samples: tuple[Sample, ...] = ()
     pushes: int = 0
+    result_address: str | None = None
+    words_of_float: int = 0
     flags: frozenset[str] = frozenset()
     opposite: Callable[[str], str] = str
+    conventions: Mapping[Convention, Passing] = field(default_factory=dict)
+
+    def under(self, convention: Convention | None) -> "Isa":
+        """As code of that calling convention has it, called functions too; an unknown one makes no difference."""
+        passing = None if convention is None else self.conventions.get(convention)
+        if passing is None:
+            return self
+        return replace(
+            self,
+            place_arguments=passing.place_arguments,
+            handed_over=passing.handed_over,
+            call_clobbered=passing.call_clobbered,
+            words_of_float=passing.words_of_float,
+        )
+
+    def soft_float(self) -> "Isa":
+        """With the convention of code that uses no floating-point registers."""
+        passing = Passing(
+            place_arguments=self.place_arguments,
+            handed_over=self.handed_over,
+            call_clobbered=self.call_clobbered,
+            words_of_float=1,
+        )
+        return replace(self, conventions={**self.conventions, Convention.SOFT_FLOAT: passing})
 
 
 def samples(*rows: tuple[str, str, Form, RegisterClass, int]) -> tuple[Sample, ...]:

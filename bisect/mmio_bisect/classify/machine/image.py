@@ -5,15 +5,22 @@ from dataclasses import dataclass, field
 
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import FunctionCode, Section
+from mmio_bisect.domain.names import select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeImage:
-    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index."""
+    """All functions of an object, local ones included, in file order, and its sections that are loaded, by index.
+
+    `names` has every symbol with its demangled name, those of other files too; `variables` the section and the offset
+    of each variable that is defined here.
+    """
 
     isa: Isa
     functions: tuple[FunctionCode, ...]
     sections: Mapping[int, Section] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -21,6 +28,16 @@ class CodeImage:
 
     def function(self, name: str) -> FunctionCode | None:
         return next((code for code in self.functions if code.name == name), None)
+
+    def functions_named(self, name: str) -> tuple[FunctionCode, ...]:
+        """Those that a symbol, a demangled name or a pattern means, the first of each symbol."""
+        codes = {code.name: code for code in reversed(self.functions)}
+        symbols = {symbol: self.names.get(symbol, symbol) for symbol in reversed(codes)}
+        return tuple(codes[symbol] for symbol in select(name, symbols))
+
+    def variables_named(self, name: str) -> tuple[tuple[int, int], ...]:
+        symbols = {symbol: self.names.get(symbol, symbol) for symbol in self.variables}
+        return tuple(self.variables[symbol] for symbol in select(name, symbols))
 
     def containing(self, section: int, address: int) -> tuple[FunctionCode, int] | None:
         """The function that holds the byte at `address` of `section`, and the byte's offset in it."""

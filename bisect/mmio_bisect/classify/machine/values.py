@@ -130,6 +130,11 @@ def table_entry(address: Value, width: int, *, signs: bool) -> Linear | None:
 CONSTANT_WINDOW = Origin("window", window=True)
 
 
+def window_origin(label: str | None) -> Origin:
+    """The window of a recipe's label; `window` is the constant one that has no other."""
+    return CONSTANT_WINDOW if label == CONSTANT_WINDOW.name else Origin(f"mmio {label or ''}".strip(), window=True)
+
+
 def pointer_to(origin: Origin, offset: int = 0) -> Linear:
     return Linear(frozenset({(origin, 1)}), offset)
 
@@ -145,22 +150,25 @@ def number(value: int, bits: int = 64) -> Linear:
 
 @dataclass(frozen=True, slots=True)
 class Algebra:
-    """Arithmetic on values of `bits` bits, where constants inside `window` are pointers into it."""
+    """Arithmetic on values of `bits` bits, where constants inside one of `windows` are pointers into it."""
 
-    window: ConstantWindow | None = None
+    windows: tuple[ConstantWindow, ...] = ()
     bits: int = 64
 
     def number(self, value: int) -> Linear:
         return number(value, self.bits)
 
     def _based(self, value: Linear, margin: int = 0) -> Linear:
-        """A bare constant in the window as a pointer into it."""
-        if self.window is None or value.constant is None or value.terms:
+        """A bare constant in a window as a pointer into it."""
+        if value.constant is None or value.terms:
             return value
         address = value.constant % (1 << self.bits)
-        if not self.window.low - margin <= address < self.window.high + margin:
-            return value
-        return pointer_to(CONSTANT_WINDOW, address - self.window.low)
+        for margins in (0, margin):
+            for window in self.windows:
+                if window.low - margins <= address < window.high + margins:
+                    label = window.label or CONSTANT_WINDOW.name
+                    return pointer_to(window_origin(label), address - window.low)
+        return value
 
     def derived(self, value: Value) -> bool:
         """Whether the value came from the window."""

@@ -2,26 +2,31 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import assert_never
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, assert_never
 
 from mmio_bisect.classify.dataflow.entry import entry_state, label_of, region_of
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, WindowTouch
 from mmio_bisect.classify.dataflow.flow import follow
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode
+from mmio_bisect.classify.verdict.each import match_each
 from mmio_bisect.classify.verdict.matching import (
     Finding,
     Match,
     Unit,
+    Wanted,
     is_library_call,
     match_covered,
     match_exact,
     units_of,
     wanted,
 )
-from mmio_bisect.classify.verdict.paths import MAX_ORDERS, Order, orders, repeated
+from mmio_bisect.classify.verdict.paths import MAX_ORDERS, happens_again, leaves_out, orders, repeated
 from mmio_bisect.classify.verdict.undefined import undefined_reason
 from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, RegisterClass, Transfer
+from mmio_bisect.domain.names import is_pattern
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import (
@@ -37,21 +42,24 @@ _MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKin
 
 
 def judge_image(
-    image: CodeImage, functions: Sequence[FunctionExpectation], window: ConstantWindow | None, profile: Profile
+    image: CodeImage, functions: Sequence[FunctionExpectation], windows: tuple[ConstantWindow, ...], profile: Profile
 ) -> Judgement:
     """Judge every function under test. One that the object does not define is untestable."""
     judged: list[FunctionJudgement] = []
     codes: dict[str, FunctionCode] = {}
     flows: list[Flow] = []
     for expectation in functions:
-        code = image.function(expectation.symbol)
-        if code is None:
+        named = image.functions_named(expectation.symbol)
+        if not named:
             judged.append(_undefined(expectation.symbol, image))
-            continue
-        flow = follow(image, code, entry_state(expectation.arguments, window, image))
-        flows.append(flow)
-        judged.append(_judge_function(expectation, flow, profile))
-        codes.update((followed.name, followed) for followed in flow.followed)
+        called = replace(image, isa=image.isa.under(expectation.convention))
+        for code in named:
+            flow = follow(called, code, entry_state(expectation, windows, called), expectation.calls)
+            flows.append(flow)
+            several = len(named) > 1 or is_pattern(expectation.symbol)
+            name = image.names.get(code.name, code.name) if several else expectation.symbol
+            judged.append(_judge_function(replace(expectation, symbol=name), windows, flow, profile))
+            codes.update((followed.name, followed) for followed in flow.followed)
     unread = Judgement(
         verdict=Verdict.UNTESTABLE,
         profile=profile.name,
@@ -112,14 +120,30 @@ def _undefined(symbol: str, image: CodeImage) -> FunctionJudgement:
     return FunctionJudgement(function=symbol, accesses=(), defects=(), listing=(), unseen=(defect,))
 
 
-def _judge_function(expectation: FunctionExpectation, flow: Flow, profile: Profile) -> FunctionJudgement:
+def _match(expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...], flow: Flow) -> Match:
+    region = partial(region_of, function=expectation, windows=windows)
     match expectation.expectation:
         case EachAccess() as each:
-            found = _match_each(each, flow)
-        case ExactAccesses() | CoveredBytes():
-            found = _match_orders(expectation, flow)
+            wants = [wanted(item, lambda label: label and region(label)) for item in each.items]
+            places = {(touch.code, touch.instruction.position) for touch in flow.touches}
+            units = _units(flow, range(len(flow.touches)))
+            found = match_each(each, wants, units, _calls(flow), instructions=len(places))
+        case ExactAccesses(accesses=items):
+            wants = [wanted(item, region) for item in items]
+            found = _match_orders(partial(match_exact, wants), wants, flow)
+        case CoveredBytes() as covers:
+            wants = []
+            found = _match_orders(partial(match_covered, covers, region(None)), wants, flow)
         case _:
             assert_never(expectation.expectation)
+    _find_hoisted(wants, flow, found)
+    return found
+
+
+def _judge_function(
+    expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...], flow: Flow, profile: Profile
+) -> FunctionJudgement:
+    found = _match(expectation, windows, flow)
     accesses = tuple(
         Access(
             function=expectation.symbol,
@@ -167,71 +191,48 @@ def _units(flow: Flow, indices: Iterable[int]) -> list[Unit]:
     return units
 
 
-def _match_orders(expectation: FunctionExpectation, flow: Flow) -> Match:
-    """Hold every order of the accesses against the expectation."""
+def _calls(flow: Flow) -> frozenset[int]:
+    return frozenset(index for index, touch in enumerate(flow.touches) if is_library_call(touch.transfer))
+
+
+class _Matching(Protocol):
+    def __call__(self, units: Sequence[Unit], calls: frozenset[int], *, whole: bool) -> Match:
+        """Hold the accesses of one path against the expectation; all of it is asked for on a `whole` path."""
+
+
+def _match_orders(matching: _Matching, wants: Sequence[Wanted], flow: Flow) -> Match:
+    """Hold every order of the accesses against the expectation.
+
+    A path that traps must do what the source asks up to there, one that returns all of it.
+    """
     found, ways = Match(), orders(flow)
     if ways is None:
         why = f"more than {MAX_ORDERS} orders of accesses: not compared with the expectation"
         found.find(None, DefectKind.ESCAPES, None, why)
         return found
-    for index in sorted(repeated(flow)):
-        found.find(None, DefectKind.ESCAPES, index, "in a loop: how often it is executed is not followed")
-    calls = frozenset(index for index, touch in enumerate(flow.touches) if is_library_call(touch.transfer))
     returning = any(order.complete for order in ways)
     for order in ways:
-        found.absorb(_match_order(expectation, flow, order, calls, whole=order.complete or not returning))
+        found.absorb(matching(_units(flow, order.touches), _calls(flow), whole=order.complete or not returning))
+    for want in wants:
+        if want.optional and not found.touches_of(want):
+            found.find(want.name, DefectKind.MISSING, None, f"no instruction on any path does {want.name}")
+    for index in sorted(repeated(flow)):
+        if not any(want.repeated and index in found.touches_of(want) for want in wants):
+            found.find(None, DefectKind.ESCAPES, index, "in a loop: how often it is executed is not followed")
     return found
 
 
-def _match_order(
-    expectation: FunctionExpectation, flow: Flow, order: Order, calls: frozenset[int], *, whole: bool
-) -> Match:
-    """A path that traps must do what the source asks up to there, one that returns (`whole`) all of it."""
-    units = _units(flow, order.touches)
-    wants = expectation.expectation
-    if isinstance(wants, CoveredBytes):
-        match = match_covered(wants, region_of(None, expectation.arguments), units, calls)
-        if not whole:
-            kept = (finding for finding in match.findings if finding.kind is not DefectKind.MISSING)
-            match.findings = dict.fromkeys(kept)
-        return match
-    assert isinstance(wants, ExactAccesses)  # noqa: S101  the only other caller has dealt with EachAccess
-    items = [wanted(access, region_of(access.label, expectation.arguments)) for access in wants.accesses]
-    return match_exact(items if whole else items[: len(units)], units, calls)
-
-
-def _match_each(each: EachAccess, flow: Flow) -> Match:
-    match = Match()
-    shapes = {(shape.direction, shape.width): str(shape) for shape in each.shapes}
-    instructions = {(touch.code, touch.instruction.position) for touch in flow.touches}
-    for unit in _units(flow, range(len(flow.touches))):
-        item = shapes.get((unit.direction, unit.width or 0))
-        if item is not None:
-            match.meet(unit.touch, item)
-        elif shapes and not is_library_call(flow.touches[unit.touch].transfer):
-            _misfit(match, each, unit)
-    if len(instructions) < each.minimum:
-        item = next(iter(shapes.values()), None)
-        why = f"{len(instructions)} instructions touch the window; the source asks for at least {each.minimum}"
-        match.find(item, DefectKind.MISSING, None, why)
-    if each.maximum is not None and len(instructions) > each.maximum:
-        why = f"{len(instructions)} instructions touch the window; the source asks for at most {each.maximum}"
-        match.find(None, DefectKind.EXTRA, None, why)
-    return match
-
-
-def _misfit(match: Match, each: EachAccess, unit: Unit) -> None:
-    """An access of a shape that the source does not have."""
-    alike = [shape for shape in each.shapes if shape.direction is unit.direction]
-    if not alike:
-        match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit.direction}")
-        return
-    item = str(alike[0])
-    wide = unit.width is None or unit.width > max(shape.width for shape in alike)
-    why = f"{unit.direction}{unit.width} where the source has {item}"
-    if unit.width is None:
-        why = f"it moves more than one {item}"
-    match.blame(unit.touch, item, DefectKind.WIDENED if wide else DefectKind.TORN, why)
+def _find_hoisted(wants: Iterable[Wanted], flow: Flow, found: Match) -> None:
+    """Accesses of a loop that are made before it or after it, or in some rounds only."""
+    for want in wants:
+        touches = found.touches_of(want)
+        if not want.repeated or not touches:
+            continue
+        if not happens_again(flow, touches):
+            text = flow.touches[min(touches)].instruction.text
+            found.find(want.name, DefectKind.MISSING, None, f"{want.name} is done once and not in a loop, by “{text}”")
+        elif not want.optional and leaves_out(flow, touches & repeated(flow)):
+            found.find(want.name, DefectKind.MISSING, None, f"a round of the loop leaves {want.name} out")
 
 
 def _form_defects(function: str, accesses: Sequence[Access], profile: Profile) -> Iterable[Defect]:

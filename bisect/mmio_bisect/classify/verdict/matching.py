@@ -4,11 +4,19 @@ The items that are met are found first, as a longest common subsequence; what is
 explained: torn, merged, widened, narrowed, reordered, doubled, missing or extra.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mmio_bisect.domain.access import DefectKind, Form, Transfer
 from mmio_bisect.domain.recipe import CoveredBytes, Direction, ExpectedAccess
+
+
+def _span(offset: int | None, width: int | None) -> range | None:
+    return None if offset is None or width is None else range(offset, offset + width // 8)
+
+
+def _holds(outer: range | None, inner: range | None) -> bool:
+    return outer is not None and inner is not None and outer.start <= inner.start and inner.stop <= outer.stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,37 +30,66 @@ class Unit:
     offset: int | None
 
     @property
-    def end(self) -> int | None:
-        return None if self.offset is None or self.width is None else self.offset + self.width // 8
+    def span(self) -> range | None:
+        """The bytes of the window that it touches, None if they are not known."""
+        return _span(self.offset, self.width)
+
+    def __str__(self) -> str:
+        return f"{self.direction}{self.width or '?'}+{'?' if self.offset is None else self.offset}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An expected access, with the name of the window's origin that its label stands for."""
+    """An expected access, with the name of the window's origin that its label stands for (None: any window).
+
+    `offset`, `optional`, `repeated` and `otherwise` are as in `ExpectedAccess`.
+    """
 
     item: str
     direction: Direction
     width: int
-    region: str
-    offset: int
+    region: str | None
+    offset: int | None
+    optional: bool = False
+    repeated: bool = False
+    otherwise: tuple["Wanted", ...] = ()
 
     @property
-    def end(self) -> int:
-        return self.offset + self.width // 8
+    def choices(self) -> tuple["Wanted", ...]:
+        return (self, *self.otherwise)
+
+    @property
+    def name(self) -> str:
+        return "|".join(one.item for one in self.choices)
+
+    @property
+    def span(self) -> range | None:
+        return _span(self.offset, self.width)
 
     def met_by(self, unit: Unit) -> bool:
-        return (unit.direction, unit.width, unit.region, unit.offset) == (
-            self.direction,
-            self.width,
-            self.region,
-            self.offset,
+        return self.met_as(unit) is not None
+
+    def met_as(self, unit: Unit) -> "Wanted | None":
+        """The choice that the unit is."""
+        return next(
+            (
+                one
+                for one in self.choices
+                if (unit.direction, unit.width) == (one.direction, one.width)
+                and one.region in {None, unit.region}
+                and one.offset in {None, unit.offset}
+            ),
+            None,
         )
 
     def beside(self, unit: Unit) -> bool:
         """Whether the unit goes the same way and touches some of the same bytes."""
-        if unit.direction is not self.direction or unit.region != self.region:
+        if unit.direction is not self.direction or self.region not in {None, unit.region}:
             return False
-        return unit.offset is not None and unit.end is not None and unit.offset < self.end and self.offset < unit.end
+        mine, others = self.span, unit.span
+        if mine is None:
+            return True
+        return others is not None and others.start < mine.stop and mine.start < others.stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +128,10 @@ class Match:
                 self.meet(touch, item)
         self.findings.update(other.findings)
 
+    def touches_of(self, want: Wanted) -> frozenset[int]:
+        names = {one.item for one in want.choices}
+        return frozenset(touch for touch, items in self.fulfils.items() if names.intersection(items))
+
 
 def units_of(touch: int, transfer: Transfer, region: str, offset: int | None) -> tuple[Unit, ...]:
     """The data that an instruction moves, in address order, one direction after the other."""
@@ -109,34 +150,68 @@ def units_of(touch: int, transfer: Transfer, region: str, offset: int | None) ->
     )
 
 
-def wanted(access: ExpectedAccess, region: str) -> Wanted:
+def wanted(access: ExpectedAccess, region_of: Callable[[str | None], str | None]) -> Wanted:
+    """`region_of` has the name of the origin that a label stands for."""
     return Wanted(
-        item=str(access),
+        item=access.item,
         direction=access.shape.direction,
         width=access.shape.width,
-        region=region,
+        region=region_of(access.label),
         offset=access.offset,
+        optional=access.optional,
+        repeated=access.repeated,
+        otherwise=tuple(wanted(other, region_of) for other in access.otherwise),
     )
 
 
-def match_exact(expected: Sequence[Wanted], units: Sequence[Unit], calls: frozenset[int]) -> Match:
-    """`calls` are the touches that are library calls: what they do stands for whatever is left."""
+def match_exact(expected: Sequence[Wanted], units: Sequence[Unit], calls: frozenset[int], *, whole: bool) -> Match:
+    """`calls` are the touches that are library calls: what they do stands for whatever is left.
+
+    Of a path that is not `whole` nothing is asked for after its last access.
+    """
     match = Match()
-    left_items, left_units = list(expected), list(units)
-    for item, unit in _common(expected, units):
-        match.meet(unit.touch, item.item)
-        left_items.remove(item)
-        left_units.remove(unit)
+    pairs = _common(expected, units)
+    for row, column in pairs:
+        _meet(match, expected[row], units[column])
+    met = {column for _, column in pairs}
+    left_units: list[Unit] = []
+    for column, unit in enumerate(units):
+        if column in met:
+            continue
+        again = _once_more(expected, pairs, unit, column)
+        if again is None:
+            left_units.append(unit)
+        else:
+            _meet(match, again, unit)
+    last = max((row for row, _ in pairs), default=-1)
+    left_items = [
+        item
+        for row, item in enumerate(expected)
+        if row not in dict(pairs) and (whole or row < last or any(map(item.beside, left_units)))
+    ]
     _take_calls(match, left_items, left_units, calls)
-    for item in tuple(left_items):
-        _explain_item(match, item, left_items, left_units)
+    while left_items:
+        _explain_item(match, left_items.pop(0), left_items, left_units)
     for unit in left_units:
         _explain_unit(match, unit, expected)
     return match
 
 
-def _common(expected: Sequence[Wanted], units: Sequence[Unit]) -> list[tuple[Wanted, Unit]]:
-    """A longest common subsequence."""
+def _meet(match: Match, item: Wanted, unit: Unit) -> None:
+    match.meet(unit.touch, (item.met_as(unit) or item).item)
+
+
+def _once_more(expected: Sequence[Wanted], pairs: Sequence[tuple[int, int]], unit: Unit, column: int) -> Wanted | None:
+    """The access of a loop that the unit is, again and in its place of the order: compilers unroll and peel loops."""
+    for number, item in enumerate(expected):
+        others = [(row, at) for row, at in pairs if row != number and not expected[row].repeated]
+        if item.repeated and item.met_by(unit) and all((row < number) == (at < column) for row, at in others):
+            return item
+    return None
+
+
+def _common(expected: Sequence[Wanted], units: Sequence[Unit]) -> list[tuple[int, int]]:
+    """A longest common subsequence: pairs of indices."""
     rows, columns = len(expected), len(units)
     best = [[0] * (columns + 1) for _ in range(rows + 1)]
     for row in reversed(range(rows)):
@@ -148,7 +223,7 @@ def _common(expected: Sequence[Wanted], units: Sequence[Unit]) -> list[tuple[Wan
     pairs, row, column = [], 0, 0
     while row < rows and column < columns:
         if expected[row].met_by(units[column]):
-            pairs.append((expected[row], units[column]))
+            pairs.append((row, column))
             row, column = row + 1, column + 1
         elif best[row + 1][column] >= best[row][column + 1]:
             row += 1
@@ -167,35 +242,52 @@ def _take_calls(match: Match, items: list[Wanted], units: list[Unit], calls: fro
             items.remove(item)
 
 
-def _explain_item(match: Match, item: Wanted, items: list[Wanted], units: list[Unit]) -> None:
-    if item not in items:
-        return
+def _explain_item(match: Match, wants: Wanted, items: list[Wanted], units: list[Unit]) -> None:
+    """What became of an item that was not met; what explains it is taken from `units` and `items`."""
+    item = next((one for one in wants.choices if any(map(one.beside, units))), wants)
     near = [unit for unit in units if item.beside(unit)]
-    same = [unit for unit in near if item.met_by(unit)]
-    inside = [unit for unit in near if _inside(unit, item)]
-    around = [unit for unit in near if unit.offset is not None and unit.offset <= item.offset and _reaches(unit, item)]
-    items.remove(item)
-    if same:
+    same = next((unit for unit in near if item.met_by(unit)), None)
+    around = next((unit for unit in near if _holds(unit.span, item.span)), None)
+    inside = [unit for unit in near if _holds(item.span, unit.span)]
+    parts = making_up(inside, item.span or range(0))
+    if same is not None:
         why = f"{item.item} is there, but in another place of the order"
-        match.blame(same[0].touch, item.item, DefectKind.REORDERED, why)
-        units.remove(same[0])
-    elif around:
-        _explain_wide(match, item, around[0], items, units)
-    elif inside and sum(unit.width or 0 for unit in inside) >= item.width:
-        why = f"{item.item} is done as {len(inside)} accesses of {inside[0].width} bits"
-        for unit in inside:
+        match.blame(same.touch, item.item, DefectKind.REORDERED, why)
+        units.remove(same)
+    elif around is not None:
+        _explain_wide(match, item, around, items, units)
+    elif parts:
+        why = f"{item.item} is done as {len(parts)} accesses of {_widths(parts)} bits"
+        for unit in parts:
             match.blame(unit.touch, item.item, DefectKind.TORN, why)
             units.remove(unit)
     elif inside:
         why = f"{item.item} is done with {inside[0].width} bits"
         match.blame(inside[0].touch, item.item, DefectKind.NARROWED, why)
         units.remove(inside[0])
-    else:
-        match.find(item.item, DefectKind.MISSING, None, f"no instruction on some path does {item.item}")
+    elif not wants.optional:
+        match.find(wants.name, DefectKind.MISSING, None, f"no instruction on some path does {wants.name}")
+
+
+def making_up(units: Iterable[Unit], whole: range) -> list[Unit]:
+    """The first units that together are these bytes of the window, none twice; none if bytes are left."""
+    lacking, parts = set(whole), list[Unit]()
+    for unit in units:
+        touched = set(unit.span or ())
+        if touched and touched <= lacking:
+            lacking -= touched
+            parts.append(unit)
+    return [] if lacking else parts
+
+
+def _widths(units: Sequence[Unit]) -> str:
+    """`16`, or `16, 8 and 8`."""
+    widths = [str(unit.width) for unit in units]
+    return widths[0] if len(set(widths)) == 1 else f"{', '.join(widths[:-1])} and {widths[-1]}"
 
 
 def _explain_wide(match: Match, item: Wanted, unit: Unit, items: list[Wanted], units: list[Unit]) -> None:
-    others = [other for other in items if other.beside(unit) and unit.end is not None and other.end <= unit.end]
+    others = [other for other in items if other.beside(unit) and _holds(unit.span, other.span)]
     units.remove(unit)
     if not others:
         match.blame(unit.touch, item.item, DefectKind.WIDENED, f"{item.item} is done with {unit.width} bits")
@@ -207,27 +299,21 @@ def _explain_wide(match: Match, item: Wanted, unit: Unit, items: list[Wanted], u
             items.remove(one)
 
 
-def _inside(unit: Unit, item: Wanted) -> bool:
-    return unit.offset is not None and unit.end is not None and item.offset <= unit.offset and unit.end <= item.end
-
-
-def _reaches(unit: Unit, item: Wanted) -> bool:
-    return unit.end is not None and unit.end >= item.end and unit.width is not None and unit.width > item.width
-
-
 def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
-    what = f"{unit.direction}{unit.width or '?'}+{'?' if unit.offset is None else unit.offset}"
-    if unit.offset is None or unit.width is None:
-        match.find(None, DefectKind.ESCAPES, unit.touch, f"a {what} whose place in the window is not followed")
+    if unit.span is None:
+        match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")
         return
     same = next((item for item in expected if item.met_by(unit)), None)
     if same is not None:
-        match.blame(unit.touch, same.item, DefectKind.DOUBLED, f"{same.item} is done once more than the source asks")
+        _meet(match, same, unit)
+        match.find(same.item, DefectKind.DOUBLED, unit.touch, f"{same.item} is done once more than the source asks")
     else:
-        match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {what}")
+        match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit}")
 
 
-def match_covered(covers: CoveredBytes, region: str, units: Sequence[Unit], calls: frozenset[int]) -> Match:
+def match_covered(
+    covers: CoveredBytes, region: str, units: Sequence[Unit], calls: frozenset[int], *, whole: bool
+) -> Match:
     """Every byte of the range exactly once, whatever the widths."""
     match = Match()
     item = covers.item
@@ -239,30 +325,30 @@ def match_covered(covers: CoveredBytes, region: str, units: Sequence[Unit], call
             unsure = True
         elif unit.direction is not covers.direction or unit.region != region:
             match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit.direction} here")
-        elif unit.offset is None or unit.end is None:
+        elif unit.span is None:
             unsure = True
             match.find(item, DefectKind.ESCAPES, unit.touch, "which bytes of the window it touches is not followed")
         else:
-            _count(match, item, unit, touched)
+            _count(match, item, unit.touch, unit.span, touched)
     missed = [byte for byte, times in touched.items() if not times]
-    if missed and not unsure:
+    if missed and whole and not unsure:
         why = f"{len(missed)} of {len(touched)} bytes are not touched on some path, the first at +{missed[0]}"
         match.find(item, DefectKind.MISSING, None, why)
     return match
 
 
-def _count(match: Match, item: str, unit: Unit, touched: dict[int, int]) -> None:
+def _count(match: Match, item: str, touch: int, span: range, touched: dict[int, int]) -> None:
     outside, again = False, False
-    for byte in range(unit.offset or 0, unit.end or 0):
+    for byte in span:
         if byte in touched:
             touched[byte] += 1
             again = again or touched[byte] > 1
         else:
             outside = True
     if outside:
-        match.find(item, DefectKind.WIDENED, unit.touch, f"bytes outside {item} are touched")
+        match.find(item, DefectKind.WIDENED, touch, f"bytes outside {item} are touched")
     if again:
-        match.find(item, DefectKind.DOUBLED, unit.touch, "a byte is touched a second time")
+        match.find(item, DefectKind.DOUBLED, touch, "a byte is touched a second time")
 
 
 def is_library_call(transfer: Transfer) -> bool:

@@ -1,5 +1,6 @@
 """In which orders control may pass the accesses of a function: every path, and what is in a loop."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mmio_bisect.classify.dataflow.findings import Flow, Node
@@ -21,19 +22,60 @@ class Order:
 def repeated(flow: Flow) -> frozenset[int]:
     """Indices of the touches that may be executed more than once."""
     return frozenset(
-        index for index, touch in enumerate(flow.touches) if touch.node in _reachable(flow, flow.edges[touch.node])
+        index
+        for index, touch in enumerate(flow.touches)
+        if touch.node in _reachable(flow.edges, flow.edges[touch.node])
     )
 
 
-def _reachable(flow: Flow, roots: tuple[Node, ...]) -> set[Node]:
+def _reachable(edges: Mapping[Node, tuple[Node, ...]], roots: tuple[Node, ...]) -> set[Node]:
     seen: set[Node] = set()
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
         if node not in seen:
             seen.add(node)
-            waiting.extend(flow.edges.get(node, ()))
+            waiting.extend(edges.get(node, ()))
     return seen
+
+
+def happens_again(flow: Flow, touches: Collection[int]) -> bool:
+    """Whether one of the touches may follow one of them: in a loop, or in a loop's copies."""
+    making = frozenset(flow.touches[index].node for index in touches)
+    return any(making & _reachable(flow.edges, flow.edges[node]) for node in making)
+
+
+def leaves_out(flow: Flow, touches: Collection[int]) -> bool:
+    """Whether an innermost loop around one of the touches can be gone round without any of them."""
+    making = frozenset(flow.touches[index].node for index in touches)
+    before: dict[Node, set[Node]] = {}
+    for node, onward in flow.edges.items():
+        for to in onward:
+            before.setdefault(to, set()).add(node)
+    for node in making:
+        loop, heads = _innermost_loop(flow, before, node)
+        spared = {at: tuple(to for to in flow.edges[at] if to in loop - making) for at in loop - making}
+        if any(head in _reachable(spared, spared.get(head, ())) for head in heads):
+            return True
+    return False
+
+
+def _innermost_loop(flow: Flow, before: dict[Node, set[Node]], node: Node) -> tuple[frozenset[Node], frozenset[Node]]:
+    """The nodes of the loop, and those at which it is entered; none if the node is in no loop.
+
+    Without the nodes at which a loop is entered only the loops inside it are left.
+    """
+    inside, loop, heads = frozenset(flow.edges), frozenset[Node](), frozenset[Node]()
+    while node in inside:
+        onward = {at: tuple(to for to in flow.edges[at] if to in inside) for at in inside}
+        back = {at: tuple(to for to in before.get(at, ()) if to in inside) for at in inside}
+        circle = _reachable(onward, onward[node]) & _reachable(back, back[node])
+        if node not in circle:
+            break
+        loop = frozenset(circle)
+        heads = frozenset(at for at in loop if at == flow.entry or not before[at] <= loop)
+        inside = loop - heads
+    return loop, heads
 
 
 def orders(flow: Flow) -> tuple[Order, ...] | None:

@@ -127,7 +127,7 @@ def case_member(case: Case) -> JSON:
         "issue": case.issue,
         "targets": list(case.targets),
         "opts": [level.value for level in case.opt_levels],
-        "window": str(case.constant_window) if case.constant_window else None,
+        "window": ",".join(map(str, case.windows)) or None,
         "functions": [str(function) for function in case.functions],
     }
 

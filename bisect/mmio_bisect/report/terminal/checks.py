@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Toolchain
@@ -43,6 +44,13 @@ def worst(checked: Sequence[Checked]) -> Verdict:
     """Bad if any is; else untestable if any is; else good."""
     verdicts = {found.judgement.verdict for found in checked}
     return next((verdict for verdict in (Verdict.BAD, Verdict.UNTESTABLE) if verdict in verdicts), Verdict.GOOD)
+
+
+def functions_text(image: CodeImage) -> str:
+    """The functions that an object defines, each symbol with its demangled name."""
+    symbols = dict.fromkeys(code.name for code in image.functions if code.name)
+    names = ((symbol, image.names.get(symbol, symbol)) for symbol in symbols)
+    return "".join(f"{symbol}\n" if symbol == name else f"{symbol}  {name}\n" for symbol, name in names)
 
 
 def checked_text(checked: Sequence[Checked]) -> Text:

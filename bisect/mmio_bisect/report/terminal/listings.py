@@ -24,7 +24,7 @@ def _case_text(case: Case) -> str:
         ("targets", ", ".join(case.targets)),
         ("levels", ", ".join(f"-O{level}" for level in case.opt_levels)),
         *([("issue", case.issue)] if case.issue else []),
-        *([("window", str(case.constant_window))] if case.constant_window else []),
+        *([("window", ", ".join(map(str, case.windows)))] if case.windows else []),
         *(("function", str(function)) for function in case.functions),
     ]
     return f"{columns(rows)}\n\n{case.text.decode(errors='replace').rstrip()}\n"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmio_bisect.domain.access import DefectKind, Mark
+from mmio_bisect.domain.names import select
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.profile import Profile
-from mmio_bisect.domain.recipe import Case, OptLevel
+from mmio_bisect.domain.recipe import Case, FunctionExpectation, OptLevel
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
@@ -121,22 +122,28 @@ def _counting(
     """What alone counts. Raises `UsageError` for functions and accesses that the case does not have."""
     if asked.only is None:
         return {}
-    functions = {function.symbol: function for function in case.functions}
-    strange = {mark.function for mark in asked.only} - set(functions)
+    meant = {mark.function: _tested(case, mark.function) for mark in asked.only}
+    strange = {name for name, functions in meant.items() if not functions}
     if strange and entered:
         return {}
     if strange:
         raise UsageError(
-            f"{case.file_name} tests no function {', '.join(sorted(strange))}: --only takes {', '.join(functions)}."
+            f"{case.file_name} tests no function {', '.join(sorted(strange))}: --only takes "
+            f"{', '.join(function.symbol for function in case.functions)}."
         )
     for mark in asked.only:
-        items = functions[mark.function].items
+        items = frozenset().union(*(function.items for function in meant[mark.function]))
         if mark.access is not None and mark.access not in items:
             raise UsageError(
                 f"--only {mark} can match nothing: {mark.function} of {case.file_name} has the accesses "
                 f"{', '.join(sorted(items))}; without an access it means all of them."
             )
     return dict.fromkeys(requests, asked.only)
+
+
+def _tested(case: Case, name: str) -> tuple[FunctionExpectation, ...]:
+    """What a recipe calls a function by may be a pattern of its name, or a demangled name without parameters."""
+    return tuple(one for one in case.functions if select(one.symbol, {name: name}))
 
 
 def execute(plan: Bisection) -> HuntResult:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # whoever is handed one must not wait for all that it can mak
     from pathlib import Path
 
     from mmio_bisect.domain.families import CompilerFamily
-    from mmio_bisect.domain.recipe import FunctionExpectation
+    from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation
     from mmio_bisect.workflow.bisect.descend import Finer
     from mmio_bisect.workflow.history.history_queries import HistoryQueries
     from mmio_bisect.workflow.history.rejudge import StoredJudgements
@@ -78,8 +78,11 @@ class Wiring(Protocol):
 
     def recipes(self) -> RecipeBook: ...
 
-    def read_function(self, text: str) -> FunctionExpectation:
+    def read_function(self, text: str, windows: tuple[ConstantWindow, ...]) -> FunctionExpectation:
         """What `--fn` says: the words of an `mmio:` line after `fn=`. Raises `UsageError`."""
+
+    def read_windows(self, text: str) -> tuple[ConstantWindow, ...]:
+        """What `--window` says, as `window=` in a recipe. Raises `UsageError`."""
 
     def recipe_problems(self) -> tuple[tuple[str, str | None], ...]:
         """Every file of the recipe folder, and what is wrong with it."""

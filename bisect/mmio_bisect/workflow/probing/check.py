@@ -29,13 +29,13 @@ def check_object(
     data: bytes,
     *,
     case_functions: tuple[FunctionExpectation, ...],
-    window: ConstantWindow | None,
+    windows: tuple[ConstantWindow, ...],
     profile: Profile,
     objects: ObjectReader,
 ) -> Judgement:
     """Raises `MalformedObjectError`."""
     image = objects.read(data)
-    return judge_image(image, case_functions, window, profile_for(profile, image.architecture))
+    return judge_image(image, case_functions, windows, profile_for(profile, image.architecture))
 
 
 def check_compiler(

@@ -45,11 +45,13 @@ class RawFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawObject:
-    """The functions of one object file in file order, by section, then by address; and what else is loaded."""
+    """The functions of one object file in file order, by section, then by address; the rest as in `CodeImage`."""
 
     architecture: str
     functions: tuple[RawFunction, ...]
     sections: Mapping[int, Section] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class ElfReader(Protocol):
@@ -101,7 +103,9 @@ class Objects:
                     thumb=function.thumb,
                 ),
             )
-        return CodeImage(isa=isa, functions=tuple(functions), sections=raw.sections)
+        return CodeImage(
+            isa=isa, functions=tuple(functions), sections=raw.sections, names=raw.names, variables=raw.variables
+        )
 
 
 def _relocated(
@@ -178,4 +182,4 @@ def judge_object(case: Case, object_code: bytes, profile: Profile, objects: Obje
         image = objects.read(object_code)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile.name)
-    return judge_image(image, case.functions, case.constant_window, profile_for(profile, image.architecture))
+    return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture))

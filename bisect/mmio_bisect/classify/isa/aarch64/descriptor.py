@@ -58,6 +58,7 @@ AARCH64 = Isa(
     pointer_bytes=8,
     stack_pointer=STACK_POINTER,
     result="x0",
+    result_address="x8",
     handed_over=(*ARGUMENT_REGISTERS, "x8"),
     call_clobbered=CALL_CLOBBERED,
     place_arguments=argument_registers,
@@ -78,4 +79,4 @@ AARCH64 = Isa(
     branches=frozenset({"b", "bl"}),
     disassembly=(A64,),
     samples=tuple(_samples()),
-)
+).soft_float()

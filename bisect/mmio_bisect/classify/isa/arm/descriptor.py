@@ -85,4 +85,4 @@ ARM = Isa(
     samples=_SAMPLES,
     flags=frozenset({"cpsr"}),
     opposite=opposite,
-)
+).soft_float()

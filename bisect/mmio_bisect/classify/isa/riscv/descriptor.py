@@ -56,7 +56,7 @@ def _isa(facts: ArchitectureFacts) -> Isa:
         branches=frozenset({"j", "jal"}),
         disassembly=(disassembly(xlen),),
         samples=_SAMPLES if xlen == 64 else (),
-    )
+    ).soft_float()
 
 
 RISCV64 = _isa(target.RISCV64)

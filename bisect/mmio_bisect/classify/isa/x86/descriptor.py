@@ -6,9 +6,10 @@ Sources: System V ABI, AMD64 §3.2 and §4.4, i386 §2.2 and §4.4.
 from mmio_bisect.classify.isa.x86 import target
 from mmio_bisect.classify.isa.x86.disassembly import disassembly
 from mmio_bisect.classify.isa.x86.lift import Lifter
-from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in, samples
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Passing, Relocations, places_in, samples
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.domain.access import Form, RegisterClass
+from mmio_bisect.domain.recipe import Convention
 
 _VECTORS = frozenset(f"xmm{number}" for number in range(32))
 
@@ -42,6 +43,15 @@ _SAMPLES = samples(
     ("VMOVUPS and its kin", "vmovups", Form.SINGLE, _V, 256),
 )
 
+_MICROSOFT = Passing(
+    place_arguments=places_in(("rcx", "rdx", "r8", "r9"), word=8, first=40, pairs=False),
+    handed_over=("rcx", "rdx", "r8", "r9"),
+    call_clobbered=frozenset({"rax", "rcx", "rdx", "r8", "r9", "r10", "r11"})
+    | {f"xmm{number}" for number in (*range(6), *range(16, 32))},
+    words_of_float=1,
+)
+"""“x64 calling convention” (Microsoft): four registers by place, then the stack behind the callee's 32 bytes."""
+
 X86_64 = Isa(
     facts=target.X86_64,
     pointer_bytes=8,
@@ -65,8 +75,23 @@ X86_64 = Isa(
     disassembly=(disassembly("64"),),
     samples=_SAMPLES,
     pushes=8,
-)
+    conventions={Convention.MICROSOFT: _MICROSOFT},
+).soft_float()
 """AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
+
+_REGPARM = ("rax", "rdx", "rcx")
+_I386_CLOBBERED = frozenset(_REGPARM) | _VECTORS
+
+
+def _regparm(count: int) -> Passing:
+    """GCC, “x86 Function Attributes”, `regparm`."""
+    return Passing(
+        place_arguments=places_in(_REGPARM[:count], word=4, first=4, pairs=False),
+        handed_over=_REGPARM[:count],
+        call_clobbered=_I386_CLOBBERED,
+        words_of_float=1,
+    )
+
 
 I386 = Isa(
     facts=target.I386,
@@ -74,7 +99,7 @@ I386 = Isa(
     stack_pointer="rsp",
     result="rax",
     handed_over=(),
-    call_clobbered=frozenset({"rax", "rcx", "rdx"}) | _VECTORS,
+    call_clobbered=_I386_CLOBBERED,
     place_arguments=places_in((), word=4, first=4, pairs=False),
     lift=Lifter(4).lift,
     elf=ElfFormat(prefix="R_386_", addend_in_place=True, addend=_i386_addend),
@@ -89,5 +114,11 @@ I386 = Isa(
     disassembly=(disassembly("32"),),
     samples=tuple(sample for sample in _SAMPLES if sample[0] != "MOVSXD"),
     pushes=4,
+    words_of_float=1,
+    conventions={
+        Convention.REGPARM1: _regparm(1),
+        Convention.REGPARM2: _regparm(2),
+        Convention.REGPARM3: _regparm(3),
+    },
 )
 """i386 §2.2.3: all arguments are on the stack."""

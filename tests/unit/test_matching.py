@@ -1,0 +1,110 @@
+"""The accesses of one path against what the source asks for: marks, alternatives, and the names of what is wrong."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.classify.verdict.each import match_each
+from mmio_bisect.classify.verdict.matching import Match, Unit, Wanted, match_exact, wanted
+from mmio_bisect.domain.recipe import Direction, EachAccess, ExactAccesses
+
+
+def unit(touch: int, text: str) -> Unit:
+    shape, _, offset = text.partition("+")
+    direction = Direction.LOAD if shape.startswith("load") else Direction.STORE
+    place = None if offset == "?" else int(offset)
+    return Unit(touch=touch, direction=direction, width=int(shape.removeprefix(direction)), region="mmio", offset=place)
+
+
+def units(text: str) -> list[Unit]:
+    return [unit(touch, word) for touch, word in enumerate(text.split())]
+
+
+def region(label: str | None) -> str:
+    return f"mmio {label or ''}".strip()
+
+
+def exact(accesses: str) -> list[Wanted]:
+    expectation = parse_function(f"f(mmio) accesses={accesses}").expectation
+    assert isinstance(expectation, ExactAccesses)
+    return [wanted(access, region) for access in expectation.accesses]
+
+
+def found(match: Match) -> list[str]:
+    return [f"{finding.kind} {finding.item or '-'} {finding.touch}" for finding in match.findings]
+
+
+@pytest.mark.parametrize(
+    ("accesses", "done", "wrong"),
+    [
+        ("load32+0,store32+4?", "load32+0 store32+4", []),
+        ("load32+0,store32+4?", "load32+0", []),
+        ("load32+0,store32+4?", "store32+4", ["missing load32+0 None"]),
+        ("load32+0?,store32+4?", "store32+4 load32+0", ["reordered load32+0 1"]),
+        ("store64+0?", "store32+4 store32+0", ["torn store64+0 0", "torn store64+0 1"]),
+        ("store32+0|store32+4", "store32+4", []),
+        ("store32+0|store32+4", "", ["missing store32+0|store32+4 None"]),
+        ("store32+0|store32+4", "store16+4", ["narrowed store32+4 0"]),
+        ("store32+0|store32+4", "store32+0 store32+4", ["doubled store32+0 1"]),
+        ("load8+5*,store8+0", "load8+5 store8+0", []),
+        ("load8+5*,store8+0", "load8+5 load8+5 load8+5 store8+0", []),
+        ("load8+5*,store8+0", "load8+5 store8+0 load8+5", ["doubled load8+5 2"]),
+        ("load8+5*,store8+0", "store8+0", ["missing load8+5 None"]),
+        ("load8+5*?,store8+0", "store8+0", []),
+        ("load8+5*,load8+6*,store8+0", "load8+5 load8+6 load8+5 load8+6 store8+0", []),
+        ("store64+0,store64+0", "store32+0 store32+4 store32+0 store32+4", [f"torn store64+0 {n}" for n in range(4)]),
+        (
+            "store64+0,store64+0",
+            "store32+4 store32+4 store32+0 store32+0",
+            [f"torn store64+0 {n}" for n in (0, 2, 1, 3)],
+        ),
+        ("store64+0", "store32+0", ["narrowed store64+0 0"]),
+    ],
+)
+def test_a_path_is_held_against_its_items(accesses: str, done: str, wrong: list[str]) -> None:
+    match = match_exact(exact(accesses), units(done), frozenset(), whole=True)
+    assert found(match) == wrong
+
+
+@pytest.mark.parametrize(
+    ("done", "why"),
+    [
+        ("store16+0 store8+2 store8+3", "store32+0 is done as 3 accesses of 16, 8 and 8 bits"),
+        ("store16+0 store16+2", "store32+0 is done as 2 accesses of 16 bits"),
+    ],
+)
+def test_the_widths_of_the_parts_are_named(done: str, why: str) -> None:
+    match = match_exact(exact("store32+0"), units(done), frozenset(), whole=True)
+    assert {finding.why for finding in match.findings} == {why}
+
+
+def each(items: str, done: Sequence[Unit]) -> Match:
+    expectation = parse_function(f"f(a:mmio,b:mmio) each={items}").expectation
+    assert isinstance(expectation, EachAccess)
+    wants = [wanted(item, lambda label: label and region(label)) for item in expectation.items]
+    return match_each(expectation, wants, done, frozenset(), instructions=len(done))
+
+
+@pytest.mark.parametrize(
+    ("items", "done", "wrong"),
+    [
+        ("load32", "load8+3", ["narrowed load32 0"]),
+        ("load32", "load8+?", ["narrowed load32 0"]),
+        ("load32", "load16+0 load16+2", ["torn load32 0", "torn load32 1"]),
+        ("load32", "load16+4 load8+6 load8+7", ["torn load32 0", "torn load32 1", "torn load32 2"]),
+        ("load32", "load16+0 load16+8", ["narrowed load32 0", "narrowed load32 1"]),
+        ("load32", "load16+0 store16+2", ["narrowed load32 0", "extra - 1"]),
+        ("load32", "load16+? load16+?", ["torn load32 0", "torn load32 1"]),
+        ("load32,load8", "load16+0", ["narrowed load32 0"]),
+        ("load32+24,store32+40", "load32+24 store32+40", []),
+        ("load32+24,store32+40", "load32+24 store32+28", ["extra - 1"]),
+        ("load32+24", "load64+24", ["widened load32+24 0"]),
+        ("load32+24", "load16+24 load16+26", ["torn load32+24 0", "torn load32+24 1"]),
+        ("load32+24", "load32+?", ["escapes - 0"]),
+        ("load32+24,load32", "load32+?", []),
+        ("a.load32+0", "load32+0", ["extra - 0"]),
+    ],
+)
+def test_each_access_is_one_of_the_items(items: str, done: str, wrong: list[str]) -> None:
+    assert found(each(items, units(done))) == wrong
