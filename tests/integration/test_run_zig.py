@@ -223,3 +223,32 @@ def test_the_index_lists_every_version_from_0_8_on(tmp_path: Path) -> None:
     assert listed[0] == "zig@0.8.0"
     assert set(listed) >= {f"zig@{version}" for version in PUBLISHED}
     assert [point for point in listed if point.removeprefix("zig@") in PUBLISHED] == [f"zig@{one}" for one in PUBLISHED]
+
+
+# --- a recipe of one's own
+
+
+@pytest.mark.parametrize("word", ["here", "gone"])
+def test_a_recipe_is_compiled_once_before_anyone_bisects(tool: Tool, word: str) -> None:
+    lines = (
+        f"//mmio: fn={word}(mmio) accesses=store32+0",
+        "static void gone(volatile unsigned *p) { *p = 1; }",
+        "void here(volatile unsigned *p) { gone(p); }",
+    )
+    (tool.folder / "mine.c").write_text("\n".join((*lines, "")))
+    said = tool("recipes", "check", "mine.c", "--sandbox", "local", "--json")
+    (note,) = said.document["notes"].values()
+    if word == "here":
+        assert (said.status, said.document["problems"]) == (0, [])
+        assert note.startswith("good with clang ")
+    else:
+        (problem,) = said.document["problems"]
+        assert said.status == 12
+        assert problem.startswith("mine.c: the object defines no function gone; it defines here: it may be static")
+
+
+def test_without_a_toolchain_for_it_a_recipe_is_only_read(tool: Tool) -> None:
+    (tool.folder / "mine.rs").write_text("//mmio: fn=f(mmio) each=store32\n")
+    said = tool("recipes", "check", "mine.rs", "--json")
+    assert said.status == 0
+    assert said.document["notes"] == {"mine.rs": "not compiled: the store has no toolchain for .rs files"}

@@ -9,13 +9,16 @@ import typer
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
+from mmio_bisect.errors import InvalidRecipeError, MissingToolchainError, SandboxError, UnknownRecipeError
 from mmio_bisect.report.documents.documents import recipe_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
+from mmio_bisect.report.terminal.checks import CheckedRecipe, recipes_document, recipes_text
 from mmio_bisect.report.terminal.listings import recipe_text
-from mmio_bisect.report.terminal.tables import columns, counted
-from mmio_bisect.workflow.ports.recipes import RecipeBook
+from mmio_bisect.report.terminal.tables import columns
+from mmio_bisect.workflow.ports.wiring import Wiring
+from mmio_bisect.workflow.probing.rehearsal import find_toolchain, rehearse
+from mmio_bisect.workflow.probing.sandboxes import choose
 
 EXAMPLES = """
 Examples:
@@ -24,7 +27,7 @@ Examples:
 
   mmio-bisect recipes show store_then_step
 
-  mmio-bisect recipes check my_driver.c my_driver.rs
+  mmio-bisect recipes check my_driver.c my_driver.rs --sandbox local
 """
 
 
@@ -57,29 +60,50 @@ def show(
 
 def check(
     context: typer.Context,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Default: all recipes.")] = None,
+    how: options.How,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Read, and compiled once where the store has a toolchain for it. Default: all recipes are read.",
+        ),
+    ] = None,
     recipes: options.Recipes = None,
+    store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> int:
-    wiring = wiring_of(context, Settings(recipes=recipes))
-    found = _problems_of(wiring.recipes(), files) if files else wiring.recipe_problems()
-    problems = [problem for _, problem in found if problem is not None]
+    wiring = wiring_of(context, Settings(recipes=recipes, store=store))
+    found = [_checked(wiring, file, how) for file in files] if files else _read(wiring)
     if as_json:
-        output.show_document(document("recipes check", checked=[name for name, _ in found], problems=problems))
+        output.show_document(recipes_document(found))
     else:
-        summary = f"{counted(len(found), 'file')} read, {counted(len(problems), 'problem')}."
-        output.show("".join(f"{line}\n" for line in (*problems, summary)))
-    return InvalidRecipeError.exit_code if problems else 0
+        output.show(recipes_text(found))
+    return InvalidRecipeError.exit_code if any(one.problems for one in found) else 0
 
 
-def _problems_of(book: RecipeBook, files: list[Path]) -> tuple[tuple[str, str | None], ...]:
-    return tuple((str(file), _problem_of(book, file)) for file in files)
+def _read(wiring: Wiring) -> list[CheckedRecipe]:
+    return [
+        CheckedRecipe(name=name, problems=() if problem is None else (problem,))
+        for name, problem in wiring.recipe_problems()
+    ]
 
 
-def _problem_of(book: RecipeBook, file: Path) -> str | None:
+def _checked(wiring: Wiring, file: Path, how: options.How) -> CheckedRecipe:
     """A file that is there is meant as such, whatever recipe bears the same name."""
+    name = str(file)
     try:
-        book.find(f"{os.curdir}{os.sep}{file}" if file.is_file() and not file.is_absolute() else str(file))
+        recipe = wiring.recipes().find(
+            f"{os.curdir}{os.sep}{file}" if file.is_file() and not file.is_absolute() else name
+        )
     except (InvalidRecipeError, UnknownRecipeError) as error:
-        return str(error)
-    return None
+        return CheckedRecipe(name=name, problems=(str(error),))
+    case, store = recipe.cases[0], wiring.store()
+    toolchain = find_toolchain(case, store)
+    if toolchain is None:
+        return CheckedRecipe(name=name, note=f"not compiled: the store has no toolchain for .{case.language} files")
+    try:
+        sandbox = choose(wiring, how.sandbox, how.bounds(), cases=[case])
+        tried = rehearse(case, toolchain, store, sandbox, wiring.judge())
+    except (SandboxError, MissingToolchainError) as error:
+        return CheckedRecipe(name=name, note=f"not compiled: {error}")
+    return CheckedRecipe.compiled(name, tried)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from rich.text import Text
 
@@ -10,9 +11,17 @@ from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Toolchain
-from mmio_bisect.report.documents.documents import compiler_name, judgement_member, outcome_member, toolchain_member
+from mmio_bisect.report.documents.documents import (
+    compiler_name,
+    judgement_member,
+    outcome_member,
+    toolchain_member,
+    untestable_reason,
+)
 from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.terminal.judgements import judgement_text
+from mmio_bisect.report.terminal.tables import counted
+from mmio_bisect.workflow.probing.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,41 @@ class Checked:
             return self.name
         request = self.compiled.request
         return f"{self.name} ({compiler_name(self.compiled.toolchain)}) {request.target.name} -O{request.opt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedRecipe:
+    """A recipe's file: what is wrong with it, and a `note` on what one compiler made of it, or why none did."""
+
+    name: str
+    problems: tuple[str, ...] = ()
+    note: str | None = None
+
+    @classmethod
+    def compiled(cls, name: str, tried: Rehearsal) -> Self:
+        where = f"{compiler_name(tried.toolchain)}, {tried.request.target.name} -O{tried.request.opt}"
+        reason = untestable_reason(tried.judgement, tried.outcome)
+        return cls(
+            name=name,
+            problems=tuple(f"{name}: {problem} ({where})" for problem in tried.problems),
+            note=f"{tried.judgement.verdict} with {where}{f' ({reason})' if reason and not tried.problems else ''}",
+        )
+
+
+def recipes_text(checked: Sequence[CheckedRecipe]) -> str:
+    notes = [f"{found.name}: {found.note}" for found in checked if found.note]
+    problems = [problem for found in checked for problem in found.problems]
+    summary = f"{counted(len(checked), 'file')} read, {counted(len(problems), 'problem')}."
+    return "".join(f"{line}\n" for line in (*notes, *problems, summary))
+
+
+def recipes_document(checked: Sequence[CheckedRecipe]) -> JSON:
+    return document(
+        "recipes check",
+        checked=[found.name for found in checked],
+        problems=[problem for found in checked for problem in found.problems],
+        notes={found.name: found.note for found in checked if found.note},
+    )
 
 
 def worst(checked: Sequence[Checked]) -> Verdict:
