@@ -2,16 +2,21 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from pydantic_core import SchemaValidator, core_schema
 
 from mmio_bisect import __version__
 from mmio_bisect.cli import codes
 from mmio_bisect.cli.app import main
 from mmio_bisect.cli.commands import COMMANDS, Command, Group
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CancelledError, MmioBisectError
 
 
@@ -113,6 +118,23 @@ raise SystemExit(__main__.main())
     )
     ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False, timeout=60)
     assert ended.returncode == 130  # and not -2, which is death by SIGINT
+
+
+@pytest.mark.parametrize("words", [["series", "list"], ["check", "store_then_step", "--compiler", "cc"]])
+def test_an_interrupt_while_a_library_works_is_one_whatever_the_library_makes_of_it(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    def wire(_settings: Settings) -> NoReturn:
+        with monkeypatch.context() as patched:
+            patched.setattr(re, "compile", interrupt)
+            SchemaValidator(core_schema.str_schema(pattern=".", regex_engine="python-re"))
+        raise AssertionError
+
+    assert main(words, wire=wire) == CancelledError.exit_code
 
 
 def test_the_version_alone_needs_no_typer_and_no_rich() -> None:

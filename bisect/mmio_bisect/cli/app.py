@@ -61,7 +61,10 @@ def _options(
 def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> int:
     """Run one command and return its exit code. `wire` makes the adapters from the settings; None: the tool's own."""
     words = tuple(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts = _Interrupts()
+    signal.signal(signal.SIGTERM, interrupts)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a job that a script left running
+        signal.signal(signal.SIGINT, interrupts)
     in_check = next((word for word in words if not word.startswith("-")), None) == "check"
     try:
         code = _run(words, wire)
@@ -73,6 +76,8 @@ def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> in
         _explain_usage(error, words)
         return codes.in_check(error.exit_code) if in_check else error.exit_code
     except Exception:
+        if interrupts.came:  # pydantic, for one, makes a SchemaError of it
+            return codes.INTERRUPTED
         if not in_check:
             raise
         traceback.print_exc()
@@ -93,6 +98,11 @@ def _explain_usage(error: typer.TyperException, words: Sequence[str]) -> None:
     output.note(f"error: {error.format_message()} `mmio-bisect --help` tells more.")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM is an interrupt like Ctrl-C: what is under way is cleaned up."""
-    raise KeyboardInterrupt
+class _Interrupts:
+    """SIGTERM is an interrupt like Ctrl-C: what is under way is cleaned up. `came` stays, whatever becomes of it."""
+
+    came = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
