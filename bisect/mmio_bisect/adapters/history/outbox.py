@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import OverDatabase
-from mmio_bisect.adapters.history.rows import insert_if_new, now
+from mmio_bisect.adapters.history.rows import insert_if_new, insert_numbered, now
 from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.errors import CorruptDatabaseError
@@ -104,8 +104,7 @@ class SqlOutbox(OverDatabase):
 
     def begin_tick(self) -> int:
         with self._database.writing() as connection:
-            inserted = connection.execute(insert(_ticks).values(started=now()))
-        return int((inserted.inserted_primary_key or (0,))[0])
+            return insert_numbered(connection, _ticks, {"started": now()})
 
     def finish_tick(self, tick: int, code: int, summary: str) -> None:
         with self._database.writing() as connection:

@@ -40,6 +40,12 @@ def insert_if_new(
     return tuple(inserted.inserted_primary_key or ())
 
 
+def insert_numbered(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Gives the number that the database gave the row."""
+    inserted = connection.execute(_insertion(table), values)
+    return int((inserted.inserted_primary_key or (0,))[0])
+
+
 def among(column: Column[Any], name: str) -> ColumnElement[bool]:
     """One of the values of an expanding parameter, see `select_in`."""
     return column.in_(bindparam(name, expanding=True))

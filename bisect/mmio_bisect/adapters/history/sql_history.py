@@ -4,18 +4,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mmio_bisect.adapters.history import cases, judgements, outcomes, runs, toolchains
-from mmio_bisect.adapters.history.database import OverDatabase
+from mmio_bisect.adapters.history.runs import SqlRuns
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.outcome import Cell, Judgement, Outcome
-from mmio_bisect.domain.run import Cost, Probe, RunHead
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import UnknownRunError
-from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
+from mmio_bisect.workflow.ports.history import OutcomeRecord
 
 _KEY_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.IGNORECASE)
 
 
-class SqlHistory(OverDatabase):
+class SqlHistory(SqlRuns):
     """Usable from several threads."""
 
     def toolchain_of(self, point: Point) -> Toolchain | None:
@@ -56,29 +55,6 @@ class SqlHistory(OverDatabase):
             return None
         with self._database.reading() as connection:
             return judgements.load(connection, digest, cell.request.case.expectation_digest, profile, rules)
-
-    def begin_run(self, head: RunHead) -> int:
-        with self._database.writing() as connection:
-            return runs.begin(connection, head)
-
-    def record_probe(self, run: int, probe: Probe) -> None:
-        """The probe's outcome must have been recorded. Raises `UnknownRunError`."""
-        with self._database.writing() as connection:
-            runs.keep_probe(connection, run, probe)
-
-    def finish_run(self, run: int, cost: Cost, document: str) -> None:
-        """Raises `UnknownRunError`."""
-        with self._database.writing() as connection:
-            runs.finish(connection, run, cost, document)
-
-    def runs(self, *, limit: int) -> tuple[RunRecord, ...]:
-        """Newest first."""
-        with self._database.reading() as connection:
-            return runs.newest(connection, limit=limit)
-
-    def run(self, run: int) -> RunRecord:
-        with self._database.reading() as connection:
-            return runs.load(connection, run)
 
     def outcomes(self, *, run: int | None = None) -> Iterator[OutcomeRecord]:
         """Newest first. No transaction is open while the caller works on a record, so that it may write."""

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, LargeBinary, Table, insert, select, update
 
 from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.history.rows import insert_numbered
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.errors import ConflictError, InvalidExportError
 from mmio_bisect.workflow.history.upkeep import Imported
@@ -42,17 +43,17 @@ _RUN_NUMBER = re.compile(r'("run": )\d+')
 def export(connection: Connection) -> Iterator[str]:
     yield _line({"format": FORMAT, "version": VERSION})
     for table in _PLAIN:
-        yield from (_line({"row": table.name, **_told(table, row)}) for row in _ordered(connection, table))
+        yield from (_line({"row": table.name, **_exported(table, row)}) for row in _ordered(connection, table))
     for row in _ordered(connection, schema.judgements):
-        told = _told(schema.judgements, row)
-        number = told.pop("id")
-        yield _line({"row": "judgements", **told, "functions": _functions(connection, number)})
+        exported = _exported(schema.judgements, row)
+        number = exported.pop("id")
+        yield _line({"row": "judgements", **exported, "functions": _functions(connection, number)})
     for row in _ordered(connection, schema.runs):
-        told = _told(schema.runs, row)
-        number = told.pop("id")
-        yield _line({"row": "runs", **told, "probes": _parts(connection, schema.run_probes, "run_id", number)})
+        exported = _exported(schema.runs, row)
+        number = exported.pop("id")
+        yield _line({"row": "runs", **exported, "probes": _parts(connection, schema.run_probes, "run_id", number)})
     for row in _ordered(connection, schema.notes):
-        yield _line({"row": "notes", **_told(schema.notes, row)})
+        yield _line({"row": "notes", **_exported(schema.notes, row)})
 
 
 def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
@@ -62,10 +63,10 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
     rows = _read(lines)
     version = _version(next(rows, None))
     taker = _Taker(connection, older=version < VERSION)
-    for number, told in enumerate(rows, start=2):
-        kind = told.pop("row", None)
+    for number, exported in enumerate(rows, start=2):
+        kind = exported.pop("row", None)
         try:
-            fresh = taker.take(kind, told)
+            fresh = taker.take(kind, exported)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidExportError(
                 f"Line {number} of the export cannot be read ({type(error).__name__}: {error}): export anew."
@@ -82,12 +83,12 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
 def _read(lines: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         try:
-            told = json.loads(line)
+            exported = json.loads(line)
         except ValueError as error:
             raise InvalidExportError(f"Line {number} of the export is not JSON ({error}): export anew.") from error
-        if not isinstance(told, dict):
+        if not isinstance(exported, dict):
             raise InvalidExportError(f"Line {number} of the export is not a JSON object: export anew.")
-        yield told
+        yield exported
 
 
 def _version(head: Row | None) -> int:
@@ -111,41 +112,41 @@ class _Taker:
     connection: Connection = field(kw_only=False)
     older: bool
 
-    def take(self, kind: object, told: Row) -> bool:
+    def take(self, kind: object, exported: Row) -> bool:
         """Whether it was new."""
         plain = {table.name: table for table in (*_PLAIN, schema.notes)}
         if isinstance(kind, str) and kind in plain:
-            return self._take_row(plain[kind], told)
+            return self._take_row(plain[kind], exported)
         if kind == "judgements":
-            return self._take_judgement(told)
+            return self._take_judgement(exported)
         if kind == "runs":
-            return self._take_run(told)
+            return self._take_run(exported)
         raise ValueError(f"no kind of row: {kind}")
 
-    def _take_row(self, table: Table, told: Row) -> bool:
-        row = self._stored(table, told)
+    def _take_row(self, table: Table, exported: Row) -> bool:
+        row = self._stored(table, exported)
         ours = self._there(table, row, tuple(column.name for column in table.primary_key))
         if ours is None:
             self._insert(table, [row])
             return True
-        _agree(table.name, ours, _told(table, row))
-        if table is schema.points and told["remembered"] > ours["remembered"]:
+        _agree(table.name, ours, _exported(table, row))
+        if table is schema.points and exported["remembered"] > ours["remembered"]:
             of_point = [table.c[column.name] == row[column.name] for column in table.primary_key]
-            values = {"remembered": told["remembered"], "sort_key": told["sort_key"]}
+            values = {"remembered": exported["remembered"], "sort_key": exported["sort_key"]}
             self.connection.execute(update(table).where(*of_point).values(values))
             return True
         return False
 
-    def _take_judgement(self, told: Row) -> bool:
-        functions = told.pop("functions")
+    def _take_judgement(self, exported: Row) -> bool:
+        functions = exported.pop("functions")
         table = schema.judgements
-        row = self._stored(table, told)
+        row = self._stored(table, exported)
         ours = self._there(table, row, _OF_JUDGEMENT)
         if ours is not None:
             ours["functions"] = _functions(self.connection, ours.pop("id"))
-            _agree(table.name, ours, {**told, "functions": functions})
+            _agree(table.name, ours, {**exported, "functions": functions})
             return False
-        number = self._insert(table, [row])
+        number = insert_numbered(self.connection, table, row)
         for function in functions:
             parts = {part: function.pop(part.name) for part in (schema.accesses, schema.defects)}
             common = {"judgement_id": number, "function_ordinal": function["function_ordinal"]}
@@ -154,18 +155,18 @@ class _Taker:
                 self._insert(part, [{**row, **common} for row in rows])
         return True
 
-    def _take_run(self, told: Row) -> bool:
-        probes = told.pop("probes")
+    def _take_run(self, exported: Row) -> bool:
+        probes = exported.pop("probes")
         if self.older:
-            told.pop("answers", None)  # the document says the same
+            exported.pop("answers", None)  # the document says the same
         table = schema.runs
-        row = self._stored(table, told)
+        row = self._stored(table, exported)
         ours = self._there(table, row, ("uid",))
         if ours is not None:
             ours["probes"] = _parts(self.connection, schema.run_probes, "run_id", ours.pop("id"))
-            _agree(table.name, _numbered(ours, 0), _numbered({**told, "probes": probes}, 0))
+            _agree(table.name, _numbered(ours, 0), _numbered({**exported, "probes": probes}, 0))
             return False
-        number = self._insert(table, [row])
+        number = insert_numbered(self.connection, table, row)
         self.connection.execute(update(table).where(table.c.id == number).values(_numbered(row, number)))
         self._insert(schema.run_probes, [{**probe, "run_id": number} for probe in probes])
         return True
@@ -173,22 +174,19 @@ class _Taker:
     def _there(self, table: Table, row: Row, key: tuple[str, ...]) -> Row | None:
         """The row of that key, as JSON has it."""
         found = self.connection.execute(select(table).where(*(table.c[name] == row[name] for name in key))).first()
-        return None if found is None else _told(table, found._asdict())
+        return None if found is None else _exported(table, found._asdict())
 
-    def _insert(self, table: Table, rows: list[Row]) -> int:
-        """Gives the number of a single row, where the database numbers them."""
-        if not rows:
-            return 0
-        inserted = self.connection.execute(insert(table), rows[0] if len(rows) == 1 else rows)
-        return int((inserted.inserted_primary_key or (0,))[0]) if "id" in table.c else 0
+    def _insert(self, table: Table, rows: list[Row]) -> None:
+        if rows:
+            self.connection.execute(insert(table), rows)
 
-    def _stored(self, table: Table, told: Row) -> Row:
-        """As the database has it; every column must be told, and nothing else."""
+    def _stored(self, table: Table, exported: Row) -> Row:
+        """As the database has it; every column must be exported, and nothing else."""
         names = {column.name for column in table.columns} - ({"id"} if "id" in table.c else set())
         later = {column.name for column in table.columns if column.nullable or column.server_default is not None}
-        if unknown := (set(told) ^ names) - (later - set(told) if self.older else set()):
+        if unknown := (set(exported) ^ names) - (later - set(exported) if self.older else set()):
             raise ValueError(f"{table.name} has {', '.join(sorted(names))}; look at {', '.join(sorted(unknown))}")
-        return {name: _in(table.c[name], value) for name, value in told.items()}
+        return {name: _in(table.c[name], value) for name, value in exported.items()}
 
 
 def _numbered(run: Row, number: int) -> Row:
@@ -221,8 +219,8 @@ def _same(ours: Any, theirs: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
 def _shown(row: Row, wrong: list[str]) -> str:
     """The row with its name and what differs; what is long is cut."""
     short = {name: value for name, value in row.items() if name in wrong or not isinstance(value, (list, dict))}
-    told = json.dumps(short, ensure_ascii=False)
-    return told if len(told) <= 2000 else told[:2000] + "…"
+    exported = json.dumps(short, ensure_ascii=False)
+    return exported if len(exported) <= 2000 else exported[:2000] + "…"
 
 
 def _functions(connection: Connection, judgement: int) -> list[Row]:
@@ -239,10 +237,10 @@ def _functions(connection: Connection, judgement: int) -> list[Row]:
 def _parts(connection: Connection, table: Table, owner: str, number: int) -> list[Row]:
     """The rows that belong to another, in order, without its number."""
     rows = connection.execute(select(table).where(table.c[owner] == number).order_by(*table.primary_key)).all()
-    told = [_told(table, row._asdict()) for row in rows]
-    for row in told:
+    exported = [_exported(table, row._asdict()) for row in rows]
+    for row in exported:
         del row[owner]
-    return told
+    return exported
 
 
 def _ordered(connection: Connection, table: Table) -> Iterator[Row]:
@@ -251,7 +249,7 @@ def _ordered(connection: Connection, table: Table) -> Iterator[Row]:
             yield row._asdict()
 
 
-def _told(table: Table, row: Row) -> Row:
+def _exported(table: Table, row: Row) -> Row:
     """As JSON has it."""
     return {name: _out(table.c[name], value) for name, value in row.items()}
 
@@ -272,5 +270,5 @@ def _in(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - for the same 
     return date.fromisoformat(value) if column.type.python_type is date else value
 
 
-def _line(told: Row) -> str:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
+def _line(exported: Row) -> str:
+    return json.dumps(exported, ensure_ascii=False, separators=(",", ":")) + "\n"

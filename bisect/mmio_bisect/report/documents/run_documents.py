@@ -80,8 +80,8 @@ def _claim(answer: Answer, reasons: Mapping[Point, str | None]) -> JSON:
             untestable = _untestable({point: reason for point, reason in reasons.items() if reason})
             return {"kind": "no-change", **record_of(answer), "untestable": untestable}
         case Contradiction(witnesses=witnesses):
-            told = [{"toolchain": str(point), "verdict": verdict.value} for point, verdict in witnesses]
-            return {"kind": "contradiction", "witnesses": told}
+            member = [{"toolchain": str(point), "verdict": verdict.value} for point, verdict in witnesses]
+            return {"kind": "contradiction", "witnesses": member}
         case NothingTestable():
             return {"kind": "nothing-testable", **record_of(answer), "untestable": _untestable(reasons)}
         case _:
@@ -107,31 +107,31 @@ def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> FinishedRun 
 def _replay(members: Mapping[str, Any], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]) -> FinishedRun:
     kinds = None if members["defects"] is None else frozenset(map(DefectKind, members["defects"]))
     probes = [
-        _probe(told, outcomes[told["cell"]], profile=record.profile, kinds=kinds, marks=_marks(members, told))
-        for told in members["probes"]
-        if told["cell"] in outcomes
+        _probe(member, outcomes[member["cell"]], profile=record.profile, kinds=kinds, marks=_marks(members, member))
+        for member in members["probes"]
+        if member["cell"] in outcomes
     ]
     return FinishedRun(
         answers=tuple(
             replace(answer, verification=_verification(members, answer), commits=_commits(members, answer))
-            for answer in (_cell_answer(told, probes, record, outcomes) for told in members["answers"])
+            for answer in (_cell_answer(member, probes, record, outcomes) for member in members["answers"])
         ),
         cost=Cost(**members["cost"]),
         changed=members["changed"],
         argv=record.argv,
-        only=frozenset(value_of(Mark, told) for told in members.get("only", ())) or None,
+        only=frozenset(value_of(Mark, member) for member in members.get("only", ())) or None,
     )
 
 
 def _cell_answer(
-    told: Mapping[str, Any], probes: list[Probe], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]
+    member: Mapping[str, Any], probes: list[Probe], record: RunRecord, outcomes: Mapping[str, OutcomeRecord]
 ) -> CellAnswer:
-    target, opt = told["target"], told["opt"]
+    target, opt = member["target"], member["opt"]
     own = tuple(probe for probe in probes if (probe.request.target.name, probe.request.opt.value) == (target, opt))
     text = next((found.case_text for found in outcomes.values()), b"")
     language = record.case.rpartition(".")[2]
     request = own[0].request if own else _request(record.recipe, language, text, target, opt)
-    return CellAnswer(request=request, answer=_answer(told), probes=own)
+    return CellAnswer(request=request, answer=_answer(member), probes=own)
 
 
 def _commits(members: Mapping[str, Any], answer: CellAnswer) -> tuple[tuple[Point, Commit], ...]:
@@ -143,8 +143,8 @@ def _commits(members: Mapping[str, Any], answer: CellAnswer) -> tuple[tuple[Poin
             named = set(map(str, suspects))
         case _:
             named = set()
-    told = (found for found in members.get("commits", ()) if found["toolchain"] in named)
-    return tuple({point_of(found["toolchain"]): value_of(Commit, found) for found in told}.items())
+    member = (found for found in members.get("commits", ()) if found["toolchain"] in named)
+    return tuple({point_of(found["toolchain"]): value_of(Commit, found) for found in member}.items())
 
 
 def _verification(members: Mapping[str, Any], answer: CellAnswer) -> Verification | None:
@@ -154,49 +154,49 @@ def _verification(members: Mapping[str, Any], answer: CellAnswer) -> Verificatio
 
 
 def _of_level(members: Iterable[Mapping[str, Any]], level: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (told for told in members if (told["target"], told["opt"]) == (level["target"], level["opt"]))
+    return (member for member in members if (member["target"], member["opt"]) == (level["target"], level["opt"]))
 
 
 _ANSWERS = {"culprit": Culprit, "suspects": Suspects, "no-change": NoChange, "nothing-testable": NothingTestable}
 
 
-def _answer(told: Mapping[str, Any]) -> Answer:
-    if told["kind"] == "contradiction":
-        witnesses = ((point_of(seen["toolchain"]), Verdict(seen["verdict"])) for seen in told["witnesses"])
+def _answer(member: Mapping[str, Any]) -> Answer:
+    if member["kind"] == "contradiction":
+        witnesses = ((point_of(seen["toolchain"]), Verdict(seen["verdict"])) for seen in member["witnesses"])
         return Contradiction(witnesses=tuple(witnesses))
-    answer: Answer = value_of(_ANSWERS[told["kind"]], told)
+    answer: Answer = value_of(_ANSWERS[member["kind"]], member)
     return answer
 
 
 def _marks(members: Mapping[str, Any], probe: Mapping[str, Any]) -> frozenset[Mark] | None:
     """What alone counted at the probe's target and level; None where all did."""
-    return frozenset(value_of(Mark, told) for told in _of_level(members.get("only", ()), probe)) or None
+    return frozenset(value_of(Mark, member) for member in _of_level(members.get("only", ()), probe)) or None
 
 
 def _probe(
-    told: Mapping[str, Any],
+    member: Mapping[str, Any],
     found: OutcomeRecord,
     *,
     profile: str,
     kinds: frozenset[DefectKind] | None,
     marks: frozenset[Mark] | None,
 ) -> Probe:
-    verdict = Verdict(told["verdict"])
+    verdict = Verdict(member["verdict"])
     stored = [judgement for judgement in found.judgements if judgement.profile == profile]
     if stored:
         latest = max(stored, key=lambda judgement: judgement.rules)
         judgement = replace(restrict(latest, kinds, marks), verdict=verdict)
     else:
-        judgement = Judgement(verdict=verdict, profile=profile, rules=0, reason=told["reason"])
+        judgement = Judgement(verdict=verdict, profile=profile, rules=0, reason=member["reason"])
     return Probe(
-        point=point_of(told["toolchain"]),
+        point=point_of(member["toolchain"]),
         toolchain=found.toolchain,
-        request=_request(found.recipe, found.language, found.case_text, told["target"], told["opt"]),
+        request=_request(found.recipe, found.language, found.case_text, member["target"], member["opt"]),
         cell_key=found.cell_key,
         outcome=found.outcome,
         judgement=judgement,
-        from_history=told["from_history"],
-        seconds=told["seconds"],
+        from_history=member["from_history"],
+        seconds=member["seconds"],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.history.rows import insert_numbered
 from mmio_bisect.adapters.history.timeline import derived, vectors
 from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
 from mmio_bisect.adapters.history.timeline.timeline_update import keep_edges
@@ -204,17 +205,15 @@ class _Text:
         profile: str,
         standings: list[Standing],
     ) -> None:
-        inserted = self.connection.execute(
-            insert(derived.lines).values(
-                recipe=recipe,
-                language=language,
-                source_digest=self.source,
-                **where._asdict(),
-                profile=profile,
-                current=True,
-            )
-        )
-        line = int((inserted.inserted_primary_key or (0,))[0])
+        values = {
+            "recipe": recipe,
+            "language": language,
+            "source_digest": self.source,
+            **where._asdict(),
+            "profile": profile,
+            "current": True,
+        }
+        line = insert_numbered(self.connection, derived.lines, values)
         rows = [
             {
                 "line_id": line,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, insert, select
 
-from mmio_bisect.adapters.history.rows import among, select_in
+from mmio_bisect.adapters.history.rows import among, insert_numbered, select_in
 from mmio_bisect.adapters.history.schema import defects
 from mmio_bisect.adapters.history.timeline.derived import marks, vectors
 from mmio_bisect.adapters.history.timeline.edges import MarkRow
@@ -60,8 +60,7 @@ def _digest(vector: Vector) -> str:
 def _insert(connection: Connection, digest: str, vector: Vector) -> int:
     verdict, told = vector[0], sorted(vector[1])
     text = ", ".join(" ".join(filter(None, mark)) for mark in told)
-    inserted = connection.execute(insert(vectors), {"digest": digest, "verdict": verdict, "marks": text})
-    number = int((inserted.inserted_primary_key or (0,))[0])
+    number = insert_numbered(connection, vectors, {"digest": digest, "verdict": verdict, "marks": text})
     if told:
         connection.execute(
             insert(marks),
