@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -17,7 +18,10 @@ from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.report.terminal.judgements import probe_line
-from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.progress import Signals, Unwatched
+
+if TYPE_CHECKING:
+    from mmio_bisect.workflow.sweep.cells import FailedPoint
 
 ProbeSink = Callable[[Probe], object]
 
@@ -32,7 +36,7 @@ def expected_probes(points: int, requests: int) -> int:
 
 
 class Watcher:
-    """The `HuntEvents` that says nothing; it counts, and hands each probe to `sink`."""
+    """The events of hunts and sweeps, of which it says nothing; it counts, and hands each probe to `sink`."""
 
     def __init__(self, sink: ProbeSink | None = None, *, changed: bool = False) -> None:
         self.count = 0
@@ -61,15 +65,18 @@ class Watcher:
     def dropped(self, point: Point) -> None:
         """A probe that nobody waits for is not news."""
 
+    def finished(self, point: Point) -> None:
+        """The matrix will tell."""
+
+    def failed(self, failed: "FailedPoint") -> None:
+        """Reported at the end."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Download:
+class _Download(Unwatched):
     """The signals of one download. Who wants it cancelled is not for the watcher to say."""
 
     downloaded: Callable[[int, int | None], None]
-
-    def cancelled(self) -> bool:
-        return False
 
     def progress(self, done: int, total: int | None) -> None:
         self.downloaded(done, total)

@@ -30,16 +30,6 @@ from mmio_bisect.workflow.sweep.cells import FailedPoint
 _LINES_BESIDE_ROWS = 5
 
 
-class SweepWatcher(Watcher):
-    """The `SweepEvents` that says nothing; it counts, and hands each probe to `sink`."""
-
-    def finished(self, point: Point) -> None:
-        """The matrix will tell."""
-
-    def failed(self, failed: FailedPoint) -> None:
-        """Reported at the end."""
-
-
 @dataclass(slots=True)
 class _Row:
     """One point as far as it is known; `state` in a word or two."""
@@ -57,7 +47,7 @@ class _Row:
         self.state = "compiling"
 
 
-class _Rows(SweepWatcher):
+class _Rows(Watcher):
     """Keeps a row a point, in the order in which they began."""
 
     def __init__(self, console: Console, sink: ProbeSink | None = None) -> None:
@@ -168,10 +158,10 @@ def _duration(seconds: float) -> str:
 @contextmanager
 def watching_sweep(
     console: Console, *, expected: int, sink: ProbeSink | None = None, quiet: bool = False
-) -> Iterator[SweepWatcher]:
+) -> Iterator[Watcher]:
     """Whatever suits the console, for the time of a sweep."""
     if quiet:
-        yield SweepWatcher(sink)
+        yield Watcher(sink)
     elif not console.is_terminal:
         yield SweepLines(console, sink)
     else:

@@ -1,7 +1,7 @@
 """Transitions by mark, and changes of code, as they were found when outcomes were written."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from mmio_bisect.adapters.history.database import Ask
 from mmio_bisect.adapters.history.queries.choice import Conditions, of_lines
@@ -17,6 +17,7 @@ from mmio_bisect.workflow.history.history_queries import (
     TransitionRow,
 )
 
+Row = TypeVar("Row")
 _EDGE = (
     """t.last_version, t.first_version, t.last_llvm, t.first_llvm, t.untestable, t.last_cell, t.first_cell, t.noticed"""
 )
@@ -36,8 +37,7 @@ def transitions(ask: Ask, filters: Filters, order: ChangeOrder, page: Page) -> P
     if filters.verdicts:
         chosen.one_of("t.change", [_BECAME[verdict] for verdict in filters.verdicts if verdict in _BECAME] or ["none"])
     columns = f"{_LINE}, t.function, t.access, t.kind, t.change, {_EDGE}"
-    rows, total, more = _page(ask, "transitions", columns, chosen, filters, _order(order, _MARK), page)
-    return Paged(rows=tuple(map(TransitionRow._make, rows)), total=total, more=more)
+    return _page(ask, "transitions", columns, chosen, filters, _order(order, _MARK), page, TransitionRow._make)
 
 
 def code_changes(
@@ -46,12 +46,12 @@ def code_changes(
     chosen = of_lines(filters)
     if same_verdict:
         chosen.add("t.same_verdict")
-    rows, total, more = _page(
-        ask, "code_changes", f"{_LINE}, t.same_verdict, {_EDGE}", chosen, filters, _order(order, ()), page
-    )
-    return Paged(
-        rows=tuple(CodeChangeRow._make((*row[:5], bool(row[5]), *row[6:])) for row in rows), total=total, more=more
-    )
+    columns = f"{_LINE}, t.same_verdict, {_EDGE}"
+    return _page(ask, "code_changes", columns, chosen, filters, _order(order, ()), page, _code_change)
+
+
+def _code_change(row: Sequence[Any]) -> CodeChangeRow:
+    return CodeChangeRow._make(row)._replace(same_verdict=bool(row[5]))  # SQLite has numbers
 
 
 def notes(ask: Ask, recipes: tuple[str, ...]) -> tuple[NoteRow, ...]:
@@ -82,7 +82,8 @@ def _page(
     filters: Filters,
     order: list[str],
     page: Page,
-) -> tuple[Sequence[tuple[Any, ...]], int, bool]:
+    make: Callable[[Sequence[Any]], Row],
+) -> Paged[Row]:
     if filters.since:
         chosen.add("t.noticed >= :since", since=filters.since)
     # Lines first, of which the index gives what belongs to them; or in order of time, until the page is full.
@@ -96,4 +97,4 @@ def _page(
     total = ask(f"SELECT count(*) {every}", chosen.parameters)[0][0]
     sql = f"SELECT {columns} {joined} ORDER BY {ordered} LIMIT :limit OFFSET :offset"
     rows = ask(sql, {**chosen.parameters, "limit": page.limit, "offset": page.offset})
-    return rows, total, page.offset + len(rows) < total
+    return Paged(rows=tuple(map(make, rows)), total=total, more=page.offset + len(rows) < total)

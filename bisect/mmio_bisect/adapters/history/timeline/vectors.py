@@ -28,9 +28,9 @@ _KNOWN = select(vectors.c.digest, vectors.c.id).where(among(vectors.c.digest, "d
 
 def keep_for(connection: Connection, verdicts: Mapping[int | None, str]) -> dict[int | None, int]:
     """By judgement (None: of a cell that was not judged), whose verdict is given, the number of its vector."""
-    told = of_judgements(connection, verdicts)
-    numbers = keep(connection, set(told.values()))
-    return {judgement: numbers[vector] for judgement, vector in told.items()}
+    found = of_judgements(connection, verdicts)
+    numbers = keep(connection, set(found.values()))
+    return {judgement: numbers[vector] for judgement, vector in found.items()}
 
 
 def of_judgements(connection: Connection, verdicts: Mapping[int | None, str]) -> dict[int | None, Vector]:
@@ -53,18 +53,18 @@ def keep(connection: Connection, wanted: Collection[Vector]) -> dict[Vector, int
 
 
 def _digest(vector: Vector) -> str:
-    verdict, told = vector
-    return digest_of(json.dumps([verdict, sorted(told)]).encode())
+    verdict, own = vector
+    return digest_of(json.dumps([verdict, sorted(own)]).encode())
 
 
 def _insert(connection: Connection, digest: str, vector: Vector) -> int:
-    verdict, told = vector[0], sorted(vector[1])
-    text = ", ".join(" ".join(filter(None, mark)) for mark in told)
+    verdict, own = vector[0], sorted(vector[1])
+    text = ", ".join(" ".join(filter(None, mark)) for mark in own)
     number = insert_numbered(connection, vectors, {"digest": digest, "verdict": verdict, "marks": text})
-    if told:
+    if own:
         connection.execute(
             insert(marks),
-            [{"vector_id": number, "function": name, "access": access, "kind": kind} for name, access, kind in told],
+            [{"vector_id": number, "function": name, "access": access, "kind": kind} for name, access, kind in own],
         )
     return number
 
@@ -74,4 +74,4 @@ def load(connection: Connection, numbers: Collection[int]) -> dict[int, frozense
     found = defaultdict(set)
     for row in select_in(connection, _MARKS, "vectors", numbers):
         found[row.vector_id].add((row.function, row.access, row.kind))
-    return {number: frozenset(told) for number, told in found.items()}
+    return {number: frozenset(own) for number, own in found.items()}
