@@ -298,14 +298,14 @@ class TestAFullDisk:
         big = an_object(os.urandom(200_000))
         other = a_cell(toolchain=a_toolchain("other"))
         with open_history(file) as history:
-            with history._database.bare() as connection:
+            with history.database.bare() as connection:
                 (pages,) = connection.execute("PRAGMA page_count").fetchone()
                 connection.execute(f"PRAGMA max_page_count = {pages}")
             with pytest.raises(DiskFullError, match=r"history\.db finds no space left"):
                 history.record([(other, big)])
             assert outcome_of(history, other) is None
             assert outcome_of(history, a_cell()) == an_object()
-            with history._database.bare() as connection:
+            with history.database.bare() as connection:
                 connection.execute(f"PRAGMA max_page_count = {pages * 100}")
             history.record([(other, big)])
             assert outcome_of(history, other) == big

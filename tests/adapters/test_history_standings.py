@@ -51,7 +51,7 @@ CONTENTS = {
 
 
 def derived_in(history: SqlHistory) -> dict[str, list[tuple[Any, ...]]]:
-    with history._database.reading() as connection:
+    with history.database.reading() as connection:
         return {
             name: sorted((tuple(row) for row in connection.execute(text(query))), key=repr)
             for name, query in CONTENTS.items()
@@ -59,7 +59,7 @@ def derived_in(history: SqlHistory) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def rebuilt(history: SqlHistory) -> dict[str, list[tuple[Any, ...]]]:
-    with history._database.writing() as connection:
+    with history.database.writing() as connection:
         rebuild(connection)
     return derived_in(history)
 
@@ -87,7 +87,7 @@ def judged(verdict: Verdict) -> Judgement:
 
 
 def changes(history: SqlHistory) -> list[tuple[Any, ...]]:
-    with history._database.reading() as connection:
+    with history.database.reading() as connection:
         rows = connection.execute(
             text("SELECT change, last_version, first_version, untestable FROM transitions ORDER BY first_sort_key")
         )
@@ -155,7 +155,7 @@ def test_a_text_that_is_compiled_later_is_the_recipes_current_one(history: SqlHi
     cell = a_cell(case=later, toolchain=a_toolchain("0.9.0"))
     history.record([(cell, BAD)])
     history.record([], [(cell, BAD, judged(Verdict.BAD))])
-    with history._database.reading() as connection:
+    with history.database.reading() as connection:
         rows = connection.execute(text("SELECT source_digest, current FROM lines"))
         assert {digest: bool(current) for digest, current in rows} == {
             a_case().source_digest: False,

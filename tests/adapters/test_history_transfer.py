@@ -238,7 +238,7 @@ def test_any_number_of_ticks_runs_and_notices_is_let_go_of(full: str) -> None:
     with SqlOutbox(open_history_database(full)) as outbox:
         outbox.keep("zig", "arm-isv", SeriesState(), [replace(notice, key=str(number)) for number in range(1200)], [])
     with SqlUpkeep(open_history_database(full)) as upkeep:
-        with upkeep._database.bare() as bare:  # the one connection that there is
+        with upkeep.database.bare() as bare:  # the one connection that there is
             bare.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
         gone = upkeep.forget(Before(notices="2999-01-01"), needed=())
     assert gone.notices == 1200

@@ -9,7 +9,7 @@ import pytest
 from report_values import BAD, BROKEN, CASE, FIRST_BAD, LAST_GOOD, point, request
 from rich.console import Console
 
-from mmio_bisect.composition.terminal_bars import load_bars
+from mmio_bisect.composition import load_bars
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.documents.keep import keep_cell, keep_probe

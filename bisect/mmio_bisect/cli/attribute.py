@@ -9,7 +9,7 @@ import typer
 
 from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.composition.terminal_bars import load_bars
+from mmio_bisect.composition import load_bars
 from mmio_bisect.domain.attribution import Attribution, Confidence, NothingToAttribute
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Verdict

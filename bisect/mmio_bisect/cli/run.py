@@ -10,7 +10,7 @@ import typer
 
 from mmio_bisect.cli import codes, exits, options
 from mmio_bisect.cli.context import typed, wiring_of
-from mmio_bisect.composition.terminal_bars import load_bars
+from mmio_bisect.composition import load_bars
 from mmio_bisect.domain.run import RunHead, VerifyMode
 from mmio_bisect.errors import UsageError, sentence
 from mmio_bisect.report.documents.json_text import document

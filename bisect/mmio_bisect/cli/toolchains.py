@@ -6,7 +6,7 @@ import typer
 
 from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
-from mmio_bisect.composition.terminal_bars import load_bars
+from mmio_bisect.composition import load_bars
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point

@@ -4,7 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from mmio_bisect.composition.wiring import Settings
+    from mmio_bisect.report.terminal.progress import Watcher
     from mmio_bisect.workflow.ports.wiring import Wiring
 
 
@@ -19,3 +23,10 @@ def a64_texts(words: Iterable[int]) -> Iterator[str | None]:
     from mmio_bisect.adapters.binary import disassemblers  # noqa: PLC0415 - loads capstone
 
     return disassemblers.a64_texts(words)
+
+
+def load_bars() -> "Callable[..., AbstractContextManager[Watcher]]":
+    """Rich's progress bars, for a terminal to draw them on."""
+    from mmio_bisect.report.terminal.bars import bars  # noqa: PLC0415 - loads rich.progress
+
+    return bars

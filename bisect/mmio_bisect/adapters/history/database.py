@@ -111,10 +111,10 @@ class OverDatabase:
     """What reads and writes a history's database; close it, or use it in a `with`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

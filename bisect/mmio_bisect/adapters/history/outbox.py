@@ -63,7 +63,7 @@ class SqlOutbox(OverDatabase):
 
     def state(self, series: str, profile: str) -> SeriesState:
         wanted = select(_watched.c.state).where(_watched.c.series == series, _watched.c.profile == profile)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return decode_state(connection.scalar(wanted))
 
     def keep(
@@ -71,7 +71,7 @@ class SqlOutbox(OverDatabase):
     ) -> tuple[Notice, ...]:
         key = {"series": series, "profile": profile}
         values = {"state": encode_state(state), "updated": now()}
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             if insert_if_new(connection, _watched, key=key, values=values) is None:
                 there = (_watched.c.series == series, _watched.c.profile == profile)
                 connection.execute(update(_watched).where(*there).values(**values))
@@ -84,7 +84,7 @@ class SqlOutbox(OverDatabase):
             .where(_deliveries.c.delivered.is_(None))
             .order_by(_notices.c.id, _deliveries.c.channel)
         )
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(map(_delivery, connection.execute(wanted).mappings()))
 
     def delivered(self, key: str, channel: str) -> None:
@@ -95,7 +95,7 @@ class SqlOutbox(OverDatabase):
 
     def _tried(self, key: str, channel: str, **values: str | None) -> None:
         notice = select(_notices.c.id).where(_notices.c.key == key).scalar_subquery()
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(
                 update(_deliveries)
                 .where(_deliveries.c.notice_id == notice, _deliveries.c.channel == channel)
@@ -103,16 +103,16 @@ class SqlOutbox(OverDatabase):
             )
 
     def begin_tick(self) -> int:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             return insert_numbered(connection, _ticks, {"started": now()})
 
     def finish_tick(self, tick: int, code: int, summary: str) -> None:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             done = {"finished": now(), "code": code, "summary": summary}
             connection.execute(update(_ticks).where(_ticks.c.id == tick).values(**done))
 
     def ticks(self, *, limit: int) -> tuple[Tick, ...]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(select(_ticks).order_by(_ticks.c.id.desc()).limit(limit)).mappings()
             return tuple(value_of(Tick, row) for row in rows)
 

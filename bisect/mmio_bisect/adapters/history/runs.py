@@ -19,7 +19,7 @@ class SqlRuns(OverDatabase):
     """The part of `History` that is about runs."""
 
     def begin_run(self, head: RunHead) -> int:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             cases.keep(connection, [head.case])
             values = {
                 "uid": uuid4().hex,
@@ -38,7 +38,7 @@ class SqlRuns(OverDatabase):
 
     def record_probe(self, run: int, probe: Probe) -> None:
         """The probe's outcome must have been recorded. Raises `UnknownRunError`."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             load(connection, run)
             ordinal = connection.scalar(select(func.count()).select_from(_probes).where(_probes.c.run_id == run))
             connection.execute(
@@ -57,19 +57,19 @@ class SqlRuns(OverDatabase):
     def finish_run(self, run: int, cost: Cost, document: str) -> None:
         """Raises `UnknownRunError`."""
         finished = {"finished": now(), **record_of(cost), "document": document}
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             load(connection, run)
             connection.execute(update(_runs).where(_runs.c.id == run).values(finished))
 
     def runs(self, *, limit: int) -> tuple[RunRecord, ...]:
         """Newest first."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(select(_runs).order_by(_runs.c.id.desc()).limit(limit))
             return tuple(map(_record, rows.mappings()))
 
     def run(self, run: int) -> RunRecord:
         """Raises `UnknownRunError`."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return load(connection, run)
 
 

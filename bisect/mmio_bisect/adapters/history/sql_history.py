@@ -18,27 +18,27 @@ class SqlHistory(SqlRuns):
     """Usable from several threads."""
 
     def toolchain_of(self, point: Point) -> Toolchain | None:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return toolchains.of_point(connection, point)
 
     def remembered(self, series: str) -> frozenset[str]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return toolchains.versions_of(connection, series)
 
     def remember_toolchain(self, point: Point, toolchain: Toolchain) -> None:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             toolchains.remember(connection, point, toolchain)
 
     def outcomes_of(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
         """By key, those that are known."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return outcomes.load(connection, [cell.key for cell in cells])
 
     def record(
         self, found: Sequence[tuple[Cell, Outcome]], judged: Sequence[tuple[Cell, Outcome, Judgement]] = ()
     ) -> None:
         """Outcomes, then judgements, in one transaction: a sweep writes many, and each commit waits for the disk."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             cells = outcomes.keep(connection, found)
             cases.keep(connection, [cell.request.case for cell, _, _ in judged])
             of_objects = [
@@ -53,12 +53,12 @@ class SqlHistory(SqlRuns):
         digest = outcome.object_digest
         if digest is None:
             return None
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return judgements.load(connection, digest, cell.request.case.expectation_digest, profile, rules)
 
     def outcomes(self, *, run: int | None = None) -> Iterator[OutcomeRecord]:
         """Newest first. No transaction is open while the caller works on a record, so that it may write."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             if run is not None:
                 runs.load(connection, run)
             keys = outcomes.keys(connection, run=run)
@@ -68,7 +68,7 @@ class SqlHistory(SqlRuns):
         prefix = _KEY_PREFIX.fullmatch(cell_key)
         if prefix is None:
             raise UnknownRunError(f"'{cell_key}' is not the beginning of an outcome's key: give hexadecimal digits.")
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             key, count = outcomes.keys_beginning(connection, f"sha256:{prefix[1].lower()}")
             if key is None:
                 raise UnknownRunError(
@@ -79,5 +79,5 @@ class SqlHistory(SqlRuns):
             return outcomes.record(connection, key)
 
     def _record(self, cell_key: str) -> OutcomeRecord:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return outcomes.record(connection, cell_key)

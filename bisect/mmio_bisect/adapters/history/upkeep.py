@@ -28,16 +28,16 @@ class SqlUpkeep(OverDatabase):
     """Close it, or use it in a `with`."""
 
     def export(self) -> Iterator[str]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             yield from transfer.export(connection)
 
     def take_in(self, lines: Iterable[str]) -> Imported:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             return transfer.take_in(connection, lines)
 
     def note(self, note: NoteRow) -> None:
         cases = schema.cases
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             if connection.scalar(select(cases.c.digest).where(cases.c.recipe == note.recipe).limit(1)) is None:
                 raise UsageError(
                     f"History knows no recipe “{note.recipe}”: `history matrix` shows those that it knows."
@@ -45,13 +45,13 @@ class SqlUpkeep(OverDatabase):
             connection.execute(insert(schema.notes).values(note._asdict()))
 
     def forget(self, before: Before, *, needed: Collection[int]) -> Forgotten:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             return retention.forget(connection, before, needed)
 
     def backup(self, file: Path) -> None:
-        if self._database.place.file is None:
+        if self.database.place.file is None:
             raise UsageError(
-                f"{self._database.place.name} is not a file: `history export` takes everything out of any database."
+                f"{self.database.place.name} is not a file: `history export` takes everything out of any database."
             )
         if file.exists():
             raise UsageError(f"{file} is there already: name a file that is not.")
@@ -69,7 +69,7 @@ class SqlUpkeep(OverDatabase):
 
     def _copy(self, aside: Path) -> None:
         """SQLite's own way, which copies a consistent state whoever writes meanwhile."""
-        with self._database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
+        with self.database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
             ours.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
 
@@ -81,9 +81,9 @@ class SqlUpkeep(OverDatabase):
         return well
 
     def _looks_of_sqlite(self) -> Iterator[Looked]:
-        if self._database.place.file is None:
+        if self.database.place.file is None:
             return
-        with self._database.bare() as bare:
+        with self.database.bare() as bare:
             found = [row[0] for row in bare.execute("PRAGMA integrity_check(5)")]
             yield Looked(what="pages and indices", trouble=None if found == ["ok"] else "; ".join(found))
             broken = bare.execute("PRAGMA foreign_key_check").fetchmany(5)
@@ -92,7 +92,7 @@ class SqlUpkeep(OverDatabase):
     def _objects(self) -> Looked:
         kept = schema.objects.c
         wrong = []
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execution_options(yield_per=200).execute(select(kept.digest, kept.data))
             for digest, data in rows:
                 try:
@@ -104,7 +104,7 @@ class SqlUpkeep(OverDatabase):
     def _derived(self, *, repair: bool) -> Looked:
         """What is kept against what one makes anew, in a transaction that is given up unless it is to be repaired."""
         wrong: list[str] = []
-        with suppress(_Undone), self._database.writing() as connection:
+        with suppress(_Undone), self.database.writing() as connection:
             before = _contents(connection)
             rebuild(connection)
             after = _contents(connection)

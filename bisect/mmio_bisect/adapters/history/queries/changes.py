@@ -54,7 +54,7 @@ def _code_change(row: Sequence[Any]) -> CodeChangeRow:
     return CodeChangeRow._make(row)._replace(same_verdict=bool(row[5]))  # SQLite has numbers
 
 
-def notes(ask: Ask, recipes: tuple[str, ...]) -> tuple[NoteRow, ...]:
+def notes(ask: Ask, recipes: tuple[str, ...] = ()) -> tuple[NoteRow, ...]:
     chosen = Conditions()
     chosen.one_of("n.recipe", recipes)
     sql = f"SELECT {', '.join(NoteRow._fields)} FROM notes n WHERE {chosen} ORDER BY n.recorded, n.uid"

@@ -18,7 +18,7 @@ from mmio_bisect.workflow.history.history_queries import (
 )
 
 
-def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int) -> Paged[Matrix]:
+def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int = 0) -> Paged[Matrix]:
     lines, vectors = of_lines(filters), of_vectors(filters)
     having = f"SELECT 1 FROM tallies t CROSS JOIN vectors v WHERE t.line_id = l.id AND v.id = t.vector_id AND {vectors}"
     fitting = f"AND EXISTS ({having})" if vectors else ""
@@ -53,7 +53,7 @@ def matrix(ask: Ask, filters: Filters, page: Page, *, columns: int, skip: int) -
     return Paged(rows=tuple(blocks), total=total, more=page.offset + len(found) < total)
 
 
-def _columns(ask: Ask, series: str, columns: int, skip: int) -> tuple[list[MatrixColumn], str, str, int]:
+def _columns(ask: Ask, series: str, columns: int, skip: int = 0) -> tuple[list[MatrixColumn], str, str, int]:
     """The newest points, oldest first; the sort keys of both ends; and how many older ones there are.
 
     A point that became several toolchains has the LLVM of the last.
