@@ -18,7 +18,7 @@ from mmio_bisect.adapters.history.upkeep import SqlUpkeep
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Cell, Verdict
 from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
-from mmio_bisect.workflow.history.upkeep import Looked
+from mmio_bisect.workflow.history.upkeep import CheckResult
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,9 +164,9 @@ def test_writers_of_neighbouring_points_in_postgresql_leave_what_one_would_make_
     url = postgresql()
     with ThreadPoolExecutor(3) as pool:
         keys = set().union(*pool.map(work, range(3)))
-    looks: list[Looked] = []
+    looks: list[CheckResult] = []
     with SqlUpkeep(open_history_database(url)) as upkeep:
-        assert upkeep.check(repair=False, told=looks.append), looks
+        assert upkeep.check(repair=False, tell=looks.append), looks
     with SqlHistory(open_history_database(url)) as history:
         assert {record.cell_key for record in history.outcomes()} == keys
     with SqlHistoryQueries(open_history_database(url)) as archive:

@@ -24,7 +24,7 @@ from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import Cost
 from mmio_bisect.errors import ConflictError, InvalidExportError, UsageError
-from mmio_bisect.workflow.history.upkeep import Before, Looked
+from mmio_bisect.workflow.history.upkeep import Before, CheckResult
 from mmio_bisect.workflow.watch.news import SeriesState
 from mmio_bisect.workflow.watch.notices import Notice, NoticeKind
 
@@ -46,9 +46,9 @@ def taken_in(url: str, lines: list[str]) -> dict[str, int]:
 
 
 def whole(url: str) -> bool:
-    looks: list[Looked] = []
+    looks: list[CheckResult] = []
     with SqlUpkeep(open_history_database(url)) as upkeep:
-        well = upkeep.check(repair=False, told=looks.append)
+        well = upkeep.check(repair=False, tell=looks.append)
     assert [looked for looked in looks if looked.trouble] == []
     return well
 
@@ -249,15 +249,15 @@ def test_a_check_finds_and_mends_what_does_not_follow(full: str) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("DELETE FROM transitions")
         connection.execute("UPDATE objects SET data = x'00' WHERE digest = (SELECT min(digest) FROM objects)")
-    looks: list[Looked] = []
+    looks: list[CheckResult] = []
     with SqlUpkeep(open_history_database(full)) as upkeep:
-        assert not upkeep.check(repair=False, told=looks.append)
+        assert not upkeep.check(repair=False, tell=looks.append)
         assert [looked.what for looked in looks if looked.trouble] == [
             "objects and their digests",
             "lines, standings and transitions",
         ]
         assert "transitions do not follow" in str(looks[-1].trouble)
-        upkeep.check(repair=True, told=looks.append)
+        upkeep.check(repair=True, tell=looks.append)
         assert looks[-1].trouble is None
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM transitions").fetchone() == (8,)

@@ -17,7 +17,7 @@ from mmio_bisect.adapters.history.timeline import derived
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.history.history_queries import NoteRow
-from mmio_bisect.workflow.history.upkeep import Before, Forgotten, Imported, Looked
+from mmio_bisect.workflow.history.upkeep import Before, CheckResult, Forgotten, Imported
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that is not to be kept
@@ -73,23 +73,23 @@ class SqlUpkeep(OverDatabase):
             ours.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
 
-    def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
+    def check(self, *, repair: bool, tell: Callable[[CheckResult], None]) -> bool:
         well = True
         for looked in (*self._looks_of_sqlite(), self._objects(), self._derived(repair=repair)):
-            told(looked)
+            tell(looked)
             well = well and looked.trouble is None
         return well
 
-    def _looks_of_sqlite(self) -> Iterator[Looked]:
+    def _looks_of_sqlite(self) -> Iterator[CheckResult]:
         if self.database.place.file is None:
             return
         with self.database.bare() as bare:
             found = [row[0] for row in bare.execute("PRAGMA integrity_check(5)")]
-            yield Looked(what="pages and indices", trouble=None if found == ["ok"] else "; ".join(found))
+            yield CheckResult(what="pages and indices", trouble=None if found == ["ok"] else "; ".join(found))
             broken = bare.execute("PRAGMA foreign_key_check").fetchmany(5)
-            yield Looked(what="references", trouble=f"rows of {broken} refer to nothing" if broken else None)
+            yield CheckResult(what="references", trouble=f"rows of {broken} refer to nothing" if broken else None)
 
-    def _objects(self) -> Looked:
+    def _objects(self) -> CheckResult:
         kept = schema.objects.c
         wrong = []
         with self.database.reading() as connection:
@@ -99,9 +99,11 @@ class SqlUpkeep(OverDatabase):
                     objects.read(digest, data)
                 except (ValueError, zlib.error):
                     wrong.append(digest)
-        return Looked(what="objects and their digests", trouble=f"{', '.join(wrong[:5])} are not" if wrong else None)
+        return CheckResult(
+            what="objects and their digests", trouble=f"{', '.join(wrong[:5])} are not" if wrong else None
+        )
 
-    def _derived(self, *, repair: bool) -> Looked:
+    def _derived(self, *, repair: bool) -> CheckResult:
         """What is kept against what one makes anew, in a transaction that is given up unless it is to be repaired."""
         wrong: list[str] = []
         with suppress(_Undone), self.database.writing() as connection:
@@ -112,9 +114,9 @@ class SqlUpkeep(OverDatabase):
             if not repair:
                 raise _Undone
         if wrong and repair:
-            return Looked(what=f"lines, standings and transitions (made anew: {', '.join(wrong)})", trouble=None)
+            return CheckResult(what=f"lines, standings and transitions (made anew: {', '.join(wrong)})", trouble=None)
         trouble = f"{', '.join(wrong)} do not follow from the rest: `history check --repair`" if wrong else None
-        return Looked(what="lines, standings and transitions", trouble=trouble)
+        return CheckResult(what="lines, standings and transitions", trouble=trouble)
 
 
 def _contents(connection: Connection) -> dict[str, str]:

@@ -22,7 +22,7 @@ from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import notes_text
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.history.regressions import State
-from mmio_bisect.workflow.history.upkeep import Looked
+from mmio_bisect.workflow.history.upkeep import CheckResult
 
 EXPORT_EXAMPLES = """
 Examples:
@@ -97,15 +97,15 @@ def check(
     database: options.Database = None,
     as_json: options.AsJson = False,
 ) -> int:
-    found: list[Looked] = []
+    found: list[CheckResult] = []
 
-    def tell(looked: Looked) -> None:
+    def tell(looked: CheckResult) -> None:
         found.append(looked)
         if not as_json:
             output.show(f"{'ok  ' if looked.trouble is None else 'FAIL'}  {looked.what}: {looked.trouble or 'well'}\n")
 
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
-        well = upkeep.check(repair=repair, told=tell)
+        well = upkeep.check(repair=repair, tell=tell)
     if as_json:
         looks = [{"what": looked.what, "trouble": looked.trouble} for looked in found]
         output.show_document(document("history check", well=well, looked=looks))

@@ -17,7 +17,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class CheckResult:
     """One thing that was looked at; `trouble` is None where it is well."""
 
     what: str
@@ -63,5 +63,5 @@ class Upkeep(Protocol):
     def backup(self, file: Path) -> None:
         """A copy in a file of its own, while others may write. Raises `UsageError` where the database is not a file."""
 
-    def check(self, *, repair: bool, told: Callable[[Looked], None]) -> bool:
+    def check(self, *, repair: bool, tell: Callable[[CheckResult], None]) -> bool:
         """Whether all is well; `repair` makes anew what follows from other rows."""

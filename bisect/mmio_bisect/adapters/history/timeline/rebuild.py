@@ -32,8 +32,8 @@ class Where(NamedTuple):
     series: str
 
 
-Standing = tuple[TimelineEntry, int, int | None]
-"""With its vector and judgement."""
+JudgedEntry = tuple[TimelineEntry, int, int | None]
+"""With the numbers of its vector and its judgement."""
 
 
 def rebuild(connection: Connection, sources: Iterable[str] | None = None) -> None:
@@ -164,9 +164,9 @@ class _Text:
 
     def _standings(
         self, rows: list[tuple[_Point, str, Any]], judged: Mapping[tuple[str, str], _Judged], profile: str
-    ) -> list[Standing]:
+    ) -> list[JudgedEntry]:
         """In order."""
-        best: dict[str, Standing] = {}
+        best: dict[str, JudgedEntry] = {}
         for point, recorded, row in rows:
             if point.version in best:
                 continue
@@ -203,7 +203,7 @@ class _Text:
         language: str,
         where: Where,
         profile: str,
-        standings: list[Standing],
+        standings: list[JudgedEntry],
     ) -> None:
         values = {
             "recipe": recipe,
