@@ -11,7 +11,7 @@ from mmio_bisect.domain.outcome import CellRequest, FunctionJudgement, Judgement
 from mmio_bisect.domain.recipe import Case, Recipe
 from mmio_bisect.domain.records import record_of
 from mmio_bisect.domain.run import Probe
-from mmio_bisect.domain.toolchain import Listing, Toolchain
+from mmio_bisect.domain.toolchain import Listing, Point, Toolchain
 from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.explain.emulators import emulators_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
@@ -24,6 +24,10 @@ def level_members(request: CellRequest) -> JSON:
 
 def untestable_reason(judgement: Judgement, outcome: Outcome) -> str | None:
     return judgement.reason or outcome.reason
+
+
+def untestable_members(reasons: Mapping[Point, str | None]) -> list[JSON]:
+    return [{"toolchain": str(point), "reason": reason} for point, reason in reasons.items()]
 
 
 def probe_member(probe: Probe) -> JSON:

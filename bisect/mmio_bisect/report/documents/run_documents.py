@@ -19,7 +19,12 @@ from mmio_bisect.domain.records import point_of, record_of, value_of
 from mmio_bisect.domain.run import CellAnswer, Cost, FinishedRun, Probe, RunHead, Verification
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CorruptDatabaseError
-from mmio_bisect.report.documents.documents import level_members, probe_member, untestable_reason
+from mmio_bisect.report.documents.documents import (
+    level_members,
+    probe_member,
+    untestable_members,
+    untestable_reason,
+)
 from mmio_bisect.report.documents.json_text import JSON, document, text_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 from mmio_bisect.workflow.probing.judge import restrict
@@ -74,22 +79,18 @@ def _claim(answer: Answer, reasons: Mapping[Point, str | None]) -> JSON:
         case Culprit(first=first):
             return {"kind": "culprit", **record_of(answer), "suspects": [str(first)]}
         case Suspects(first=first, suspects=suspects):
-            untestable = _untestable({point: reasons.get(point) for point in suspects if point != first})
+            untestable = untestable_members({point: reasons.get(point) for point in suspects if point != first})
             return {"kind": "suspects", **record_of(answer), "untestable": untestable}
         case NoChange():
-            untestable = _untestable({point: reason for point, reason in reasons.items() if reason})
+            untestable = untestable_members({point: reason for point, reason in reasons.items() if reason})
             return {"kind": "no-change", **record_of(answer), "untestable": untestable}
         case Contradiction(witnesses=witnesses):
-            member = [{"toolchain": str(point), "verdict": verdict.value} for point, verdict in witnesses]
-            return {"kind": "contradiction", "witnesses": member}
+            seen = [{"toolchain": str(point), "verdict": verdict.value} for point, verdict in witnesses]
+            return {"kind": "contradiction", "witnesses": seen}
         case NothingTestable():
-            return {"kind": "nothing-testable", **record_of(answer), "untestable": _untestable(reasons)}
+            return {"kind": "nothing-testable", **record_of(answer), "untestable": untestable_members(reasons)}
         case _:
             assert_never(answer)
-
-
-def _untestable(reasons: Mapping[Point, str | None]) -> list[JSON]:
-    return [{"toolchain": str(point), "reason": reason} for point, reason in reasons.items()]
 
 
 def replay(record: RunRecord, outcomes: Iterable[OutcomeRecord]) -> FinishedRun | None:

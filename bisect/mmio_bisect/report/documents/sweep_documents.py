@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case
+from mmio_bisect.domain.records import record_of
 from mmio_bisect.domain.toolchain import Point
-from mmio_bisect.report.documents.documents import probe_member, untestable_reason
+from mmio_bisect.report.documents.documents import (
+    level_members,
+    probe_member,
+    untestable_members,
+    untestable_reason,
+)
 from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepResult, Transition
 from mmio_bisect.workflow.sweep.plan import SweepPlan
@@ -40,7 +46,7 @@ def sweep_document(head: SweepHead, result: SweepResult) -> JSON:
         unprobed=len(result.unprobed),
         unprobed_points=[str(point) for point in result.unprobed],
         failed=[_failed_member(failed) for failed in result.failed],
-        cost={"toolchains_fetched": result.cost.toolchains_fetched, "cells_compiled": result.cost.cells_compiled},
+        cost=record_of(result.cost),
         argv=list(head.argv),
     )
 
@@ -83,20 +89,14 @@ def _cell_members(request: CellRequest) -> JSON:
 def _transition_member(found: Transition, reasons: Mapping[tuple[Point, CellRequest], str | None]) -> JSON:
     return {
         **_cell_members(found.request),
-        "target": found.request.target.name,
-        "opt": found.request.opt.value,
-        "function": found.mark.function,
-        "access": found.mark.access,
+        **level_members(found.request),
+        **record_of(found.mark, without={"kind"}),
         "defect": found.mark.kind.value,
-        "change": found.change.value,
-        "last": str(found.last),
+        **record_of(found, without={"request", "mark"}),
         "first": str(found.first),
-        "suspects": [str(point) for point in found.suspects],
-        "untestable": [
-            {"toolchain": str(point), "reason": reasons.get((point, found.request))}
-            for point in found.suspects
-            if point != found.first
-        ],
+        "untestable": untestable_members(
+            {point: reasons.get((point, found.request)) for point in found.suspects if point != found.first}
+        ),
     }
 
 

@@ -70,7 +70,7 @@ def _by_family(snapshot: HistorySnapshot) -> dict[str, _Tally]:
 def _does(family: str, name: str, tally: _Tally | None) -> Answered:
     question = f"Does {name} give volatile accesses register writeback?"
     if tally is None:
-        return Answered(question=question, state="unknown", answer=f"Not measured: no {family} stands in this history.")
+        return Answered(question=question, state="unknown", answer=f"Not measured: this history has no {family}.")
     if not tally.bad:
         return Answered(question=question, state="good", answer=f"Not in any of {counted(tally.cells, 'cell')} tested.")
     return Answered(
@@ -101,9 +101,7 @@ def _accessor(snapshot: HistorySnapshot) -> Answered:
     verdicts = [snapshot.vectors[row.vector_id][0] for row in snapshot.standings if row.line_id in lines]
     good, bad = verdicts.count("good"), verdicts.count("bad")
     if not good + bad:
-        return Answered(
-            question=question, state="unknown", answer=f"Not measured: no {_ACCESSOR} stands in this history."
-        )
+        return Answered(question=question, state="unknown", answer=f"Not measured: this history has no {_ACCESSOR}.")
     if bad:
         answer = f"Not everywhere: {bad} of {counted(good + bad, 'cell')} of {_ACCESSOR} are bad."
         return Answered(question=question, state="bad", answer=answer)
