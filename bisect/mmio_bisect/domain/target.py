@@ -54,6 +54,29 @@ class Target:
     gcc_flags: tuple[str, ...] = ()
     llc_flags: tuple[str, ...] = ()
 
+    @classmethod
+    def of_linux(
+        cls,
+        architecture: str,
+        elf: ElfHeader,
+        cpu: str,
+        *,
+        rust_cpu: str | None = None,
+        clang_flags: tuple[str, ...] = (),
+        llc_flags: tuple[str, ...] = (),
+    ) -> "Target":
+        """The one target of an architecture, under its name. Rust's `cpu` says the extensions too, where it differs."""
+        return cls(
+            name=str(architecture),
+            architecture=architecture,
+            elf=elf,
+            clang_triple=f"{cpu}-unknown-linux-gnu",
+            rust_triple=f"{rust_cpu or cpu}-unknown-linux-gnu",
+            gcc_triple=f"{cpu}-linux-gnu",
+            clang_flags=clang_flags,
+            llc_flags=llc_flags,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchitectureFacts:

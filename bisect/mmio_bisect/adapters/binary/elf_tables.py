@@ -56,17 +56,23 @@ _CREL = str(0x40000014)  # SHT_CREL, LLVM's compact relocations, has no name in 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A section header; `name` is an offset into the section name table, `kind` as in `SHT_PROGBITS`."""
+    """A section header; `name` is an offset into the section name table, `kind` as in `SHT_PROGBITS`.
+
+    The fields are named as the header's, without `sh_`.
+    """
 
     kind: str
     flags: int
     name: int
-    address: int
+    addr: int
     offset: int
     size: int
     link: int
     info: int
-    entry_size: int
+    entsize: int
+
+
+_SECTION_FIELDS = ("flags", "name", "addr", "offset", "size", "link", "info", "entsize")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,17 +192,7 @@ class ElfTables:
         self._within(offset, stop - offset, "its section headers")
         headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.header_bytes))
         return [
-            Section(
-                kind=str(header["sh_type"]),
-                flags=int(header["sh_flags"]),
-                name=int(header["sh_name"]),
-                address=int(header["sh_addr"]),
-                offset=int(header["sh_offset"]),
-                size=int(header["sh_size"]),
-                link=int(header["sh_link"]),
-                info=int(header["sh_info"]),
-                entry_size=int(header["sh_entsize"]),
-            )
+            Section(kind=str(header["sh_type"]), **{name: int(header[f"sh_{name}"]) for name in _SECTION_FIELDS})
             for header in headers
         ]
 
@@ -219,7 +215,7 @@ class ElfTables:
         number = place if isinstance(place, int) and place < SHN_LORESERVE else None
         if number is not None:
             section = self.section(number)
-            value -= section.address if self.linked else 0
+            value -= section.addr if self.linked else 0
             if kind == "STT_SECTION" and not name:
                 name = self._string(self.section(self._name_table()), section.name)
         thumb = self.isa.elf.has_thumb and kind == "STT_FUNC" and bool(value & 1)
@@ -267,8 +263,8 @@ class ElfTables:
 
     def _entries(self, table: Section, size: int, what: str) -> range:
         """Offsets in the file of a table's entries."""
-        if table.entry_size != size:
-            raise damaged(f"{what} has entries of {table.entry_size} bytes instead of {size}")
+        if table.entsize != size:
+            raise damaged(f"{what} has entries of {table.entsize} bytes instead of {size}")
         self._within(table.offset, table.size, what)
         return range(table.offset, table.offset + table.size // size * size, size)
 

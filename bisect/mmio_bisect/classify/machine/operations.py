@@ -136,7 +136,7 @@ class Touch:
     writeback: tuple[str, Sum] | None = None
 
 
-def moving(
+def load_or_store(
     transfer: Transfer,
     address: Sum,
     *,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mmio_bisect.classify.machine.bits import signed
-from mmio_bisect.classify.machine.operations import Sum, Term, Touch, moving
+from mmio_bisect.classify.machine.operations import Sum, Term, Touch, load_or_store
 from mmio_bisect.domain.access import LOAD, STORE, AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
@@ -118,7 +118,7 @@ def access(
     if writeback is not None:
         transfer = replace(transfer, base=writeback[0])
     whole = form in {Form.SINGLE, Form.PAIR} and width == 64 and registers_are is RegisterClass.GENERAL
-    return moving(transfer, address, clobbers=clobbers, whole=whole, writeback=writeback)
+    return load_or_store(transfer, address, clobbers=clobbers, whole=whole, writeback=writeback)
 
 
 def address_of(fields: Fields, mode: AddressingMode = AddressingMode.OFFSET, displacement: int = 0) -> Where:

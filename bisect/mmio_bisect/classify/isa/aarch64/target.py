@@ -22,14 +22,5 @@ AARCH64 = ArchitectureFacts(
     title="AArch64",
     elf=_ELF,
     default_profile=ARM_ISV,
-    targets=(
-        Target(
-            name="aarch64",
-            architecture=Architecture.AARCH64,
-            elf=_ELF,
-            clang_triple="aarch64-unknown-linux-gnu",
-            rust_triple="aarch64-unknown-linux-gnu",
-            gcc_triple="aarch64-linux-gnu",
-        ),
-    ),
+    targets=(Target.of_linux(Architecture.AARCH64, _ELF, "aarch64"),),
 )

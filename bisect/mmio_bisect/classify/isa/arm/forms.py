@@ -16,7 +16,7 @@ from mmio_bisect.classify.machine.operations import (
     Symbol,
     Term,
     Touch,
-    moving,
+    load_or_store,
 )
 from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
@@ -102,7 +102,7 @@ def single(
     address, moved, mode = indexed(here, offset, before=before, writes=writes)
     operation = ("ldr" if load else "str") + ("s" if signs else "") + {8: "b", 16: "h", 32: ""}[width]
     jumps = load and data == PC
-    touch = moving(
+    touch = load_or_store(
         transfer(operation, Form.SINGLE, load=load, width=width, registers=(data,), mode=mode, signs=signs),
         address,
         registers=(SCRATCH,) if jumps else None,
@@ -120,7 +120,7 @@ def pair(
     """LDRD, STRD."""
     address, moved, mode = indexed(here, offset, before=before, writes=writes)
     moves = transfer("ldrd" if load else "strd", Form.PAIR, load=load, width=32, registers=data, mode=mode)
-    return (moving(moves, address, whole=True, writeback=None if moved is None else (base, moved)),)
+    return (load_or_store(moves, address, whole=True, writeback=None if moved is None else (base, moved)),)
 
 
 def several(
@@ -143,7 +143,7 @@ def several(
         mode = AddressingMode.PRE_INDEX if before else AddressingMode.POST_INDEX
     moved = Sum(terms=(here,), constant=size if increments else -size)
     operation = ("v" if simd else "") + ("ldm" if load else "stm")
-    touch = moving(
+    touch = load_or_store(
         transfer(operation, Form.BLOCK, load=load, width=width, registers=names, mode=mode, simd=simd),
         Sum(terms=(here,), constant=begin),
         registers=tuple(SCRATCH if load and name == PC else name for name in names),
@@ -203,7 +203,7 @@ def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation,
     """LDA, STL."""
     name = "lda" if load else "stl"
     moves = transfer(name, Form.SINGLE, load=load, width=width, registers=(data,), ordered=True)
-    return (moving(moves, Sum.of(base), whole=width == 32),)
+    return (load_or_store(moves, Sum.of(base), whole=width == 32),)
 
 
 def coprocessor(word: int) -> tuple[Operation, ...] | None:
@@ -220,7 +220,7 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
         data, name = (vector(first, double=double),), "vldr" if load else "vstr"
         moves = transfer(name, Form.SINGLE, load=load, width=width, registers=data, simd=True)
         offset = 4 * count if increments else -4 * count
-        return (moving(moves, Sum.of(base, offset)),)
+        return (load_or_store(moves, Sum.of(base, offset)),)
     numbers = range(first, first + (count // 2 if double else count))
     names = [vector(number, double=double) for number in numbers]
     return several(

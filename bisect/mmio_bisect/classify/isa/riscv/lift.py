@@ -31,7 +31,7 @@ from mmio_bisect.classify.machine.operations import (
     Term,
     Touch,
     Unknown,
-    moving,
+    load_or_store,
 )
 from mmio_bisect.domain.access import BOTH, LOAD, STORE, Form, RegisterClass, Transfer
 
@@ -121,7 +121,7 @@ class Lifter:
             why=why,
             operation=operation,
         )
-        return moving(transfer, _address(word, instruction, store=store), whole=width == self._xlen)
+        return load_or_store(transfer, _address(word, instruction, store=store), whole=width == self._xlen)
 
     def _float_access(self, expanded: Expanded, instruction: Instruction) -> Operation:
         word = expanded.word
@@ -142,7 +142,7 @@ class Lifter:
         if known is None:
             vectors = () if store else tuple(f"v{number}" for number in range(32))
             return Touch(transfer=transfer, address=Sum.of(_x(word >> 15 & 31)), clobbers=vectors)
-        return moving(transfer, _address(word, instruction, store=store))
+        return load_or_store(transfer, _address(word, instruction, store=store))
 
     def _atomic(self, word: int) -> Operation:
         kind = _ATOMICS.get(word >> 27)

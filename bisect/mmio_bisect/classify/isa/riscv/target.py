@@ -19,13 +19,11 @@ KVM_RISCV = Profile(
 
 def _facts(architecture: Architecture, bits: int, abi: str) -> ArchitectureFacts:
     elf = ElfHeader(bits=bits, machine=243)
-    target = Target(
-        name=architecture.value,
-        architecture=architecture,
-        elf=elf,
-        clang_triple=f"riscv{bits}-unknown-linux-gnu",
-        rust_triple=f"riscv{bits}gc-unknown-linux-gnu",
-        gcc_triple=f"riscv{bits}-linux-gnu",
+    target = Target.of_linux(
+        architecture,
+        elf,
+        f"riscv{bits}",
+        rust_cpu=f"riscv{bits}gc",
         clang_flags=(f"-march=rv{bits}gc", f"-mabi={abi}"),
         llc_flags=("-mattr=+m,+a,+f,+d,+c", f"-target-abi={abi}"),
     )

@@ -45,7 +45,7 @@ from mmio_bisect.classify.machine.operations import (
     Term,
     Touch,
     Unknown,
-    moving,
+    load_or_store,
 )
 from mmio_bisect.domain.access import LOAD, STORE, Form, Transfer
 from mmio_bisect.domain.recipe import Direction
@@ -364,9 +364,9 @@ def _on_stack(directions: tuple[Direction, ...], word: int, register: str) -> Tr
 
 def _stack_store(register: str, word: int) -> Touch:
     below = Sum.of("rsp", -word)
-    return moving(_on_stack(STORE, word, register), below, whole=True, writeback=("rsp", below))
+    return load_or_store(_on_stack(STORE, word, register), below, whole=True, writeback=("rsp", below))
 
 
 def _stack_load(register: str, word: int) -> Touch:
     above = Sum.of("rsp", word)
-    return moving(_on_stack(LOAD, word, register), Sum.of("rsp"), whole=True, writeback=("rsp", above))
+    return load_or_store(_on_stack(LOAD, word, register), Sum.of("rsp"), whole=True, writeback=("rsp", above))

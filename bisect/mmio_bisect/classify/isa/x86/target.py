@@ -16,25 +16,14 @@ KVM_X86 = Profile(
     source="torvalds/linux, arch/x86/kvm/emulate.c, v6.1",
     otherwise="KVM_EXIT_INTERNAL_ERROR, suberror emulation: the VMM stops the VM",
     rules=(
-        Rule(
-            registers=frozenset({RegisterClass.GENERAL, RegisterClass.NONE}),
-            without=_NOT_EMULATED,
-        ),
+        Rule(registers=frozenset({RegisterClass.GENERAL, RegisterClass.NONE}), without=_NOT_EMULATED),
         Rule.named("movaps, movapd, movups, movupd, movdqa, movdqu, movntps, movntpd, movntdq, movntq"),
     ),
 )
 
 
 def _facts(architecture: Architecture, title: str, elf: ElfHeader, cpu: str) -> ArchitectureFacts:
-    triple = f"{cpu}-unknown-linux-gnu"
-    target = Target(
-        name=architecture.value,
-        architecture=architecture,
-        elf=elf,
-        clang_triple=triple,
-        rust_triple=triple,
-        gcc_triple=f"{cpu}-linux-gnu",
-    )
+    target = Target.of_linux(architecture, elf, cpu)
     return ArchitectureFacts(name=architecture, title=title, elf=elf, default_profile=KVM_X86, targets=(target,))
 
 
