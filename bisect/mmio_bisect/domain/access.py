@@ -83,6 +83,19 @@ class Transfer:
     def width(self) -> int | None:
         return None if self.element_width is None else self.element_width * self.elements
 
+    @property
+    def defects(self) -> "tuple[DefectKind, ...]":
+        """What is wrong with it where it is not emulated."""
+        kinds = []
+        if self.addressing.writes_back:
+            post = self.addressing is AddressingMode.POST_INDEX
+            kinds.append(DefectKind.WRITEBACK_POST if post else DefectKind.WRITEBACK_PRE)
+        if self.form is not Form.SINGLE:
+            kinds.append(DefectKind(self.form.value))
+        if self.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
+            kinds.append(DefectKind.SIMD_FP)
+        return tuple(kinds) or (DefectKind.UNEMULATED,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:

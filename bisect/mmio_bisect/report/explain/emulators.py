@@ -2,16 +2,8 @@
 
 from mmio_bisect.classify.isa.aarch64.decode import decode
 from mmio_bisect.classify.verdict.profiles import profiles_of
-from mmio_bisect.domain.access import Defect, DefectKind
+from mmio_bisect.domain.access import Defect
 from mmio_bisect.domain.outcome import FunctionJudgement
-
-# These are about what was asked of the compiler: no hypervisor makes them right.
-_OF_EXPECTATION = frozenset(
-    {
-        *(DefectKind.LIBCALL, DefectKind.TORN, DefectKind.MERGED, DefectKind.WIDENED, DefectKind.NARROWED),
-        *(DefectKind.MISSING, DefectKind.EXTRA, DefectKind.DOUBLED, DefectKind.REORDERED, DefectKind.ESCAPES),
-    }
-)
 
 Emulators = dict[Defect, dict[str, bool]]
 """For each defect of form, every profile of its architecture and whether it emulates the access."""
@@ -23,8 +15,8 @@ def emulators_of(function: FunctionJudgement) -> Emulators:
     found: Emulators = {}
     for defect in function.defects:
         access = by_place.get((defect.code or "", -1 if defect.position is None else defect.position))
-        if access is None or defect.kind in _OF_EXPECTATION or len(access.encoding) != 4:
-            continue
+        if access is None or len(access.encoding) != 4 or defect.kind not in access.transfer.defects:
+            continue  # no hypervisor makes right what is not as the source asked
         transfer = decode(int.from_bytes(access.encoding, "little"))
         if transfer == access.transfer and transfer is not None:
             found[defect] = {profile.name: profile.emulates(transfer) for profile in profiles_of("aarch64")}
