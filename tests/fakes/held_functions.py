@@ -159,13 +159,13 @@ def hold(image: CodeImage, machine: Machine, cell: Cell, one: Function, runs: in
     seconds = time.perf_counter() - before
     found = {(access.code, access.position) for access in judged.accesses}
     trapped = {(event.code, event.position): event for trace in traces for event in trace.events}
-    said = {defect.kind for defect in judged.defects} - {DefectKind.ESCAPES}
+    said = {defect.kind for defect in judged.defects}
     return Held(
         function=one,
         cell=cell,
         unseen=tuple(_text(image, event) for place, event in trapped.items() if place not in found),
         unsaid=() if said else tuple(_text(image, event) for event in trapped.values() if _is_bad(image, event)),
-        escapes=tuple(defect.why for defect in judged.defects if defect.kind is DefectKind.ESCAPES),
+        escapes=tuple(defect.why for defect in judged.unseen if defect.kind is DefectKind.ESCAPES),
         trouble=tuple(trace.trouble or "it did not return" for trace in traces if not trace.returned),
         seconds=seconds,
         trapped=len(trapped),
