@@ -6,9 +6,10 @@ import pytest
 
 from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.classify.isa.aarch64.decode import decode
+from mmio_bisect.classify.isa.aarch64.descriptor import AARCH64
 from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.aarch64.effects import integer_effects
-from mmio_bisect.classify.isa.aarch64.lift import argument_registers, bitmask_immediate
+from mmio_bisect.classify.isa.aarch64.lift import bitmask_immediate
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.machine.bits import pattern, signed
 from mmio_bisect.classify.verdict.judge import defect_kinds
@@ -219,10 +220,10 @@ def test_integer_effects_are_the_disassemblers_but_for_its_known_gaps() -> None:
 
 def test_arguments_go_where_aapcs64_says() -> None:
     one, wide, none = (1, False), (2, True), (0, False)
-    assert argument_registers([one, wide, one]) == (("x0",), ("x2", "x3"), ("x4",))
-    assert argument_registers([none, (2, False), one]) == ((), ("x0", "x1"), ("x2",))
-    assert argument_registers([one] * 10)[8:] == ((0,), (8,))
-    assert argument_registers([one] * 7 + [wide, one]) == (*((f"x{n}",) for n in range(7)), (0, 8), (16,))
+    assert AARCH64.place_arguments([one, wide, one]) == (("x0",), ("x2", "x3"), ("x4",))
+    assert AARCH64.place_arguments([none, (2, False), one]) == ((), ("x0", "x1"), ("x2",))
+    assert AARCH64.place_arguments([one] * 10)[8:] == ((0,), (8,))
+    assert AARCH64.place_arguments([one] * 7 + [wide, one]) == (*((f"x{n}",) for n in range(7)), (0, 8), (16,))
 
 
 def test_patterns_refuse_what_is_not_an_encoding() -> None:

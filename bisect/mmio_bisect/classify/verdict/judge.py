@@ -25,7 +25,7 @@ from mmio_bisect.classify.verdict.matching import (
 )
 from mmio_bisect.classify.verdict.paths import MAX_ORDERS, happens_again, leaves_out, orders, repeated
 from mmio_bisect.classify.verdict.undefined import undefined_reason
-from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, RegisterClass, Transfer
+from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, Transfer
 from mmio_bisect.domain.names import is_pattern
 from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
 from mmio_bisect.domain.profile import Profile
@@ -37,8 +37,6 @@ from mmio_bisect.domain.recipe import (
     FunctionExpectation,
     digest_of,
 )
-
-_MODE_DEFECTS = {"post-index": DefectKind.WRITEBACK_POST, "pre-index": DefectKind.WRITEBACK_PRE}
 
 
 def judge_image(
@@ -99,14 +97,7 @@ def defect_kinds(transfer: Transfer, profile: Profile) -> tuple[DefectKind, ...]
     # What a library routine does is its own choice: no profile can speak for it.
     if transfer.form is not Form.LIBCALL and profile.emulates(transfer):
         return ()
-    kinds = []
-    if transfer.addressing.writes_back:
-        kinds.append(_MODE_DEFECTS[transfer.addressing.value])
-    if transfer.form is not Form.SINGLE:
-        kinds.append(DefectKind(transfer.form.value))
-    if transfer.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
-        kinds.append(DefectKind.SIMD_FP)
-    return tuple(kinds) or (DefectKind.UNEMULATED,)
+    return transfer.defects
 
 
 def _why(transfer: Transfer, kind: DefectKind, profile: Profile) -> str:

@@ -8,14 +8,8 @@ from collections.abc import Iterator
 from mmio_bisect.classify.isa.aarch64 import target
 from mmio_bisect.classify.isa.aarch64.decode import memory_access
 from mmio_bisect.classify.isa.aarch64.disassembly import A64
-from mmio_bisect.classify.isa.aarch64.lift import (
-    ARGUMENT_REGISTERS,
-    CALL_CLOBBERED,
-    STACK_POINTER,
-    argument_registers,
-    lift,
-)
-from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, Sample
+from mmio_bisect.classify.isa.aarch64.lift import lift
+from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, Sample, places_in
 
 # A word of each form, as LLVM's assembler makes it.
 _SAMPLES = (
@@ -53,28 +47,30 @@ def _samples() -> Iterator[Sample]:
         yield form, touch.transfer
 
 
+_ARGUMENTS = tuple(f"x{number}" for number in range(8))
+"""AAPCS64 §6.8.2, NGRN: integer and pointer arguments; later ones go to the stack, eight bytes each."""
+
+_CLOBBERED = frozenset(
+    [f"x{number}" for number in (*range(19), 30)] + [f"v{number}" for number in (*range(8), *range(16, 32))]
+)
+"""AAPCS64 §6.1.1: x0–x17 and x30; x18 belongs to the platform and is not trusted to survive."""
+
 AARCH64 = Isa(
     facts=target.AARCH64,
     pointer_bytes=8,
-    stack_pointer=STACK_POINTER,
+    stack_pointer="sp",
     result="x0",
     result_address="x8",
-    handed_over=(*ARGUMENT_REGISTERS, "x8"),
-    call_clobbered=CALL_CLOBBERED,
-    place_arguments=argument_registers,
+    handed_over=(*_ARGUMENTS, "x8"),
+    call_clobbered=_CLOBBERED,
+    # Stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack).
+    place_arguments=places_in(_ARGUMENTS, word=8),
     lift=lift,
     elf=ElfFormat(prefix="R_AARCH64_"),
     relocations=Relocations(
         absolute=frozenset({"R_AARCH64_ABS64", "R_AARCH64_ABS32"}),
         relative=frozenset({"R_AARCH64_PREL32", "R_AARCH64_PREL64"}),
-        branches=frozenset(
-            {
-                "R_AARCH64_CALL26",
-                "R_AARCH64_JUMP26",
-                "R_AARCH64_CONDBR19",
-                "R_AARCH64_TSTBR14",
-            }
-        ),
+        branches=frozenset(f"R_AARCH64_{kind}" for kind in ("CALL26", "JUMP26", "CONDBR19", "TSTBR14")),
     ),
     branches=frozenset({"b", "bl"}),
     disassembly=(A64,),

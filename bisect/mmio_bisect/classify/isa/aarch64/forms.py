@@ -130,11 +130,11 @@ def address_of(fields: Fields, mode: AddressingMode = AddressingMode.OFFSET, dis
     return moved, (register, moved) if mode is AddressingMode.PRE_INDEX else None
 
 
-def data_of(number: int, *, vector: bool) -> tuple[tuple[str, ...], RegisterClass]:
-    """One register, and of which class it is."""
+def data_of(*numbers: int, vector: bool) -> tuple[tuple[str, ...], RegisterClass]:
+    """Registers, and of which class they are."""
     if vector:
-        return (vector_register(number),), RegisterClass.SIMD_FP
-    return (general(number),), RegisterClass.GENERAL
+        return tuple(map(vector_register, numbers)), RegisterClass.SIMD_FP
+    return tuple(map(general, numbers)), RegisterClass.GENERAL
 
 
 def _kind(fields: Fields, *, vector: bool) -> tuple[tuple[Direction, ...], int, bool] | None:

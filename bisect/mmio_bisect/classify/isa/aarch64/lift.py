@@ -1,4 +1,4 @@
-"""A64 instructions lifted to the operations that the data flow follows, and where AAPCS64 passes arguments.
+"""A64 instructions lifted to the operations that the data flow follows.
 
 What moves pointers is modelled from the bits: additions, moves, constants, selections, loads and stores, branches. The
 rest is `Opaque`: the register effects of integer instructions come from the bits too, those of others from the
@@ -13,7 +13,6 @@ from mmio_bisect.classify.dataflow.tables import symbol_of
 from mmio_bisect.classify.isa.aarch64.decode import memory_access
 from mmio_bisect.classify.isa.aarch64.effects import integer_effects
 from mmio_bisect.classify.isa.aarch64.forms import base, general
-from mmio_bisect.classify.machine.architecture import places_in
 from mmio_bisect.classify.machine.bits import Pattern, pattern, signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
@@ -37,19 +36,6 @@ from mmio_bisect.classify.machine.operations import (
 from mmio_bisect.domain.access import AddressingMode
 
 Fields = dict[str, int]
-
-ARGUMENT_REGISTERS = tuple(f"x{number}" for number in range(8))
-"""AAPCS64 §6.8.2, NGRN: integer and pointer arguments; later ones go to the stack, eight bytes each."""
-
-STACK_POINTER = "sp"
-
-CALL_CLOBBERED = frozenset(
-    [f"x{number}" for number in range(19)]
-    + ["x30"]
-    + [f"v{number}" for number in range(8)]
-    + [f"v{number}" for number in range(16, 32)]
-)
-"""AAPCS64 §6.1.1: x0–x17 and x30; x18 belongs to the platform and is not trusted to survive."""
 
 
 def lift(instruction: Instruction, code: FunctionCode) -> tuple[Operation, ...]:
@@ -79,7 +65,7 @@ def _placed(touch: Touch, instruction: Instruction, code: FunctionCode) -> Touch
         offset = 4 * signed(instruction.word >> 5 & 0x7FFFF, 19)
         place = code.address + instruction.position + offset
         address = Sum(symbol=Symbol(name="literal", section=code.section), constant=place)
-    return replace(touch, address=address, whole=touch.transfer.element_width == 64 and touch.loads[0][0] == "x")
+    return replace(touch, address=address)
 
 
 def _in_section(operation: Operation, instruction: Instruction, code: FunctionCode) -> Operation:
@@ -271,7 +257,3 @@ _TABLE: tuple[tuple[str, Callable[[Fields, Instruction], Operation | None]], ...
 _ROWS: Sequence[tuple[Pattern, Callable[[Fields, Instruction], Operation | None]]] = tuple(
     (pattern(text), read) for text, read in _TABLE
 )
-
-
-argument_registers = places_in(ARGUMENT_REGISTERS, word=8)
-"""AAPCS64 §6.8.2, stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack)."""

@@ -10,6 +10,7 @@ from mmio_bisect.classify.isa.aarch64.forms import (
     access,
     address_of,
     base,
+    data_of,
     general,
     transfer_of,
     vector_register,
@@ -35,9 +36,7 @@ def pair(mode: AddressingMode, *, vector: bool) -> Reader:
         width = 32 << min(opc, 2) if vector else 64 if wide else 32
         scale = 16 if tags else width // 8
         where = address_of(fields, mode, signed(fields["i"], 7) * scale)
-        name = vector_register if vector else general
-        data = (name(fields["t"]), name(fields["u"]))
-        registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
+        data, registers_are = data_of(fields["t"], fields["u"], vector=vector)
         signs = opc == 1 and not vector and not tags
         return access(Form.PAIR, directions, width, data, where, mode, registers_are, signs=signs)
 
@@ -81,17 +80,14 @@ def atomic(written: str, width: int | None = None, *, vector: bool = False) -> R
 
     `width` is in bits; without it the field `s` tells.
     """
-    name = vector_register if vector else general
-    registers_are = RegisterClass.SIMD_FP if vector else RegisterClass.GENERAL
 
     def read(fields: Fields) -> Touch:
         size = width or 8 << fields["s"]
         if vector and not fields["s"]:
             size = 16  # BFloat16 takes the place of bytes
-        data = (name(fields["r"]), name(fields.get("t", 31)))
-        clobbers = (name(fields[written]),) if written in fields else ()
-        where = address_of(fields)
-        return access(Form.ATOMIC, BOTH, size, data, where, registers_are=registers_are, clobbers=clobbers)
+        data, kind = data_of(fields["r"], fields.get("t", 31), vector=vector)
+        clobbers, _ = data_of(*([fields[written]] if written in fields else []), vector=vector)
+        return access(Form.ATOMIC, BOTH, size, data, address_of(fields), registers_are=kind, clobbers=clobbers)
 
     return read
 
