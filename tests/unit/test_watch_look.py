@@ -26,7 +26,7 @@ from mmio_bisect.report.terminal.watch import LogForm, StreamLog
 from mmio_bisect.workflow.bisect.follow import DescentLevel
 from mmio_bisect.workflow.probing.budget import Allowance, Budget
 from mmio_bisect.workflow.probing.probe import Adapters
-from mmio_bisect.workflow.watch.assignments import adapters_for
+from mmio_bisect.workflow.watch.assignments import build_adapters
 from mmio_bisect.workflow.watch.configuration import Configuration
 from mmio_bisect.workflow.watch.look import look
 from mmio_bisect.workflow.watch.news import LineState, MarkState, SeriesState
@@ -118,7 +118,7 @@ class Nights:
         tick = SeriesTick(
             job=job,
             watch=watch,
-            tools=adapters_for(job, watch, Budget(allowance)),
+            tools=build_adapters(job, watch, Budget(allowance)),
             bisections=self.bisections,
             now=self.now.isoformat(),
         )

@@ -46,7 +46,7 @@ def _requests(series: WatchedSeries, wiring: Wiring) -> tuple[CellRequest, ...]:
     return tuple(found)
 
 
-def adapters_for(job: Assignment, watch: Watch, budget: Budget) -> Adapters:
+def build_adapters(job: Assignment, watch: Watch, budget: Budget) -> Adapters:
     wiring, config = watch.wiring, watch.config
     cases = [request.case for request in job.requests]
     sandbox = choose(wiring, config.sandbox, config.limits, cases=cases, runs_in=wiring.runs_in(job.series))

@@ -116,7 +116,7 @@ def _execute(plan: PointPlan, tick: SeriesTick, state: SeriesState) -> TickFindi
         plan=plan,
         findings=tuple(Finding(group=group, bisection=to) for group, to in bisected if not isinstance(to, Unchanged)),
         # One toolchain that cannot be had is not trouble where a newer one could.
-        error=planning.first_error(plan, probed) if after.trouble else None,
+        error=planning.find_first_error(plan, probed) if after.trouble else None,
         cost=probed.cost,
     )
     return TickFindings(series=job.series, state=after, look=looked, events=events)
@@ -153,7 +153,7 @@ def _add_baselines(state: SeriesState, plan: PointPlan, tick: SeriesTick) -> Ser
         for probe in prober.known(point, tuple(missing.values())) if missing else ():
             if probe.judgement.verdict is not Verdict.UNTESTABLE:
                 line = line_of(probe.request)
-                lines[line] = begin_line(point.version, planning.marks_of(probe))
+                lines[line] = begin_line(point.version, probe.judgement.marks)
                 del missing[line]
     return replace(state, lines=lines)
 

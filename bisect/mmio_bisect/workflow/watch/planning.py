@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, takewhile
 
-from mmio_bisect.domain.access import RULES, Mark
+from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.outcome import OutcomeKind, Verdict
 from mmio_bisect.domain.run import Cost, Probe
@@ -124,7 +124,7 @@ def compare(
     for probe in (probe for of_point in probes for probe in of_point):
         if probe.judgement.verdict is Verdict.UNTESTABLE:
             continue
-        line, marks = line_of(probe.request), marks_of(probe)
+        line, marks = line_of(probe.request), probe.judgement.marks
         if line not in lines:
             lines[line] = begin_line(probe.point.version, marks)
             continue
@@ -133,10 +133,6 @@ def compare(
         )
         news += more
     return replace(state, lines=lines), tuple(news)
-
-
-def marks_of(probe: Probe) -> frozenset[Mark]:
-    return frozenset(defect.mark for defect in probe.judgement.defects)
 
 
 def _unseen(probe: Probe) -> frozenset[str]:
@@ -153,7 +149,7 @@ def follow_rules(state: SeriesState, judged: Mapping[Line, Probe | None]) -> tup
         if probe is None or probe.judgement.verdict is Verdict.UNTESTABLE:
             lost, went = lost + 1, went + len(there)
             continue
-        marks = marks_of(probe)
+        marks = probe.judgement.marks
         lines[line] = judge_line_again(before, marks)
         came, went = came + len(marks - there), went + len(there - marks)
     after = replace(state, lines=lines, rules=RULES)
@@ -245,7 +241,7 @@ def conclude(
     return after, events
 
 
-def first_error(plan: PointPlan, probed: Probed) -> MmioBisectError | None:
+def find_first_error(plan: PointPlan, probed: Probed) -> MmioBisectError | None:
     """Of the new points that are lost, and not for want of budget."""
     errors, over = probed.errors, probed.over
     return next((errors[point] for point in plan.new if point in errors and point not in over), None)
@@ -274,7 +270,7 @@ def _settle_trouble(
     job: Assignment, state: SeriesState, plan: PointPlan, probed: Probed, now: str
 ) -> tuple[SeriesState, Events]:
     """New points of which none could be tested make one more tick of trouble; one that could, or none, ends it."""
-    error = first_error(plan, probed)
+    error = find_first_error(plan, probed)
     fresh = [probe for point in plan.new for probe in probed.probes.get(point, ())]
     if not plan.new or any(probe.outcome.kind is not OutcomeKind.NO_TOOLCHAIN for probe in fresh):
         return end_trouble(state)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from mmio_bisect.workflow.probing.budget import Budget
-from mmio_bisect.workflow.watch.assignments import adapters_for
+from mmio_bisect.workflow.watch.assignments import build_adapters
 from mmio_bisect.workflow.watch.bisections import RunBisections
 from mmio_bisect.workflow.watch.look import foresee, look
 from mmio_bisect.workflow.watch.notices import Delivered, deliver
@@ -52,7 +52,7 @@ def _begin(watch: Watch, budget: Budget, now: datetime) -> list[SeriesTick]:
         SeriesTick(
             job=job,
             watch=watch,
-            tools=adapters_for(job, watch, budget),
+            tools=build_adapters(job, watch, budget),
             bisections=bisections,
             now=now.isoformat(),
         )
