@@ -159,7 +159,7 @@ def test_an_old_clone_is_better_than_none(tmp_path: Path) -> None:
     log = MergeLog(own=own, url=f"file://{upstream.folder}", say=said.append)
     assert len(log.merges()) == 2
     (sentence,) = said
-    assert "the merges of Rust's repository are of 1970-01-01" in sentence
+    assert "the clone of Rust's repository is of 1970-01-01" in sentence
     assert "name a clone that is there with --rust-repo" in sentence
 
 
@@ -170,7 +170,7 @@ def test_no_clone_to_be_had_is_a_download_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_clone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a git repository; give a clone of Rust's"):
+    with pytest.raises(UsageError, match="is not a git repository: give a clone of Rust's"):
         MergeLog(own=tmp_path / "own", given=tmp_path).merges()
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "empty")], check=True)
     with pytest.raises(UsageError, match="cannot be read as a clone of Rust's repository"):
