@@ -23,7 +23,7 @@ SWEEP = ("sweep", *RECIPES, "zig", "--opt", ",".join(LEVELS), "--sandbox", "loca
 @pytest.fixture
 def compilers(index: Index) -> Index:
     for place, version in enumerate(VERSIONS):
-        made = OBJECTS / ("shapes.o", "flows.o")[place % 2]
+        made = OBJECTS / ("plain.o", "post_indexed.o")[place % 2]
         says = f'case "$*" in *--version*) echo "clang version {place}.0.0"; exit 0;; esac'
         index.add(version, scripted_wheel(version, f"{says}\ncat {made} > case.o"))
     return index

@@ -36,7 +36,7 @@ OBJECTS = Path(__file__).parents[1] / "fixtures" / "objects"
 def compilers(index: Index) -> Index:
     """Two kinds of objects by turns; one compiler takes no recipe but the first."""
     for place, version in enumerate(VERSIONS):
-        made = OBJECTS / ("shapes.o", "flows.o")[place % 2]
+        made = OBJECTS / ("plain.o", "post_indexed.o")[place % 2]
         says = f'case "$*" in *--version*) echo "clang version {place}.0.0"; exit 0;; esac'
         refuses = 'case "$*" in *store_then*) ;; *) echo "error: not this one"; exit 1;; esac' if place == 3 else ""
         index.add(version, scripted_wheel(version, f"{says}\n{refuses}\ncat {made} > case.o"))

@@ -37,6 +37,12 @@ f3a4         | rep movsb                   | rep movs      | block     | load   
 f348ab       | rep stosq                   | rep stos      | block     | store      | -   | general | 0
 a10000000900000000 | mov eax, [0x9000000]   | mov moffs     | single    | load       | 32  | general | 1
 ff37         | push [rdi]                  | push          | folded    | load       | 64  | general | 0
+0fc337       | movnti [rdi], esi           | movnti        | single    | store      | 32  | general | 0
+480fc337     | movnti [rdi], rsi           | movnti        | single    | store      | 64  | general | 0
+480f38f937   | movdiri [rdi], rsi          | movdiri       | single    | store      | 64  | general | 0
+480fb137     | cmpxchg [rdi], rsi          | cmpxchg       | rmw       | load store | 64  | general | 0
+f00fb137     | lock cmpxchg [rdi], esi     | lock cmpxchg  | atomic    | load store | 32  | general | 0
+480fc70f     | cmpxchg16b [rdi]            | cmpxchg16b    | rmw       | load store | 128 | general | 0
 """
 RISCV64 = """
 83a54500     | lw a1, 4(a1)                | lw            | single    | load       | 32  | general | 1

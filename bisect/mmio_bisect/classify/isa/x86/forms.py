@@ -15,7 +15,14 @@ _PLAIN = frozenset({"mov", "movabs", "movzx", "movsx", "movsxd"})
 STRINGS = {"movs": BOTH, "stos": STORE, "lods": LOAD, "cmps": LOAD, "scas": LOAD, "ins": STORE, "outs": LOAD}
 WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64}
 _VECTOR = ("xmm", "mm", "k", "st")
-_STORES_ONLY = frozenset({"fst", "fstp", "fist", "fistp", "fisttp", "fnstcw", "fnstsw", "fbstp", "stmxcsr"})
+_MOVES = _PLAIN | {"movnti", "movdiri"}
+_STORES_ONLY = frozenset({"fst", "fstp", "fist", "fistp", "fisttp", "fnstcw", "fnstsw", "fbstp", "stmxcsr"}) | {
+    *("movnti", "movdiri", "fnstenv", "fnsave", "sgdt", "sidt", "sldt", "str", "smsw"),
+    *("fxsave", "fxsave64", "xsave", "xsave64", "xsaveopt", "xsaveopt64", "xsavec", "xsavec64", "xsaves", "xsaves64"),
+}
+_COMPARES_AND_SWAPS = frozenset({"cmpxchg", "cmpxchg8b", "cmpxchg16b"})
+"""They write what they found where it was not what they compare with: there is always a store (Intel SDM)."""
+
 _LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
 READS_ONLY = frozenset({"cmp", "test", "bt", "ucomiss", "comiss", "ucomisd", "comisd", "ptest"})
 
@@ -33,7 +40,8 @@ def directions_of(instruction: Instruction, memory: MemoryOperand) -> tuple[Dire
     """Which way data goes.
 
     Of instructions with vector or x87 registers capstone 5 says that all of them read memory; but one whose first
-    operand is memory writes there and does not read it (no SSE, AVX or MMX instruction does both).
+    operand is memory writes there and does not read it (no SSE, AVX or MMX instruction does both). Of a few others it
+    says so too: those are listed here, as Intel's SDM describes them.
     """
     name, first = instruction.mnemonic, instruction.operands[0] is memory
     if name in READS_ONLY:
@@ -42,7 +50,7 @@ def directions_of(instruction: Instruction, memory: MemoryOperand) -> tuple[Dire
         return STORE if first else LOAD
     if name in _STORES_ONLY or name.startswith("set"):
         return STORE
-    if memory.read and memory.written:
+    if name in _COMPARES_AND_SWAPS or (memory.read and memory.written):
         return BOTH
     if memory.written:
         return STORE
@@ -58,7 +66,7 @@ def form_of(instruction: Instruction, directions: tuple[Direction, ...]) -> Form
         return Form.ATOMIC
     if len(directions) == 2:
         return Form.READ_MODIFY_WRITE
-    return Form.SINGLE if vector or name in _PLAIN or name.startswith("f") else Form.FOLDED
+    return Form.SINGLE if vector or name in _MOVES or name.startswith("f") else Form.FOLDED
 
 
 _WHY = {

@@ -6,7 +6,7 @@ from mmio_bisect.domain.target import Architecture, ArchitectureFacts, ElfHeader
 
 # Integer instructions that emulate.c has no entry for: those of the bit-manipulation and checksum extensions.
 _NOT_EMULATED = frozenset({"crc32", "popcnt", "lzcnt", "tzcnt", "adcx", "adox", "mulx", "pdep", "pext", "andn"}) | {
-    *("bextr", "rorx", "sarx", "shlx", "shrx", "blsi", "blsmsk", "blsr", "bzhi", "cmpxchg16b"),
+    *("bextr", "rorx", "sarx", "shlx", "shrx", "blsi", "blsmsk", "blsr", "bzhi", "cmpxchg16b", "movdiri", "movdir64b"),
 }
 
 KVM_X86 = Profile(
