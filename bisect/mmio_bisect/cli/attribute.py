@@ -201,7 +201,7 @@ def _ends(wiring: Wiring, pair: str, *, refresh: bool) -> tuple[Point, Point]:
     ends = [end.strip().partition("@") for end in pair.split("..") if "@" in end]
     if len(ends) != 2 or not all(series and version for series, _, version in ends):
         raise UsageError(
-            f"“{pair}” are no two compilers: write SERIES:FROM..TO or SERIES@VERSION..SERIES@VERSION, "
+            f"“{pair}” does not name two compilers: write SERIES:FROM..TO or SERIES@VERSION..SERIES@VERSION, "
             "as in zig@0.12.1..zig@0.13.0."
         )
     (first, _, oldest), (second, _, newest) = ends

@@ -112,7 +112,7 @@ def _hexadecimal(digits: str, where: str) -> int:
     except ValueError:
         word = -1
     if not 0 <= word < 1 << 32:
-        raise UsageError(f"{where}: “{digits[:40]}” is no A64 word; write 32 bits in hexadecimal, such as b8004409.")
+        raise UsageError(f"{where}: “{digits[:40]}” is not an A64 word; write 32 bits in hexadecimal, as b8004409.")
     return word
 
 
@@ -127,5 +127,5 @@ def _word(topic: str) -> int:
         hint = (
             f"; did you mean {', '.join(near)}?" if near else ": give a defect kind, or a word of 8 hexadecimal digits."
         )
-        raise UnknownTopicError(f"“{topic}” is nothing that explain has a page on{hint}")
+        raise UnknownTopicError(f"“{topic}” has no page in explain{hint}")
     return word

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -26,10 +26,6 @@ _WHAT = "What is judged"
 _HOW = "How compilers run"
 
 
-def _kinds(incomplete: str) -> list[str]:
-    return [kind.value for kind in DefectKind if kind.value.startswith(incomplete)]
-
-
 def series_names(incomplete: str) -> list[str]:
     return [name for name in RealWiring(Settings()).series() if name.startswith(incomplete)]
 
@@ -39,152 +35,113 @@ def recipe_names(incomplete: str) -> list[str]:
 
 
 def topic_names(incomplete: str) -> list[str]:
-    return _kinds(incomplete)
+    return [kind.value for kind in DefectKind if kind.value.startswith(incomplete)]
+
+
+def _option(flag: str, metavar: str, text: str, panel: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - Typer's own
+    """An option that takes its default from the variable of its name: `--series-file` from MMIO_BISECT_SERIES_FILE."""
+    variable = f"MMIO_BISECT_{flag.removeprefix('--').replace('-', '_').upper()}"
+    return typer.Option(flag, metavar=metavar, envvar=variable, help=text, rich_help_panel=panel, **more)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Database = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--database",
-        metavar="URL",
-        envvar="MMIO_BISECT_DATABASE",
-        help="The history. Default: results/history.db in a checkout, else in the user's data folder.",
-        rich_help_panel=_WHERE,
+        "URL",
+        "The history. Default: results/history.db in a checkout, else in the user's data folder.",
+        _WHERE,
     ),
 ]
 Store = Annotated[
     Path | None,
-    typer.Option(
-        "--store",
-        metavar="DIR",
-        envvar="MMIO_BISECT_STORE",
-        help="The toolchain store. Default: in the user's cache folder.",
-        rich_help_panel=_WHERE,
-    ),
+    _option("--store", "DIR", "The toolchain store. Default: in the user's cache folder.", _WHERE),
 ]
 Recipes = Annotated[
     Path | None,
-    typer.Option(
-        "--recipes",
-        metavar="DIR",
-        envvar="MMIO_BISECT_RECIPES",
-        help="A folder of recipes to use instead of those shipped.",
-        rich_help_panel=_WHERE,
-    ),
+    _option("--recipes", "DIR", "A folder of recipes to use instead of those shipped.", _WHERE),
 ]
 SeriesFiles = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--series-file",
-        metavar="FILE",
-        envvar="MMIO_BISECT_SERIES_FILE",
-        help="A TOML file with series of your own, see README. Repeatable.",
-        rich_help_panel=_WHERE,
-    ),
+    _option("--series-file", "FILE", "A TOML file with series of your own, see README. Repeatable.", _WHERE),
 ]
 RustRepo = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         "--rust-repo",
-        metavar="DIR",
-        envvar="MMIO_BISECT_RUST_REPO",
-        help="A clone of Rust's repository for the series rust-ci. Default: one of our own beside the store.",
-        rich_help_panel=_WHERE,
+        "DIR",
+        "A clone of Rust's repository for the series rust-ci. Default: one of our own beside the store.",
+        _WHERE,
     ),
 ]
 Repository = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         "--repository",
-        metavar="DIR",
-        envvar="MMIO_BISECT_REPOSITORY",
-        help="A clone that is there, for a series of commits: read, never written. Default: one of our own.",
-        rich_help_panel=_WHERE,
+        "DIR",
+        "A clone that is there, for a series of commits: read, never written. Default: one of our own.",
+        _WHERE,
     ),
 ]
 Keep = Annotated[
     Path | None,
-    typer.Option(
-        "--keep",
-        metavar="DIR",
-        envvar="MMIO_BISECT_KEEP",
-        help="Write source, object, command line and compiler output of every probe below DIR.",
-        rich_help_panel=_WHERE,
+    _option(
+        "--keep", "DIR", "Write source, object, command line and compiler output of every probe below DIR.", _WHERE
     ),
 ]
 SandboxName = Annotated[
     str,
-    typer.Option(
+    _option(
         "--sandbox",
-        metavar="auto|docker|local",
-        envvar="MMIO_BISECT_SANDBOX",
-        help="Where compilers run. auto: in docker where it answers, else locally if the recipes ship with the tool.",
-        rich_help_panel=_HOW,
+        "auto|docker|local",
+        "Where compilers run. auto: in docker where it answers, else locally if the recipes ship with the tool.",
+        _HOW,
     ),
 ]
 Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        metavar="SIZE",
-        envvar="MMIO_BISECT_MEMORY",
-        help="What one compile may use, as in 2GiB. Default: 4GiB.",
-        rich_help_panel=_HOW,
-    ),
+    str | None, _option("--memory", "SIZE", "What one compile may use, as in 2GiB. Default: 4GiB.", _HOW)
 ]
 Time = Annotated[
     float | None,
-    typer.Option(
+    _option(
         "--time",
-        metavar="SECONDS",
+        "SECONDS",
+        "What one compile may take, by the clock and of the processor. Default: 120 by the clock, 60 of the processor.",
+        _HOW,
         min=0.1,
-        envvar="MMIO_BISECT_TIME",
-        help="What one compile may take, by the clock and of the processor. Default: 120 by the clock, 60 of the "
-        "processor.",
-        rich_help_panel=_HOW,
     ),
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--target",
-        metavar="NAME",
-        envvar="MMIO_BISECT_TARGET",
-        help=f"Targets ({', '.join(TARGETS)}), repeated or with commas; all: every one that the recipe names. "
+        "NAME",
+        f"Targets ({', '.join(TARGETS)}), repeated or with commas; all: every one that the recipe names. "
         "Default: the first that it names.",
-        rich_help_panel=_WHAT,
+        _WHAT,
     ),
 ]
 Opts = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--opt",
-        metavar="LEVEL",
-        envvar="MMIO_BISECT_OPT",
-        help="Optimisation levels (0, 1, 2, 3, s, z), repeated or with commas. Default: the recipe's.",
-        rich_help_panel=_WHAT,
+        "LEVEL",
+        "Optimisation levels (0, 1, 2, 3, s, z), repeated or with commas. Default: the recipe's.",
+        _WHAT,
     ),
 ]
 ProfileName = Annotated[
-    str,
-    typer.Option(
-        "--profile",
-        metavar="NAME",
-        envvar="MMIO_BISECT_PROFILE",
-        help=f"What the hypervisor can emulate: {', '.join(PROFILES)}.",
-        rich_help_panel=_WHAT,
-    ),
+    str, _option("--profile", "NAME", f"What the hypervisor can emulate: {', '.join(PROFILES)}.", _WHAT)
 ]
 Defects = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--defect",
-        metavar="KIND",
-        envvar="MMIO_BISECT_DEFECT",
-        help="Only these kinds make a verdict bad, repeated or with commas. Default: all (see `explain`).",
-        autocompletion=_kinds,
-        rich_help_panel=_WHAT,
+        "KIND",
+        "Only these kinds make a verdict bad, repeated or with commas. Default: all (see `explain`).",
+        _WHAT,
+        autocompletion=topic_names,
     ),
 ]
 Only = Annotated[
@@ -202,22 +159,16 @@ Jobs = Annotated[
 ]
 Prefetch = Annotated[
     int | None,
-    typer.Option(
+    _option(
         "--prefetch",
-        metavar="N",
+        "N",
+        "Toolchains fetched ahead of their probes, in both halves. Default: 2; with --jobs 1 none.",
         min=0,
-        envvar="MMIO_BISECT_PREFETCH",
-        help="Toolchains fetched ahead of their probes, in both halves. Default: 2; with --jobs 1 none.",
     ),
 ]
 DiskBudget = Annotated[
     str | None,
-    typer.Option(
-        "--disk-budget",
-        metavar="SIZE",
-        envvar="MMIO_BISECT_DISK_BUDGET",
-        help="Fetch nothing ahead that would make the store larger than this, as in 20GiB.",
-    ),
+    _option("--disk-budget", "SIZE", "Fetch nothing ahead that would make the store larger than this, as in 20GiB."),
 ]
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Ask the series' source again: for its listing, and for what it did not have.")

@@ -133,9 +133,7 @@ def _cases(names: Sequence[str], wiring: Wiring, family: CompilerFamily, *, seri
     fitting = [recipe for recipe in found if set(recipe.languages) & set(family.descriptor.languages)]
     if not fitting:
         endings = ", ".join(f".{language}" for language in family.descriptor.languages)
-        raise UsageError(
-            f"No recipe is there that {compilers[0].lower()}{compilers[1:]} compiles ({endings}): name some."
-        )
+        raise UsageError(f"{compilers} compiles none of the recipes ({endings}): name some that it does.")
     return tuple(choose_case(recipe, recipe.name, family, compilers=compilers) for recipe in fitting)
 
 

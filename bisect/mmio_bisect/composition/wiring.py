@@ -137,7 +137,7 @@ class RealWiring:
 
             near = nearest(series, names)
             hint = f"; did you mean {', '.join(near)}?" if near else f"; there are: {', '.join(names)}."
-            raise UnknownSeriesError(f"There is no series “{series}”{hint}")
+            raise UnknownSeriesError(f"Series “{series}” not found{hint}")
         return self._catalogue().config(series)
 
     def _catalogue(self) -> Catalogue:
