@@ -132,9 +132,9 @@ def test_a_bare_file_name_means_the_folder_first_and_then_the_current_one(
         ("step.ll", r"recipe step has no case step.ll, only step.c, step.rs"),
         ("NOTES.md", r"no recipe is named 'NOTES.md'"),
         ("", r"no recipe is named ''"),
-        ("nowhere/step.c", r"there is no recipe file nowhere/step.c"),
+        ("nowhere/step.c", r"the recipe file nowhere/step.c is not found"),
         ("x" * 5000, r"no recipe is named 'xxx"),
-        ("a\0b/c", r"there is no recipe file"),
+        ("a\0b/c", r"the recipe file .* is not found"),
     ],
 )
 def test_an_unknown_recipe_is_refused_with_what_there_is(folder: Path, name: str, message: str) -> None:

@@ -19,7 +19,7 @@ from emulated import ORDINARY, Event, Machine
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
-from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.machine.image import CodeImage

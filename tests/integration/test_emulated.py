@@ -20,7 +20,8 @@ from real_zigs import RealZigs
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
-from mmio_bisect.adapters.recipes.recipe_files import parse_function, read_case
+from mmio_bisect.adapters.recipes.recipe_directives import parse_function
+from mmio_bisect.adapters.recipes.recipe_files import read_case
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.recipe import Case, ConstantWindow, EachAccess, ExactAccesses, FunctionExpectation

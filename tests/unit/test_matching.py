@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.verdict.each import match_each
 from mmio_bisect.classify.verdict.matching import Match, Unit, Wanted, match_exact, wanted
 from mmio_bisect.domain.recipe import Direction, EachAccess, ExactAccesses

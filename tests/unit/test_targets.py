@@ -6,7 +6,7 @@ import pytest
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
-from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.isa import targets
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.registry import ISAS

@@ -6,7 +6,7 @@ import pytest
 from small_elf import Reference, small_object
 
 from mmio_bisect.adapters.binary.object_file import read_object
-from mmio_bisect.adapters.recipes.recipe_files import parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.isa.registry import ISAS, registered
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.machine.architecture import ElfFormat, Isa, Relocations, places_in

@@ -236,10 +236,9 @@ class RealWiring:
         return tuple((str(file.path), None if file.error is None else str(file.error)) for file in checked)
 
     def _recipe_folder(self) -> RecipeFolder:
-        from mmio_bisect.adapters.recipes.recipe_files import RecipeFolder, shipped_folder  # noqa: PLC0415 - imported on demand
+        from mmio_bisect.adapters.recipes.recipe_files import open_folder  # noqa: PLC0415 - imported on demand
 
-        own = self.settings.recipes
-        return RecipeFolder(path=own or shipped_folder(), shipped=own is None)
+        return open_folder(self.settings.recipes)
 
     def read_function(self, text: str, windows: tuple[ConstantWindow, ...]) -> FunctionExpectation:
         from mmio_bisect.adapters.recipes.recipe_directives import parse_function  # noqa: PLC0415 - imported on demand

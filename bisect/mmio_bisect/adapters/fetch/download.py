@@ -5,23 +5,17 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from mmio_bisect.adapters.fetch.answers import PassingError
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DownloadError
-from mmio_bisect.workflow.ports.progress import Unwatched
+from mmio_bisect.workflow.ports.progress import Signals, Unwatched
 
 if TYPE_CHECKING:
     from mmio_bisect.adapters.fetch.http_transfer import HttpFile
 
 _POLL_SECONDS: Final = 0.05
 _LONGEST_WAIT: Final = 120.0
-
-
-class Watch(Protocol):
-    """Of `Signals`, what a download asks."""
-
-    def cancelled(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +33,7 @@ class Downloads:
     silence_seconds: float = 30.0
 
     def read(
-        self, url: str, watch: Watch | None = None, *, limit: int = 64 << 20, waits: Sequence[float] | None = None
+        self, url: str, watch: Signals | None = None, *, limit: int = 64 << 20, waits: Sequence[float] | None = None
     ) -> bytes:
         """A small file, whole; `waits` instead of the client's. Raises as `stream`, and beyond `limit` bytes.
 
@@ -55,14 +49,14 @@ class Downloads:
                     )
         return bytes(body)
 
-    def length(self, url: str, watch: Watch) -> int | None:
+    def length(self, url: str, watch: Signals) -> int | None:
         """How many bytes the file has; None where the server does not tell. Raises as `stream`."""
         lengths: list[int | None] = []
         for _ in self._stream(url, watch, lengths, only_head=True):
             pass
         return lengths[-1]
 
-    def stream(self, url: str, watch: Watch) -> Generator[bytes, None, None]:
+    def stream(self, url: str, watch: Signals) -> Generator[bytes, None, None]:
         """The file's bytes. Closing the iterator ends the transfer.
 
         Raises `NotThereError`, `DownloadError` when the last try has failed, `CorruptArtefactError` when the file
@@ -73,7 +67,7 @@ class Downloads:
     def _stream(
         self,
         url: str,
-        watch: Watch,
+        watch: Signals,
         lengths: list[int | None],
         *,
         waits: Sequence[float] | None = None,
@@ -105,7 +99,7 @@ class Downloads:
                     return
 
 
-def _pause(url: str, fault: PassingError, wait: float, watch: Watch) -> None:
+def _pause(url: str, fault: PassingError, wait: float, watch: Signals) -> None:
     if fault.wait is not None and fault.wait > _LONGEST_WAIT:
         raise DownloadError(
             f"the server of {url} asks to be left alone for {fault.wait:.0f} s ({fault.why}): run the same command "

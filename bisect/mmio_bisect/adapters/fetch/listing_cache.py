@@ -59,7 +59,7 @@ class ListingCache:
         return asked
 
     def load(self) -> CachedVersions | None:
-        """None if there is none or it is damaged."""
+        """None where nothing readable is kept."""
         try:
             document = json.loads(self._path.read_bytes())
             versions, asked_at = document["versions"], datetime.fromisoformat(document["asked_at"])

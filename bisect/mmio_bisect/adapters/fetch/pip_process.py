@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DiskFullError, DownloadError, MmioBisectError
+from mmio_bisect.workflow.ports.progress import Signals
 
 _CHILD: Final = Path(__file__).with_name("pip_child.py")
 _POLL_SECONDS: Final = 0.1
@@ -49,13 +50,12 @@ def run_pip(
     *,
     scratch: Path,
     silence_seconds: float,
-    cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, int | None], None] = lambda _done, _total: None,
+    signals: Signals,
 ) -> PipResult:
-    """Run `pip WORDS…` with its temporary files in `scratch`; whichever way this returns, pip is no more.
+    """Run `pip WORDS…` with its temporary files in `scratch`; whichever way this returns, pip has ended.
 
-    Raises `CancelledError` within a fifth of a second of `cancelled`, and `DownloadError` when nothing was heard of
-    pip for `silence_seconds`: its own timeouts are the user's to set, this one is for a child that hangs.
+    Raises `CancelledError` within a fifth of a second of `signals` saying so, and `DownloadError` when nothing was
+    heard of pip for `silence_seconds`: its own timeouts are the user's to set, this one is for a child that hangs.
     """
     log = scratch / "pip.log"
     always = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir", "--log", str(log))
@@ -85,8 +85,8 @@ def run_pip(
                     heard = time.monotonic()
                     if not data:
                         selector.unregister(key.fileobj)
-                _take_progress(output, progress)
-                if cancelled():
+                _take_progress(output, signals)
+                if signals.cancelled():
                     raise CancelledError("the download was cancelled")
                 if time.monotonic() - heard > silence_seconds:
                     raise DownloadError(
@@ -148,7 +148,7 @@ def _unfetched(log: Path) -> tuple[str, ...]:
     return tuple(match[1] for match in found if match is not None and " 404 " not in match[1])
 
 
-def _take_progress(output: bytearray, progress: Callable[[int, int | None], None]) -> None:
+def _take_progress(output: bytearray, signals: Signals) -> None:
     """Report and remove the progress lines that are complete."""
     end = output.rfind(b"\n") + 1
     kept = bytearray()
@@ -157,5 +157,5 @@ def _take_progress(output: bytearray, progress: Callable[[int, int | None], None
         if found is None:
             kept += line
         else:
-            progress(int(found[1]), int(found[2]) if found[2] else None)
+            signals.progress(int(found[1]), int(found[2]) if found[2] else None)
     output[:end] = kept

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from mmio_bisect.adapters.recipes.recipe_directives import MAX_BYTES, parse_case, parse_function
+from mmio_bisect.adapters.recipes.recipe_directives import MAX_BYTES, parse_case
 from mmio_bisect.domain.recipe import Case, Language, Recipe
 from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
-
-__all__ = ["CheckedFile", "RecipeFolder", "open_folder", "parse_function", "read_case", "shipped_folder"]
 
 # It becomes a file name in a compiler's command and a crate's name: no leading dash, no dot
 _STEM = re.compile(r"\w[\w-]*", re.ASCII)
@@ -87,7 +85,7 @@ class RecipeFolder:
     def _at(self, path: Path) -> Recipe:
         if not _is_file(path):
             raise UnknownRecipeError(
-                f"there is no recipe file {path}: give the path of a .c, .rs or .ll file, or {_SEE}"
+                f"the recipe file {path} is not found: give the path of a .c, .rs or .ll file, or {_SEE}"
             )
         own = path.resolve().parent == self.path.resolve()
         return Recipe(name=path.stem, cases=(read_case(path, shipped=self.shipped and own),))

@@ -7,7 +7,6 @@ for every target that it has; the toolchain's digest is of what is in them.
 """
 
 import glob
-import hashlib
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
+from mmio_bisect.adapters.fetch.wheel import digest_of_file
 from mmio_bisect.adapters.series.kind import NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import debian_sort_key
 from mmio_bisect.domain.families import CompilerFamily
@@ -78,7 +78,7 @@ class InstalledSeries(NamedSource):
         for path in found.files:
             if signals.cancelled():
                 raise CancelledError(f"looking at {point} was cancelled")
-            parts.append(f"{path.name} {_digest_of_file(path)}")
+            parts.append(f"{path.name} {digest_of_file(path).removeprefix('sha256:')}")
         return Fetched(
             digest=digest_of("\n".join(parts).encode()),
             tool=(str(found.program),),
@@ -152,8 +152,3 @@ def _said(*words: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return ended.stdout.decode(errors="replace") if ended.returncode == 0 else ""
-
-
-def _digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

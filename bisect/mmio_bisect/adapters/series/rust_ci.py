@@ -3,7 +3,7 @@
     rustc-builds/<commit>/rustc-nightly-<host>.tar.xz         and rust-std-nightly-<target>.tar.xz
     rustc-builds-alt/<commit>/…                               the same with LLVM's assertions on
 
-They are kept for 168 days. There is no manifest and no hash: that an archive is whole is known from its xz stream,
+They are kept for 168 days, without a manifest or a hash: that an archive is whole is known from its xz stream,
 whose checks are all made, and what it was is in the toolchain's digest; nothing says that it is what CI had built, but
 the connection it came by. What is older, failed to build, or has no such target is missing.
 """

@@ -78,7 +78,7 @@ class RustNightlySeries(ReleasedRustc):
         return Listing(series=self.name, points=points, asked_at=datetime.now(UTC))
 
     def interpret(self, word: str, listing: Listing) -> tuple[Point, ...]:
-        """A version, or a commit; and why a date is none. Raises as `_manifest` too."""
+        """A version, or a commit; and why a date cannot be one. Raises as `_manifest` too."""
         if DATE.fullmatch(word):
             raise UnknownVersionError(self._no_day(word, listing))
         if version := _VERSION.fullmatch(word):
@@ -128,7 +128,7 @@ class RustNightlySeries(ReleasedRustc):
     def _first_with(self, minor: int, word: str) -> date:
         """The first day whose nightly is 1.`minor` or later, by bisection; days without one are stepped over.
 
-        Raises `UnknownVersionError` if there is none about the day that the train gives.
+        Raises `UnknownVersionError` if none is found about the day that the train gives.
         """
         middle = self._train(minor)
         low, high = max(middle - _EARLY, FIRST_NIGHTLY), min(middle + _LATE, self._today())

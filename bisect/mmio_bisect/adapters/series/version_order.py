@@ -36,7 +36,7 @@ def sort_key(version: Version) -> str:
 
 
 def debian_sort_key(version: str) -> str:
-    """Of a version without epoch. Raises ValueError as above."""
+    """Of a version without epoch. Raises ValueError as `sort_key` does."""
     text = ""
     for words, digits in re.findall(r"(\D*)(\d*)", version):
         text += "".join(_letter(letter) for letter in words)

@@ -1,4 +1,4 @@
-"""Series `zig`: the clang inside PyPI's `ziglang` wheels, where every published version is still to be had.
+"""Series `zig`: the clang inside PyPI's `ziglang` wheels, which keep every published version.
 
 `zig clang` is clang's own driver with every target of LLVM compiled in. Listing, downloading and checking of hashes is
 pip's work, so the user's configuration of pip (index, proxy, certificates) applies. Of a wheel's 12,000 files, most
@@ -24,7 +24,7 @@ from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
-from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.progress import Signals, Unwatched
 from mmio_bisect.workflow.ports.series import Fetched
 
 _PACKAGE: Final = "ziglang"
@@ -98,7 +98,8 @@ class ZigSeries(NamedSource):
         try:
             sweep(self._work)
             with held_work_folder(self._work) as scratch:
-                result = self._pip("index", "versions", _PACKAGE, "--json", "--only-binary", ":all:", scratch=scratch)
+                words = ("index", "versions", _PACKAGE, "--json", "--only-binary", ":all:")
+                result = self._pip(*words, scratch=scratch, signals=Unwatched())
         except OSError as error:
             raise DownloadError(
                 f"pip has no folder to work in ({self._work}: {error.strerror}): make it writable, or free some space"
@@ -133,17 +134,9 @@ class ZigSeries(NamedSource):
             raise DownloadError(f"pip says it downloaded {wanted}, but {len(wheels)} wheels are there: run it again")
         return wheels[0]
 
-    def _pip(self, *words: str, scratch: Path, signals: Signals | None = None) -> PipResult:
+    def _pip(self, *words: str, scratch: Path, signals: Signals) -> PipResult:
         words = (*words, "--retries", str(self._retries))
-        if signals is None:
-            return run_pip(words, scratch=scratch, silence_seconds=self._silence_seconds)
-        return run_pip(
-            words,
-            scratch=scratch,
-            silence_seconds=self._silence_seconds,
-            cancelled=signals.cancelled,
-            progress=signals.progress,
-        )
+        return run_pip(words, scratch=scratch, silence_seconds=self._silence_seconds, signals=signals)
 
 
 def _points(versions: Iterable[str], series: str) -> tuple[Point, ...]:

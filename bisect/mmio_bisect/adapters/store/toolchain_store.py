@@ -64,7 +64,7 @@ class _Entry:
 
 
 class _NoImages:
-    """Where there is no docker. Whoever has an image there has a bug, or a store of another machine's."""
+    """For machines without docker. Whoever has an image there has a bug, or a store of another machine's."""
 
     def has(self, image: str) -> bool:  # noqa: ARG002 - as the port says
         return False
@@ -322,7 +322,7 @@ def _write_records(work: Path, point: Point, filled: Filled, *, image_size: int)
         raise ValueError(f"not a digest: {toolchain.digest!r}")
     tool = work / "root" / toolchain.tool[0]
     if filled.image is None and not tool.is_file():
-        raise BrokenToolchainError(f"{point} was fetched, but there is no {toolchain.tool[0]} in it")
+        raise BrokenToolchainError(f"{point} was fetched, but lacks {toolchain.tool[0]}")
     files = [path for path in (work / "root").rglob("*") if path.is_file() and not path.is_symlink()]
     record = {
         "schema": _SCHEMA,
@@ -355,7 +355,7 @@ def _read(folder: Path) -> _Entry | None:
         if record["schema"] != _SCHEMA:
             return None
         toolchain = _toolchain_from(record["toolchain"])
-        image = record.get("image")  # there was none before toolchains came in images
+        image = record.get("image")  # missing in stores from before toolchains came in images
         tool = folder / "root" / toolchain.tool[0]
         intact = image is not None or tool.stat().st_size == record["tool_size"]
         if not intact or toolchain.digest != f"sha256:{folder.name}":
