@@ -1,5 +1,5 @@
 // A ring of descriptors in ordinary memory and a doorbell: whatever is done to the descriptors, the doorbell is one store.
-//mmio: target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32
+//mmio: issue=torvalds/linux:drivers/nvme/host/pci.c target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32
 //mmio: fn=submit(holds(0),_,_) accesses=store32+0x50
 struct descriptor { unsigned address, length, flags, next; };
 struct ring { volatile unsigned *regs; struct descriptor *table; unsigned head, size; };

@@ -1,5 +1,5 @@
 // PCI configuration space (ECAM): base, bus, device, function and register added up; one load of the width asked for.
-//mmio: target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32
+//mmio: issue=torvalds/linux:drivers/pci/ecam.c target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32
 //mmio: fn=config_read(mmio,_,_,_) each=load32 max=1
 unsigned config_read(volatile unsigned char *ecam, unsigned bus, unsigned devfn, unsigned reg) {
     return *(volatile unsigned *)(ecam + ((bus & 15) << 20) + ((devfn & 255) << 12) + (reg & 0xffc));

@@ -1,5 +1,5 @@
 // A handle that is returned in memory whose address the caller hands over unseen.
-//mmio: target=aarch64,x86_64,riscv64
+//mmio: issue=rcore-os/virtio-drivers#142 target=aarch64,x86_64,riscv64
 //mmio: fn=open(mmio,_)->memory accesses=store32+0,load32+8
 #![no_std]
 #![crate_type = "lib"]

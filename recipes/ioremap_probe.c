@@ -1,5 +1,5 @@
 // The window's pointer is what another function gives, or null, and it is kept in the device: probe and remove.
-//mmio: target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=ioremap(_,_)->regs:mmio,iounmap(mmio)
+//mmio: issue=torvalds/linux:drivers/virtio/virtio_mmio.c target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=ioremap(_,_)->regs:mmio,iounmap(mmio)
 //mmio: fn=attach(_,_) accesses=regs.load32+0?,regs.store32+8?
 //mmio: fn=detach(holds(1w)) accesses=store32+8
 struct device { unsigned long flags; volatile unsigned *base; };

@@ -1,5 +1,5 @@
 // A register is read, changed and written under a lock that another file takes: the lock leaves the device's pointer alone.
-//mmio: target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=mutex_lock(_),mutex_unlock(_)
+//mmio: issue=torvalds/linux:drivers/base/regmap/regmap-mmio.c target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=mutex_lock(_),mutex_unlock(_)
 //mmio: fn=update(holds(2w),_,_) accesses=load32+0x2c,store32+0x2c
 struct device { unsigned long lock[2]; volatile unsigned *base; };
 void mutex_lock(void *);

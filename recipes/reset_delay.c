@@ -1,5 +1,5 @@
 // Reset, wait, enable: between the writes stands a call of a function that takes a number and knows nothing of the device.
-//mmio: target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=udelay(_),wake()
+//mmio: issue=u-boot/u-boot:drivers/usb/host/ehci-hcd.c target=aarch64,arm,thumb,x86_64,i386,riscv64,riscv32 call=udelay(_),wake()
 //mmio: fn=reset(mmio) accesses=store32+0x1344,store32+0x1348
 //mmio: fn=kick(mmio) accesses=store32+0
 void udelay(unsigned);

@@ -197,6 +197,14 @@ def test_the_program_word_check_decides_and_not_an_argument_of_that_name(capsys:
     capsys.readouterr()
 
 
+def test_an_object_alone_is_no_question_but_its_functions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = Path(__file__).parents[1] / "fixtures" / "objects" / "flows.o"
+    assert main(["check", "--object", str(shapes)]) == 130
+    said = capsys.readouterr()
+    assert {"moved", "copies_in"} <= set(said.out.split("\n"))
+    assert "functions of these with --fn" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

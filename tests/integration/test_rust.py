@@ -31,7 +31,7 @@ EXPECTED: dict[tuple[str, str], Found] = {
         [("store", 8, 1), ("store", 8, 4), ("store", 8, 3), ("store", 8, 2)],
         {"torn", "writeback-pre"},
     ),
-    ("poll_hoisted", "2"): ("bad", [("load", 8, 0)], {"missing"}),
+    ("poll_hoisted", "2"): ("bad", [("load", 8, 5)], {"missing"}),
     ("read_sum", "2"): ("bad", [("load", 32, None)], {"writeback-post"}),
     ("slice_fill", "1"): ("good", [("store", 32, None)], set()),
     ("slice_fill", "2"): ("bad", [("store", 32, None)], {"writeback-post"}),
