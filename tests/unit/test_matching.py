@@ -11,10 +11,17 @@ from mmio_bisect.domain.recipe import Direction, EachAccess, ExactAccesses
 
 
 def unit(touch: int, text: str) -> Unit:
-    shape, _, offset = text.partition("+")
+    shape, _, offset = text.removeprefix("may-").partition("+")
     direction = Direction.LOAD if shape.startswith("load") else Direction.STORE
     place = None if offset == "?" else int(offset)
-    return Unit(touch=touch, direction=direction, width=int(shape.removeprefix(direction)), region="mmio", offset=place)
+    return Unit(
+        touch=touch,
+        direction=direction,
+        width=int(shape.removeprefix(direction)),
+        region="mmio",
+        offset=place,
+        certain=not text.startswith("may-"),
+    )
 
 
 def units(text: str) -> list[Unit]:
@@ -60,6 +67,10 @@ def found(match: Match) -> list[str]:
             [f"torn store64+0 {n}" for n in (0, 2, 1, 3)],
         ),
         ("store64+0", "store32+0", ["narrowed store64+0 0"]),
+        ("store32+0", "may-store32+0", []),
+        ("store32+0", "store32+0 may-store32+0", []),
+        ("store32+0", "store32+0 may-store32+4", ["escapes - 1"]),
+        ("store32+0", "may-store64+0", ["missing store32+0 None", "escapes - 0"]),
     ],
 )
 def test_a_path_is_held_against_its_items(accesses: str, done: str, wrong: list[str]) -> None:
@@ -104,6 +115,7 @@ def each(items: str, done: Sequence[Unit]) -> Match:
         ("load32+24", "load32+?", ["escapes - 0"]),
         ("load32+24,load32", "load32+?", []),
         ("a.load32+0", "load32+0", ["extra - 0"]),
+        ("load32", "may-load32+0 may-store32+?", ["escapes - 1"]),
     ],
 )
 def test_each_access_is_one_of_the_items(items: str, done: str, wrong: list[str]) -> None:

@@ -33,6 +33,9 @@ def match_each(
 
 def _explain(match: Match, wants: Sequence[Wanted], unit: Unit, strange: Sequence[Unit]) -> None:
     """An access that the source does not have: too wide, too narrow, a part of one, or none of its own."""
+    if not unit.certain:
+        match.find(None, DefectKind.ESCAPES, unit.touch, f"{unit} may be to the window, and is not asked for")
+        return
     alike = [one for one in wants if one.direction is unit.direction and one.region in {None, unit.region}]
     if unit.offset is None and any(one.offset is not None for one in alike):
         match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")

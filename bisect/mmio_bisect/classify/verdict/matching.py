@@ -21,13 +21,17 @@ def _holds(outer: range | None, inner: range | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One datum that moves: a single access, or one register of a pair. `touch` is the index of its instruction."""
+    """One datum that moves: a single access, or one register of a pair. `touch` is the index of its instruction.
+
+    Unless it is `certain`, it may go somewhere else than to the window.
+    """
 
     touch: int
     direction: Direction
     width: int | None
     region: str
     offset: int | None
+    certain: bool = True
 
     @property
     def span(self) -> range | None:
@@ -133,7 +137,9 @@ class Match:
         return frozenset(touch for touch, items in self.fulfils.items() if names.intersection(items))
 
 
-def units_of(touch: int, transfer: Transfer, region: str, offset: int | None) -> tuple[Unit, ...]:
+def units_of(
+    touch: int, transfer: Transfer, region: str, offset: int | None, *, certain: bool = True
+) -> tuple[Unit, ...]:
     """The data that an instruction moves, in address order, one direction after the other."""
     width = transfer.element_width
     step = (width or 0) // 8
@@ -144,6 +150,7 @@ def units_of(touch: int, transfer: Transfer, region: str, offset: int | None) ->
             width=width,
             region=region,
             offset=None if offset is None else offset + index * step,
+            certain=certain,
         )
         for direction in transfer.directions
         for index in range(transfer.elements)
@@ -244,8 +251,9 @@ def _take_calls(match: Match, items: list[Wanted], units: list[Unit], calls: fro
 
 def _explain_item(match: Match, wants: Wanted, items: list[Wanted], units: list[Unit]) -> None:
     """What became of an item that was not met; what explains it is taken from `units` and `items`."""
-    item = next((one for one in wants.choices if any(map(one.beside, units))), wants)
-    near = [unit for unit in units if item.beside(unit)]
+    certain = [unit for unit in units if unit.certain]
+    item = next((one for one in wants.choices if any(map(one.beside, certain))), wants)
+    near = [unit for unit in certain if item.beside(unit)]
     same = next((unit for unit in near if item.met_by(unit)), None)
     around = next((unit for unit in near if _holds(unit.span, item.span)), None)
     inside = [unit for unit in near if _holds(item.span, unit.span)]
@@ -300,6 +308,10 @@ def _explain_wide(match: Match, item: Wanted, unit: Unit, items: list[Wanted], u
 
 
 def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
+    if not unit.certain:
+        if not any(item.met_by(unit) for item in expected):
+            match.find(None, DefectKind.ESCAPES, unit.touch, f"{unit} may be to the window, and is not asked for")
+        return
     if unit.span is None:
         match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")
         return
@@ -321,7 +333,7 @@ def match_covered(
     unsure = False
     for unit in units:
         match.meet(unit.touch, item)
-        if unit.touch in calls:
+        if unit.touch in calls or not unit.certain:
             unsure = True
         elif unit.direction is not covers.direction or unit.region != region:
             match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit.direction} here")
