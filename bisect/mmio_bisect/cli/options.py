@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.access import DefectKind, Mark
@@ -117,8 +117,8 @@ Targets = Annotated[
     _option(
         "--target",
         "NAME",
-        f"Targets ({', '.join(TARGETS)}), repeated or with commas; all: every one that the recipe names. "
-        "Default: the first that it names.",
+        f"Targets ({', '.join(TARGETS)}, or a full triple), repeated or with commas; all: every one that the recipe "
+        "names. Default: the first that it names.",
         _WHAT,
     ),
 ]
@@ -306,9 +306,13 @@ def targets(typed: Iterable[str] | None) -> TargetChoice:
     for word in words(typed):
         if word == ALL_TARGETS:
             return ALL_TARGETS
-        if word not in TARGETS:
-            raise UsageError(f"“{word}” is not a target; there are {', '.join(TARGETS)}, and all.")
-        found.append(TARGETS[word])
+        target = target_named(word)
+        if target is None:
+            raise UsageError(
+                f"“{word}” is not a target; there are {', '.join(TARGETS)}, triples of these as rustc and clang spell "
+                "them, and all."
+            )
+        found.append(target)
     return tuple(dict.fromkeys(found))
 
 

@@ -23,7 +23,7 @@ from mmio_bisect.adapters.recipes.recipe_grammar import (
     statics,
 )
 from mmio_bisect.adapters.recipes.recipe_words import NotUnderstoodError, not_one_of, quoted, words_of
-from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.domain.recipe import Case, ConstantWindow, Convention, FunctionExpectation, Language, OptLevel
 from mmio_bisect.errors import InvalidRecipeError, UsageError
 
@@ -190,7 +190,8 @@ class _Reader:
         if asked is None:
             return
         targets = self.case_wide["target"].split(",") if "target" in self.case_wide else DEFAULT_TARGETS
-        if not {TARGETS[target].architecture for target in targets}.intersection(asked.architectures):
+        found = {target.architecture for target in map(target_named, targets) if target is not None}
+        if not found.intersection(asked.architectures):
             places = ", ".join(asked.architectures)
             raise NotUnderstoodError(f"calling convention {asked} is of {places}", "a target of it in target=")
         for argument in function.arguments:
@@ -272,7 +273,7 @@ class _Reader:
 def _check_case_wide(key: str, value: str) -> None:
     match key:
         case "target":
-            words_of("target", value, TARGETS)
+            words_of("target", value, [*TARGETS, *filter(target_named, value.split(","))])
         case "opt":
             words_of("optimisation level", value, OptLevel)
         case "window":

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
-from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.isa.targets import target_named
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit
@@ -204,4 +204,6 @@ def _probe(
 def _request(recipe: str, language: str, text: bytes, target: str, opt: str) -> CellRequest:
     """The case without its expectation, which printing does not need."""
     case = Case(recipe=recipe, language=Language(language), text=text, functions=(), targets=(), opt_levels=())
-    return CellRequest(case=case, target=TARGETS[target], opt=OptLevel(opt))
+    named = target_named(target)
+    assert named is not None, target  # noqa: S101  it was one when the run was kept
+    return CellRequest(case=case, target=named, opt=OptLevel(opt))

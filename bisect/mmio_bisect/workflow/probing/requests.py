@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest
@@ -45,7 +45,7 @@ def requests_of(
     Without `targets` for the first that the case names, without `opts` at the case's own levels. Raises `UsageError`
     for levels of which the compilers have none.
     """
-    own = [TARGETS[name] for name in case.targets]
+    own = [target for target in map(target_named, case.targets) if target is not None]
     chosen = own if targets == ALL_TARGETS else targets or own[:1]
     only, known = family.descriptor.only_target, family.descriptor.opt_levels
     if only is not None:
