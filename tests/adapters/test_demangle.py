@@ -29,6 +29,17 @@ def test_a_symbol_is_read_as_its_language_writes_it(symbol: str, name: str) -> N
     assert readable_name(symbol) == name
 
 
+def doubling(times: int) -> str:
+    """`f(p<p<…>, p<…>>)`: each type is a pair of the one before, which a reference names."""
+    last = ["S0_", *(f"S{number:X}_" for number in range(1, times))]
+    return "_Z1f1pIiiE" + "".join(f"S_I{one}{one}E" for one in last)
+
+
+def test_a_name_that_doubles_with_each_reference_is_not_spelt_out() -> None:
+    assert len(readable_name(doubling(5))) > 5 * len(doubling(5))
+    assert readable_name(doubling(200)) == doubling(200)
+
+
 SYMBOLS = {
     symbol: readable_name(symbol)
     for symbol in ("put", "put_status", "_ZN1a1bEj", "_ZN1a1bEPcj", "_ZNK1a1bEv", "_ZN4uart3put17h0123456789abcdefE")

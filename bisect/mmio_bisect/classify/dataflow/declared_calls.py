@@ -1,6 +1,7 @@
 """Functions of other files of which the recipe says what they take, do and give."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mmio_bisect.classify.dataflow.entry import hold, place_arguments
 from mmio_bisect.classify.dataflow.memory import place_of
@@ -11,12 +12,19 @@ from mmio_bisect.domain.names import select
 from mmio_bisect.domain.recipe import Argument, ArgumentKind, CallDeclaration
 
 
-def declaration_of(
-    symbol: str, names: Mapping[str, str], declared: Sequence[CallDeclaration]
-) -> CallDeclaration | None:
-    """`names` as in `CodeImage`."""
-    own = {symbol: names.get(symbol, symbol)}
-    return next((call for call in declared if select(call.symbol, own)), None)
+@dataclass(slots=True)
+class Declarations:
+    """What is declared of the functions that code calls; `names` as in `CodeImage`."""
+
+    names: Mapping[str, str]
+    calls: Sequence[CallDeclaration]
+    _found: dict[str, CallDeclaration | None] = field(default_factory=dict)
+
+    def of(self, symbol: str) -> CallDeclaration | None:
+        if symbol not in self._found:
+            own = {symbol: self.names.get(symbol, symbol)}
+            self._found[symbol] = next((call for call in self.calls if select(call.symbol, own)), None)
+        return self._found[symbol]
 
 
 def carry_out(call: CallDeclaration, entry: State, state: State, isa: Isa) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
-from mmio_bisect.classify.dataflow.declared_calls import carry_out, declaration_of
+from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import Place, place_of
 from mmio_bisect.classify.dataflow.program import Program, Target
@@ -60,8 +60,7 @@ class _Follower:
         self, image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration]
     ) -> None:
         self._isa = image.isa
-        self._names = image.names
-        self._declared = calls
+        self._declared = Declarations(image.names, calls)
         self._data = ImageData(image)
         self._program = Program(image)
         self._entry: Node = ((), self._program.name(function), 0, "")
@@ -295,7 +294,7 @@ class _Follower:
         self._move_stack(entry, 0 if tail else -self._isa.pushes)
         access = library_access(symbol, entry, self._isa)
         if access is None:
-            called = declaration_of(symbol, self._names, self._declared)
+            called = self._declared.of(symbol)
             if called is None:
                 self._hand_over(node, instruction, symbol, state, tail=tail)
             else:
