@@ -204,6 +204,13 @@ def test_a_function_of_cxx_is_named_as_it_is_written(zigs: RealZigs, tmp_path: P
         assert found(judge_image(image, [parse_function(text)], (), ARM_ISV).functions) == wrong
 
 
+def test_a_mangled_function_is_pointed_out_as_it_can_be_named(zigs: RealZigs, tmp_path: Path) -> None:
+    source = b"namespace a { void b(volatile unsigned *r, unsigned v) { *r = v; } }"
+    image = OBJECTS.read(compiled(zigs, tmp_path, source, "aarch64", ["-O2", "-x", "c++"]))
+    judgement = judge_image(image, [parse_function("b(mmio,_) accesses=store32+0")], (), ARM_ISV)
+    assert "write fn='a::b(unsigned int volatile*, unsigned int)'(…)" in (judgement.reason or "")
+
+
 @pytest.mark.rustc
 def test_a_static_of_rust_is_named_as_it_is_written(tmp_path: Path) -> None:
     text = b"""//mmio: window=0x9000000..0x9001000 static=window:*::BASE

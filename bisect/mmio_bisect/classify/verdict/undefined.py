@@ -4,6 +4,7 @@ import difflib
 import re
 
 from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.domain.recipe import quote_name
 
 _SHOWN = 5
 _MANGLED = re.compile(r"^_(Z|R)")
@@ -17,12 +18,17 @@ def undefined_reason(symbol: str, image: CodeImage) -> str:
     and RFC 2603 (`<undisambiguated-identifier>`). GCC calls a part or a clone of a function `name.part.0`,
     `name.isra.0`, `name.constprop.0` or `name.cold`.
     """
-    names = sorted({code.name for code in image.functions if code.name})
+    symbols = {code.name for code in image.functions if code.name}
+    names = sorted({image.names.get(one, one) for one in symbols})
     lacking = f"the object defines no function {symbol}"
     spelt = re.compile(rf"(?<!\d){len(symbol)}_?{re.escape(symbol)}")
-    mangled = [name for name in names if _MANGLED.match(name) and spelt.search(name)]
+    mangled = sorted(one for one in symbols if _MANGLED.match(one) and spelt.search(one))
     if mangled:
-        return f'{lacking}; {mangled[0]} is its mangled name: name that, or add #[no_mangle] (Rust) or extern "C" (C++)'
+        name = quote_name(image.names.get(mangled[0], mangled[0]))
+        return (
+            f"{lacking}; {mangled[0]} is its mangled name: write fn={name}(…), or add #[no_mangle] (Rust) or "
+            'extern "C" (C++)'
+        )
     parts = [name for name in names if name.startswith(f"{symbol}.")]
     if parts:
         return f"{lacking}, only a part or a clone of it: {', '.join(parts[:_SHOWN])}"
@@ -31,4 +37,4 @@ def undefined_reason(symbol: str, image: CodeImage) -> str:
     near = difflib.get_close_matches(symbol, names, n=_SHOWN)
     shown = list(dict.fromkeys([*near, *names]))[:_SHOWN]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return f"{lacking}; it defines {', '.join(shown)}{more}: {_LIKELY}"
+    return f"{lacking}; it defines {', '.join(map(quote_name, shown))}{more}: {_LIKELY}"
