@@ -38,6 +38,11 @@ EXPECTED: dict[tuple[str, str], Found] = {
     ("store_then_step", "1"): ("good", [("store", 32, 0), ("store", 32, 4)], set()),
     ("store_then_step", "2"): ("good", [("store", 32, 0), ("store", 32, 4)], set()),
     ("uart_ports", "2"): ("good", [("load", 8, 0), ("store", 8, 0)], set()),
+    ("virtio_transport", "2"): (
+        "good",
+        [("store", 32, 112), ("store", 32, 112), ("load", 32, 0), ("load", 32, 4)],
+        set(),
+    ),
     ("u128_register", "2"): ("bad", [("store", 128, 0)], {"pair"}),
     ("u64_register", "2"): ("good", [("store", 64, 0), ("load", 64, 8)], set()),
 }
