@@ -38,7 +38,7 @@ EXPECTED: dict[tuple[str, str], Found] = {
     ("store_then_step", "1"): ("good", [("store", 32, 0), ("store", 32, 4)], set()),
     ("store_then_step", "2"): ("good", [("store", 32, 0), ("store", 32, 4)], set()),
     ("uart_ports", "2"): ("good", [("load", 8, 0), ("store", 8, 0)], set()),
-    ("virtio_transport", "2"): (
+    ("virtio_open", "2"): (
         "good",
         [("store", 32, 112), ("store", 32, 112), ("load", 32, 0), ("load", 32, 4)],
         set(),
