@@ -67,6 +67,8 @@ def found(match: Match) -> list[str]:
             [f"torn store64+0 {n}" for n in (0, 2, 1, 3)],
         ),
         ("store64+0", "store32+0", ["narrowed store64+0 0"]),
+        ("store32+0", "store32+0 store32+?", ["escapes - 1"]),
+        ("store32+0", "store32+0 store64+?", ["extra - 1"]),
         ("store32+0", "may-store32+0", []),
         ("store32+0", "store32+0 may-store32+0", []),
         ("store32+0", "store32+0 may-store32+4", ["escapes - 1"]),

@@ -312,7 +312,8 @@ def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
         if not any(item.met_by(unit) for item in expected):
             match.find(None, DefectKind.ESCAPES, unit.touch, f"{unit} may be to the window, and is not asked for")
         return
-    if unit.span is None:
+    alike = any((one.direction, one.width) == (unit.direction, unit.width) for item in expected for one in item.choices)
+    if unit.width is None or (unit.span is None and alike):
         match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")
         return
     same = next((item for item in expected if item.met_by(unit)), None)
