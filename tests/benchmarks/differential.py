@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from driver_shapes import SHAPES, function
-from held_functions import LEVELS, TARGET_NAMES, Cell, Compiler, Held, Tally, Workplace, clang, describe, gcc
+from held_functions import LEVELS, TARGET_NAMES, Builder, Cell, Compiler, Held, Tally, clang, describe, gcc
 from real_zigs import RealZigs, fetch_zigs
 
 ZIGS = ("0.8.0", "0.9.1", "0.12.1", "0.13.0", "0.15.1", "0.17.1")
@@ -57,12 +57,12 @@ def hold_part(part: Part) -> list[Held]:
 def _held(part: Part) -> Iterator[Held]:
     every = cells(part.zigs)
     with tempfile.TemporaryDirectory() as folder:
-        workplace = Workplace(Path(folder), part.zigs.programs["0.13.0"])
+        builder = Builder(Path(folder), part.zigs.programs["0.13.0"])
         for number in range(part.first, part.objects, part.step):
             seed = f"{part.seed}/{number}"
             chosen = random.Random(seed).choice(every)  # noqa: S311  the same cells each time are what is wanted
             functions = [function(f"{seed}/{index}", f"f{index}", only=part.shape) for index in range(FUNCTIONS)]
-            yield from workplace.hold(chosen, functions)
+            yield from builder.hold(chosen, functions)
 
 
 def main() -> int:

@@ -110,7 +110,7 @@ class Held:
         return not self.escapes and bool(self.unseen or self.unsaid)
 
 
-class Workplace:
+class Builder:
     """Compiles, links and runs in a folder of its own; `linker` is a zig."""
 
     def __init__(self, folder: Path, linker: Path) -> None:

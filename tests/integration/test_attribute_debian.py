@@ -24,7 +24,7 @@ LAYERS = ("front end", "middle end", "back end")
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Attributor:
     """Containers of the images that the tool made, around one folder."""
 
     tool: Tool
@@ -74,7 +74,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, docker_host: str) -> Bench:
+def attributor(tmp_path: Path, docker_host: str) -> Attributor:
     """The tool with one suite's compilers, whose images are kept between test runs."""
     store = platformdirs.user_cache_path("mmio-bisect") / "test-images"
     series = tmp_path / "trixie.toml"
@@ -85,11 +85,11 @@ def bench(tmp_path: Path, docker_host: str) -> Bench:
         "MMIO_BISECT_SERIES_FILE": str(series),
     }
     (tmp_path / "bench").mkdir()
-    return Bench(Tool(root=tmp_path, elsewhere=store, extra=extra), tmp_path / "bench")
+    return Attributor(Tool(root=tmp_path, elsewhere=store, extra=extra), tmp_path / "bench")
 
 
-def attributed(bench: Bench, recipe: str, pair: str, *words: str, status: int = 0) -> dict[str, Any]:
-    said = bench.tool("attribute", recipe, pair, "--json", *words, timeout=600)
+def attributed(attributor: Attributor, recipe: str, pair: str, *words: str, status: int = 0) -> dict[str, Any]:
+    said = attributor.tool("attribute", recipe, pair, "--json", *words, timeout=600)
     assert said.status == status, said.err
     (found,) = said.document["attributions"]
     assert isinstance(found, dict)
@@ -108,9 +108,9 @@ def told(*, bad: bool | None) -> str:
     return "not readable" if bad is None else "bad" if bad else "good"
 
 
-def test_two_rustcs_are_told_apart_by_clangs_that_do_as_they_do(bench: Bench) -> None:
+def test_two_rustcs_are_told_apart_by_clangs_that_do_as_they_do(attributor: Attributor) -> None:
     """Rustc 1.96 has LLVM 22, whose middle end leaves other loops at -O1; LLVM 19 reads only some of its IR."""
-    found = attributed(bench, "fill_loop.rs", "rustc:1.85.1..1.96.0", "--opt", "1")
+    found = attributed(attributor, "fill_loop.rs", "rustc:1.85.1..1.96.0", "--opt", "1")
     rustcs = {"good": "rustc@1.85.1+trixie", "bad": "rustc@1.96.0+trixie"}
     clangs = {"good": "clang@19.1.7+trixie", "bad": "clang@22.1.8+trixie"}
     assert {side: found[side]["toolchain"] for side in rustcs} == rustcs
@@ -123,12 +123,12 @@ def test_two_rustcs_are_told_apart_by_clangs_that_do_as_they_do(bench: Bench) ->
 
     def by_hand(front: str, middle: str, back: str) -> bool | None:
         alone = ("-Cno-prepopulate-passes",) if front != middle else ()
-        bench.rustc(rustcs[front], "fill_loop.rs", "1", "--emit=llvm-ir", *alone, product="optimised.ll")
-        if front != middle and not bench.clang(
+        attributor.rustc(rustcs[front], "fill_loop.rs", "1", "--emit=llvm-ir", *alone, product="optimised.ll")
+        if front != middle and not attributor.clang(
             clangs[middle], "1", "-S", "-emit-llvm", "-x", "ir", "optimised.ll", "-o", "again.ll"
         ):
             return None
-        return bench.back(clangs[back], "1", "again.ll" if front != middle else "optimised.ll")
+        return attributor.back(clangs[back], "1", "again.ll" if front != middle else "optimised.ll")
 
     said = verdicts(found)
     assert len(said) == 8
@@ -140,8 +140,10 @@ def test_two_rustcs_are_told_apart_by_clangs_that_do_as_they_do(bench: Bench) ->
         assert search["option"] == f"-Cllvm-args=-opt-bisect-limit={search['limit']}"
         for less in (0, 1):
             words = (f"--emit={emitted}", f"-Cllvm-args=-opt-bisect-limit={search['limit'] - less}")
-            bench.rustc(rustcs["bad"], "fill_loop.rs", "1", *words, product="limited")
-            bad = bench.writes_back("limited") if search is back else bench.back(clangs["bad"], "1", "limited")
+            attributor.rustc(rustcs["bad"], "fill_loop.rs", "1", *words, product="limited")
+            bad = (
+                attributor.writes_back("limited") if search is back else attributor.back(clangs["bad"], "1", "limited")
+            )
             assert bad is (less == 0), (search["layer"], less)
 
     (function,) = found["functions"]
@@ -152,47 +154,47 @@ def test_two_rustcs_are_told_apart_by_clangs_that_do_as_they_do(bench: Bench) ->
     assert (function["diverging"]["common"]["form"], function["diverging"]["bad"]["after"]["form"]) == ("ir", "ir")
 
 
-def test_a_rustcs_ir_in_a_clangs_back_end_tells_that_it_is_the_back_end(bench: Bench) -> None:
-    found = attributed(bench, "store_then_step", "clang@17..rustc@1.85.1")
+def test_a_rustcs_ir_in_a_clangs_back_end_tells_that_it_is_the_back_end(attributor: Attributor) -> None:
+    found = attributed(attributor, "store_then_step", "clang@17..rustc@1.85.1")
     assert (found["confidence"], found["explanations"]) == ("likely", [[["back end"]]])
     assert (found["good"]["case"], found["bad"]["case"]) == ("store_then_step.c", "store_then_step.rs")
     (function,) = found["functions"]
     assert function["forming"]["pass"]["argument"] == "aarch64-ldst-opt"
     said = verdicts(found)
-    bench.rustc("rustc@1.85.1+trixie", "store_then_step.rs", "2", "--emit=llvm-ir", product="rust.ll")
-    assert said["bad", "bad", "good"] == told(bad=bench.back("clang@17.0.6+trixie", "2", "rust.ll")) == "good"
-    (bench.folder / "case.c").write_bytes((RECIPES / "store_then_step.c").read_bytes())
-    assert bench.clang("clang@17.0.6+trixie", "2", "-S", "-emit-llvm", "case.c", "-o", "c.ll")
-    assert said["good", "good", "bad"] == told(bad=bench.back("clang@19.1.7+trixie", "2", "c.ll")) == "bad"
+    attributor.rustc("rustc@1.85.1+trixie", "store_then_step.rs", "2", "--emit=llvm-ir", product="rust.ll")
+    assert said["bad", "bad", "good"] == told(bad=attributor.back("clang@17.0.6+trixie", "2", "rust.ll")) == "good"
+    (attributor.folder / "case.c").write_bytes((RECIPES / "store_then_step.c").read_bytes())
+    assert attributor.clang("clang@17.0.6+trixie", "2", "-S", "-emit-llvm", "case.c", "-o", "c.ll")
+    assert said["good", "good", "bad"] == told(bad=attributor.back("clang@19.1.7+trixie", "2", "c.ll")) == "bad"
 
 
-def test_two_of_one_llvm_differ_in_what_their_front_ends_write(bench: Bench) -> None:
-    found = attributed(bench, "fill_loop.c", "rustc@1.85.1..clang@19.1.7", "--opt", "1")
+def test_two_of_one_llvm_differ_in_what_their_front_ends_write(attributor: Attributor) -> None:
+    found = attributed(attributor, "fill_loop.c", "rustc@1.85.1..clang@19.1.7", "--opt", "1")
     assert found["explanations"] == [[["front end"]]]
     (function,) = found["functions"]
     assert function["diverging"]["bad"]["pass"]["title"] == "the front end"
     assert any("two files, fill_loop.rs and fill_loop.c" in note for note in found["notes"])
     # A clang of another LLVM is not a stand-in, and without one there is no telling.
     words = ("--opt", "1", "--stand-in", "clang@17.0.6+trixie")
-    alone = attributed(bench, "fill_loop.c", "rustc@1.85.1..clang@19.1.7", *words)
+    alone = attributed(attributor, "fill_loop.c", "rustc@1.85.1..clang@19.1.7", *words)
     assert alone["stand_ins"] == []
     assert len(alone["explanations"]) > 1
     assert any("has LLVM 17.0.6, so it cannot stand in" in note for note in alone["notes"])
 
 
-def test_debians_clang_18_differs_in_its_back_end(bench: Bench) -> None:
-    found = attributed(bench, "store_then_step", "clang:17..18")
+def test_debians_clang_18_differs_in_its_back_end(attributor: Attributor) -> None:
+    found = attributed(attributor, "store_then_step", "clang:17..18")
     assert (found["confidence"], found["explanations"]) == ("proven", [[["back end"]]])
     (search,) = found["searches"]
     (function,) = found["functions"]
     assert function["forming"]["pass"]["argument"] == "aarch64-ldst-opt"
-    (bench.folder / "case.c").write_bytes((RECIPES / "store_then_step.c").read_bytes())
+    (attributor.folder / "case.c").write_bytes((RECIPES / "store_then_step.c").read_bytes())
     points = {"good": "clang@17.0.6+trixie", "bad": "clang@18.1.8+trixie"}
     said = verdicts(found)
     for middle, compiler in points.items():
-        assert bench.clang(compiler, "2", "-S", "-emit-llvm", "case.c", "-o", f"{middle}.ll")
+        assert attributor.clang(compiler, "2", "-S", "-emit-llvm", "case.c", "-o", f"{middle}.ll")
         for back, other in points.items():
-            assert said[middle, middle, back] == told(bad=bench.back(other, "2", f"{middle}.ll")), (middle, back)
+            assert said[middle, middle, back] == told(bad=attributor.back(other, "2", f"{middle}.ll")), (middle, back)
     for less in (0, 1):
         limit = ("-mllvm", f"-opt-bisect-limit={search['limit'] - less}")
-        assert bench.back(points["bad"], "2", "bad.ll", *limit) is (less == 0)
+        assert attributor.back(points["bad"], "2", "bad.ll", *limit) is (less == 0)

@@ -14,7 +14,7 @@ from agreement import disagreement, flow_of
 from driver_shapes import SHAPES
 from driver_shapes import function as driver_function
 from emulated import ORDINARY, WINDOW, Machine
-from held_functions import LEVELS, TARGET_NAMES, Cell, Tally, Workplace, clang, describe, gcc
+from held_functions import LEVELS, TARGET_NAMES, Builder, Cell, Tally, clang, describe, gcc
 from random_c import LIBRARY, program
 from real_zigs import RealZigs
 
@@ -161,14 +161,14 @@ OBJECTS_A_TARGET = 30
 def test_nothing_of_a_driver_is_missed_without_a_word(zigs: RealZigs, tmp_path: Path, target: str) -> None:
     compilers = [*(clang(version, zigs.programs[version]) for version in zigs.programs), gcc()]
     rng, tally = random.Random(target), Tally()  # noqa: S311  the same functions each time are what is wanted
-    workplace = Workplace(tmp_path, zigs.programs["0.13.0"])
+    builder = Builder(tmp_path, zigs.programs["0.13.0"])
     shapes = sorted(SHAPES.keys() - NOT_YET)
     for number in range(OBJECTS_A_TARGET):
         cell = Cell(compiler=rng.choice(compilers), target=target, level=rng.choice(LEVELS))
         functions = [
             driver_function(f"{target}/{number}/{one}", f"f{one}", only=rng.choice(shapes)) for one in range(6)
         ]
-        for held in workplace.hold(cell, functions):
+        for held in builder.hold(cell, functions):
             tally.add(held)
     silent = [held for held in tally.silent if not held.function.kind.constant]
     assert not silent, "\n".join(map(describe, silent))

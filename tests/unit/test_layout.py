@@ -1,5 +1,6 @@
 """The shape of the tree: what must not stand where, and that each error has a code of its own."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -75,3 +76,17 @@ def test_no_folder_has_more_than_twenty_files_and_no_file_more_than_400_lines() 
     assert {str(folder): count for folder, count in folders.items() if count > 20} == {}
     lines = {str(path): len(path.read_text().splitlines()) for path in files}
     assert {path: count for path, count in lines.items() if count > 400} == {}
+
+
+def test_composition_alone_imports_inside_functions() -> None:
+    files = [path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(PACKAGE / "composition")]
+    inside = [
+        f"{path}:{node.lineno}"
+        for path in files
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert len(files) > 300
+    assert inside == []

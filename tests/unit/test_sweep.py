@@ -70,7 +70,7 @@ class Watcher:
 
 
 @dataclass(slots=True)
-class Bench:
+class Sweeper:
     """One store, history and script of compilers, swept as often as a test likes."""
 
     wiring: ScriptedWiring
@@ -105,19 +105,19 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Callable[[str], Bench]:
+def sweeper(tmp_path: Path) -> Callable[[str], Sweeper]:
     """`g` good, `b` bad, `x` rejected, `m` missing for good, `l` late; one version a letter."""
 
-    def make(text: str) -> Bench:
+    def make(text: str) -> Sweeper:
         words = {"g": "good", "b": "bad", "x": "no such builtin", "m": "missing", "l": "late"}
         script = Script({f"1.{place}": words[letter] for place, letter in enumerate(text)})
         wiring = scripted(script, Settings(store=tmp_path / "store"))
-        return Bench(wiring, wiring.recipes().find("store_then_step.c").cases[0])
+        return Sweeper(wiring, wiring.recipes().find("store_then_step.c").cases[0])
 
     return make
 
 
-Make = Callable[[str], Bench]
+Make = Callable[[str], Sweeper]
 
 
 def moves(result: SweepResult) -> list[tuple[str, str, str]]:
@@ -125,41 +125,41 @@ def moves(result: SweepResult) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
-def test_every_cell_is_answered(bench: Make, jobs: int) -> None:
+def test_every_cell_is_answered(sweeper: Make, jobs: int) -> None:
     levels = (OptLevel.O1, OptLevel.O2)
-    result = bench("ggbbg").sweep(levels=levels, jobs=jobs)
+    result = sweeper("ggbbg").sweep(levels=levels, jobs=jobs)
     told = [(probe.point.version, probe.request.opt, probe.judgement.verdict.value) for probe in result.probes]
     verdicts = ("good", "good", "bad", "bad", "good")
     assert told == [(f"1.{place}", level, verdict) for place, verdict in enumerate(verdicts) for level in levels]
     assert (result.unprobed, result.failed) == ((), ())
 
 
-def test_all_cells_of_a_point_are_one_batch(bench: Make) -> None:
-    made = bench("gb")
+def test_all_cells_of_a_point_are_one_batch(sweeper: Make) -> None:
+    made = sweeper("gb")
     made.sweep(levels=(OptLevel.O1, OptLevel.O2, OptLevel.O3))
     assert made.script.fetched == ["1.0", "1.1"]
     assert made.script.compiled == ["1.0"] * 3 + ["1.1"] * 3
 
 
-def test_transitions_are_told_by_function_access_and_defect(bench: Make) -> None:
-    result = bench("ggbbg").sweep()
+def test_transitions_are_told_by_function_access_and_defect(sweeper: Make) -> None:
+    result = sweeper("ggbbg").sweep()
     assert moves(result) == [("introduced", "1.1", "1.2"), ("fixed", "1.3", "1.4")]
     mark = result.transitions[0].mark
     assert (mark.function, mark.access, mark.kind) == ("store_then_step", "store32+0", DefectKind.WRITEBACK_POST)
     assert [point.version for point in result.transitions[0].suspects] == ["1.2"]
 
 
-def test_untestable_points_beside_a_transition_are_suspects(bench: Make) -> None:
-    (move,) = bench("gxxb").sweep().transitions
+def test_untestable_points_beside_a_transition_are_suspects(sweeper: Make) -> None:
+    (move,) = sweeper("gxxb").sweep().transitions
     assert [point.version for point in move.suspects] == ["1.1", "1.2", "1.3"]
 
 
-def test_only_the_defects_asked_for_count(bench: Make) -> None:
-    assert bench("gb").sweep(defects=frozenset({DefectKind.PAIR})).transitions == ()
+def test_only_the_defects_asked_for_count(sweeper: Make) -> None:
+    assert sweeper("gb").sweep(defects=frozenset({DefectKind.PAIR})).transitions == ()
 
 
-def test_the_second_time_nothing_is_compiled_or_begun(bench: Make) -> None:
-    made, watcher = bench("ggb"), Watcher()
+def test_the_second_time_nothing_is_compiled_or_begun(sweeper: Make) -> None:
+    made, watcher = sweeper("ggb"), Watcher()
     first = made.sweep()
     again = made.sweep(watcher)
     assert again.cost.cells_compiled == again.cost.toolchains_fetched == 0
@@ -169,16 +169,16 @@ def test_the_second_time_nothing_is_compiled_or_begun(bench: Make) -> None:
     assert again.transitions == first.transitions
 
 
-def test_only_what_is_missing_is_compiled(bench: Make) -> None:
-    made = bench("ggb")
+def test_only_what_is_missing_is_compiled(sweeper: Make) -> None:
+    made = sweeper("ggb")
     made.sweep(levels=(OptLevel.O1,))
     result = made.sweep(levels=(OptLevel.O1, OptLevel.O2))
     assert result.cost.cells_compiled == 3
     assert [probe.from_history for probe in result.probes] == [True, False] * 3
 
 
-def test_with_transitions_a_grid_is_probed_and_refined_where_neighbours_differ(bench: Make) -> None:
-    made = bench("g" * 17 + "b" * 8)
+def test_with_transitions_a_grid_is_probed_and_refined_where_neighbours_differ(sweeper: Make) -> None:
+    made = sweeper("g" * 17 + "b" * 8)
     result = made.sweep(transitions=True)
     assert moves(result) == [("introduced", "1.16", "1.17")]
     probed = {probe.point.version for probe in result.probes}
@@ -188,16 +188,16 @@ def test_with_transitions_a_grid_is_probed_and_refined_where_neighbours_differ(b
     assert set(made.script.compiled) == probed
 
 
-def test_with_transitions_what_history_knows_is_used_off_the_grid_too(bench: Make) -> None:
-    made = bench("g" * 16 + "b" + "g" * 8)
+def test_with_transitions_what_history_knows_is_used_off_the_grid_too(sweeper: Make) -> None:
+    made = sweeper("g" * 16 + "b" + "g" * 8)
     points = made.request().points
     made.sweep(points=points[16:17])
     assert moves(made.sweep(transitions=True)) == [("introduced", "1.15", "1.16"), ("fixed", "1.16", "1.17")]
 
 
 @pytest.mark.parametrize("error", [DownloadError("no answer"), SandboxError("no daemon")])
-def test_a_passing_fault_is_tried_again(bench: Make, error: MmioBisectError) -> None:
-    made = bench("gb")
+def test_a_passing_fault_is_tried_again(sweeper: Make, error: MmioBisectError) -> None:
+    made = sweeper("gb")
     made.script.failure = error
 
     def mend() -> None:
@@ -210,8 +210,8 @@ def test_a_passing_fault_is_tried_again(bench: Make, error: MmioBisectError) -> 
     assert len(result.probes) == 2
 
 
-def test_a_toolchain_that_cannot_be_had_does_not_stop_the_others(bench: Make) -> None:
-    made, watcher = bench("ggbb"), Watcher()
+def test_a_toolchain_that_cannot_be_had_does_not_stop_the_others(sweeper: Make) -> None:
+    made, watcher = sweeper("ggbb"), Watcher()
     made.sweep(points=made.request().points[:1])
     made.script.failure = DownloadError("no answer")
     made.sweep(watcher, points=made.request().points[1:2])
@@ -224,8 +224,8 @@ def test_a_toolchain_that_cannot_be_had_does_not_stop_the_others(bench: Make) ->
     assert moves(made.sweep()) == [("introduced", "1.1", "1.2")]
 
 
-def test_a_toolchain_that_is_not_to_be_had_fails_nothing_and_is_untestable(bench: Make) -> None:
-    swept = bench("gmlb")
+def test_a_toolchain_that_is_not_to_be_had_fails_nothing_and_is_untestable(sweeper: Make) -> None:
+    swept = sweeper("gmlb")
     result = swept.sweep()
     assert result.failed == ()
     assert [probe.judgement.reason for probe in result.probes if probe.judgement.reason] == [
@@ -239,8 +239,8 @@ def test_a_toolchain_that_is_not_to_be_had_fails_nothing_and_is_untestable(bench
     assert sorted(swept.script.asked_in_vain) == ["1.1", "1.1", "1.2", "1.2", "1.2"]
 
 
-def test_a_failed_point_is_no_verdict_but_what_is_known_of_it_counts(bench: Make) -> None:
-    made = bench("gb")
+def test_a_failed_point_is_no_verdict_but_what_is_known_of_it_counts(sweeper: Make) -> None:
+    made = sweeper("gb")
     points = made.request().points
     made.sweep(levels=(OptLevel.O1,))
     made.wiring.store().prune(keep_bytes=0)
@@ -251,15 +251,15 @@ def test_a_failed_point_is_no_verdict_but_what_is_known_of_it_counts(bench: Make
     assert [move.request.opt for move in result.transitions] == [OptLevel.O1]
 
 
-def test_what_is_wrong_on_our_side_ends_the_sweep(bench: Make) -> None:
-    made = bench("gggg")
+def test_what_is_wrong_on_our_side_ends_the_sweep(sweeper: Make) -> None:
+    made = sweeper("gggg")
     made.script.failure = DiskFullError("no space")
     with pytest.raises(DiskFullError):
         made.sweep()
 
 
-def test_an_interrupt_keeps_what_is_done(bench: Make) -> None:
-    made = bench("gggb")
+def test_an_interrupt_keeps_what_is_done(sweeper: Make) -> None:
+    made = sweeper("gggb")
 
     def interrupt(probe: Probe) -> None:
         if probe.point.version == "1.1":
@@ -272,8 +272,8 @@ def test_an_interrupt_keeps_what_is_done(bench: Make) -> None:
     assert made.sweep().cost.cells_compiled == 4 - done
 
 
-def test_an_interrupt_does_not_wait_for_a_back_off(bench: Make) -> None:
-    made, waiting = bench("gg"), threading.Event()
+def test_an_interrupt_does_not_wait_for_a_back_off(sweeper: Make) -> None:
+    made, waiting = sweeper("gg"), threading.Event()
     made.sweep(points=made.request().points[1:])
     made.script.failure = DownloadError("no answer")
 
@@ -286,8 +286,8 @@ def test_an_interrupt_does_not_wait_for_a_back_off(bench: Make) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("probe")]
 
 
-def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(bench: Make) -> None:
-    made = bench("ggbb")
+def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(sweeper: Make) -> None:
+    made = sweeper("ggbb")
     request, store = made.request(levels=(OptLevel.O1, OptLevel.O2)), made.wiring.store()
     plan = plan_sweep(request, made.history, store)
     assert (plan.known, plan.to_compile, len(plan.to_fetch), plan.bytes_to_fetch) == (0, 8, 4, None)
@@ -299,19 +299,19 @@ def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(bench: Make) -> N
     assert made.script.fetched == ["1.0", "1.1"]
 
 
-def test_the_plan_of_transitions_is_the_grid_and_says_what_may_follow(bench: Make) -> None:
-    made = bench("g" * 9)
+def test_the_plan_of_transitions_is_the_grid_and_says_what_may_follow(sweeper: Make) -> None:
+    made = sweeper("g" * 9)
     plan = plan_sweep(made.request(transitions=True), made.history, made.wiring.store())
     assert [point.version for point in plan.points] == ["1.0", "1.3", "1.6", "1.8"]
     assert plan.may_follow == 5
 
 
-def test_one_point_named_twice_is_a_range(bench: Make) -> None:
-    listing = bench("ggg").wiring.source("zig").listing()
+def test_one_point_named_twice_is_a_range(sweeper: Make) -> None:
+    listing = sweeper("ggg").wiring.source("zig").listing()
     found = swept_range(parse_range("zig:1.1..1.1"), listing)
     assert [point.version for point in found.points] == ["1.1"]
     assert len(swept_range(parse_range("zig"), listing).points) == 3
-    assert len(swept_range(parse_range("zig"), bench("g").wiring.source("zig").listing()).points) == 1
+    assert len(swept_range(parse_range("zig"), sweeper("g").wiring.source("zig").listing()).points) == 1
     assert swept_range(parse_range("zig:1.2..1.0"), listing).reversed
     with pytest.raises(UnknownVersionError):
         swept_range(parse_range("zig:7..7"), listing)
