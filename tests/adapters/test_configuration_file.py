@@ -8,8 +8,8 @@ import pytest
 from mmio_bisect.adapters.config.configuration_file import NAME, TEMPLATE, find, load
 from mmio_bisect.adapters.config.schedule import Schedule
 from mmio_bisect.errors import InvalidConfigurationError
+from mmio_bisect.workflow.ports.sandbox import Bounds
 from mmio_bisect.workflow.probing.budget import Allowance
-from mmio_bisect.workflow.probing.sandboxes import Bounds
 from mmio_bisect.workflow.watch.configuration import Retention
 
 

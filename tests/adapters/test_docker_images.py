@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from signalling import CancelledWhen, Uncancelled, eventually
 
-from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.sandbox.docker.api import Engine, split_reference
 from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
 from mmio_bisect.adapters.sandbox.docker.engine import DEFAULT_SUITE, DockerSandbox
-from mmio_bisect.adapters.sandbox.docker.images import STORE_LABEL, DockerImages, split_reference
+from mmio_bisect.adapters.sandbox.docker.images import STORE_LABEL, DockerImages
 from mmio_bisect.errors import CancelledError, DownloadError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports.sandbox import Command
 

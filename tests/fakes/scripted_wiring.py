@@ -22,9 +22,8 @@ from mmio_bisect.domain.target import Architecture
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, Sandbox
+from mmio_bisect.workflow.ports.sandbox import Bounds, Command, ContainerSandbox, Finished, Sandbox
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
-from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 _GOOD = (0xAA0003E8, 0x91002000, 0x52800029, 0x5280004A, 0xB9000109, 0xB900050A, 0xD65F03C0)
 _BAD = (0x52800029, 0xAA0003E8, 0xB8008409, 0x52800049, 0xB9000509, 0xD65F03C0)

@@ -121,14 +121,8 @@ def attribute(
         wiring.history() as history,
         watching(styled.console(stderr=True), load_bars, expected=2, quiet=shown.quiet) as events,
     ):
-        tools = AttributeTools(
-            sources=wiring.source,
-            lender=partial(_lender, wiring, how.sandbox),
-            store=wiring.store(),
-            sandbox=chosen,
-            judge=wiring.judge(),
-            history=history,
-        )
+        lender = partial(_lender, wiring, how.sandbox)
+        tools = AttributeTools(wiring=wiring, lender=lender, sandbox=chosen, history=history)
         try:
             findings = attribute_all(request, tools, events.fetching)
         except KeyboardInterrupt:

@@ -18,8 +18,8 @@ from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
+from mmio_bisect.workflow.ports.sandbox import Bounds
 from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
-from mmio_bisect.workflow.probing.sandboxes import Bounds
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"

@@ -39,11 +39,10 @@ if TYPE_CHECKING:
     from mmio_bisect.workflow.ports.objects import ObjectReader
     from mmio_bisect.workflow.ports.progress import Signals
     from mmio_bisect.workflow.ports.recipes import RecipeBook
-    from mmio_bisect.workflow.ports.sandbox import Sandbox
+    from mmio_bisect.workflow.ports.sandbox import Bounds, ContainerSandbox, Sandbox
     from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
     from mmio_bisect.workflow.ports.store import ToolchainStore
     from mmio_bisect.workflow.ports.wiring import Wiring
-    from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 _CHECKOUT = Path(__file__).parents[3]
 

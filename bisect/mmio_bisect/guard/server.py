@@ -119,12 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _relay(self, answer: HTTPResponse) -> None:
         """Its length or its pieces as they come: progress is told while it goes on."""
-        self._begun = True
-        self.send_response_only(answer.status, answer.reason)
-        kept = ("Content-Type", "Content-Length", "Api-Version", "Docker-Experimental", "Ostype", "Server")
-        for name in kept:
-            if (value := answer.headers[name]) is not None:
-                self.send_header(name, value)
+        self._begin(answer, "Content-Type", "Content-Length", "Api-Version", "Docker-Experimental", "Ostype", "Server")
         self.send_header("Connection", "close")
         self.end_headers()
         while piece := answer.read1(_PIECE):
@@ -132,11 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, answer: HTTPResponse, daemon: socket.socket) -> None:
         """Bytes in both directions until both are at their ends; the end of one is handed on at once."""
-        self._begun = True
-        self.send_response_only(101, answer.reason)
-        for name in ("Content-Type", "Connection", "Upgrade"):
-            if (value := answer.headers[name]) is not None:
-                self.send_header(name, value)
+        self._begin(answer, "Content-Type", "Connection", "Upgrade")
         self.end_headers()
         client = self.connection
         # What the daemon has sent with its head lies in the buffer of the answer's file.
@@ -144,6 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         back.start()
         _copy(self.rfile.read1, daemon)
         back.join()
+
+    def _begin(self, answer: HTTPResponse, *kept: str) -> None:
+        self._begun = True
+        self.send_response_only(answer.status, answer.reason)
+        for name in kept:
+            if (value := answer.headers[name]) is not None:
+                self.send_header(name, value)
 
     def _answer(self, status: int, message: str) -> None:
         """Nothing is said amid an answer that was begun."""

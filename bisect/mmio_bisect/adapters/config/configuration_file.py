@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from mmio_bisect.adapters.config.configuration_schema import File, SeriesDefaults, WatchTable, database_below, keys_at
 from mmio_bisect.errors import InvalidConfigurationError
+from mmio_bisect.workflow.ports.sandbox import Bounds
 from mmio_bisect.workflow.probing.budget import Allowance
-from mmio_bisect.workflow.probing.sandboxes import Bounds
 from mmio_bisect.workflow.watch.configuration import (
     Channel,
     Configuration,

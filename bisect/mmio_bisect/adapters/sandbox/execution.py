@@ -18,7 +18,7 @@ from typing import Final
 from mmio_bisect.adapters.sandbox.disk_usage import Meter
 from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, LimitHit
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS: Final = 0.05
@@ -56,21 +56,15 @@ def expanded(argv: tuple[str, ...], root: Path, cache: Path | None = None) -> tu
     return (str(root / first), *others)
 
 
-def check_names(command: Command) -> None:
-    """Raises `SandboxError` for a name that would lead out of the work folder."""
+def prepare(command: Command, root: Path, cache: Path | None, signals: Signals) -> tuple[str, ...]:
+    """The words to execute. Raises `CancelledError`; `SandboxError` for a name that leads out of the work folder."""
     for name in [name for name, _ in command.inputs] + ([command.product] if command.product else []):
         if "/" in name or name in {"", ".", ".."}:
             raise SandboxError(f"not a plain file name for the work folder: {name!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    limit: LimitHit | None
-    output: str
-    seconds: float
+    argv = expanded(command.argv, root, cache)
+    if signals.cancelled():
+        raise CancelledError(f"{argv[0]} was not started")
+    return argv
 
 
 class Launcher:
@@ -123,8 +117,11 @@ class Launcher:
             self._isolation = frozenset(words)
         return self._isolation
 
-    def run(self, argv: tuple[str, ...], folder: Path, signals: Signals) -> Ended:
-        """One command, from its start until its last process is dead. Raises `CancelledError`, `SandboxError`."""
+    def run(self, argv: tuple[str, ...], folder: Path, signals: Signals) -> Finished:
+        """One command, from its start until its last process is dead; its product is for others to read.
+
+        Raises `CancelledError`, `SandboxError`.
+        """
         try:
             self.isolation()
             self._output.clear()
@@ -141,7 +138,7 @@ class Launcher:
         limit = limit or limit_behind(
             status, processor=processor, output=output, limits=self._limits, killed_for_memory=killed
         )
-        return Ended(status=status, limit=limit, output=output, seconds=seconds)
+        return Finished(argv=argv, status=status, limit=limit, output=output, product=None, seconds=seconds)
 
     def end(self) -> None:
         """What it still runs ends with it."""

@@ -19,7 +19,7 @@ from mmio_bisect.workflow.attribution.open_toolchains import AttributeRequest, A
 from mmio_bisect.workflow.attribution.passes import Passes
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.probing.judge import restrict
-from mmio_bisect.workflow.probing.probe import Adapters, Prober
+from mmio_bisect.workflow.probing.probe import Prober
 
 Finding = Attribution | NothingToAttribute
 
@@ -37,16 +37,7 @@ def _probe(
     request: AttributeRequest, tools: AttributeTools, point: Point, asked: Sequence[CellRequest], signals: Signals
 ) -> list[Side]:
     """The toolchain as a whole, from history where it can be."""
-    prober = Prober(
-        Adapters(
-            source=tools.sources(point.series),
-            store=tools.store,
-            sandbox=tools.sandbox,
-            judge=tools.judge,
-            history=tools.history,
-        ),
-        request.profile,
-    )
+    prober = Prober(tools.of(point.series), request.profile)
     probes = {probe.request: probe for probe in prober.probe(point, tuple(dict.fromkeys(asked)), signals)}
     return [
         Side(
@@ -78,7 +69,11 @@ def _attribute(
     toolchains = OpenToolchains(tools=tools, request=request, signals=signals)
     with toolchains.opened(good) as at_good, toolchains.opened(bad) as at_bad:
         comparison = Comparison(
-            good=at_good, bad=at_bad, telling=introduced or fixed, profile=request.profile, judge_object=tools.judge
+            good=at_good,
+            bad=at_bad,
+            telling=introduced or fixed,
+            profile=request.profile,
+            judge_object=tools.wiring.judge(),
         )
         return _compare(comparison, toolchains, (good, bad), change, began)
 

@@ -14,14 +14,13 @@ from mmio_bisect.workflow.attribution.layer_commands import ir_cell
 from mmio_bisect.workflow.attribution.mixing import OpenToolchain
 from mmio_bisect.workflow.attribution.stand_ins import candidates, likeness
 from mmio_bisect.workflow.ports.history import History
-from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Sandbox
-from mmio_bisect.workflow.ports.series import SeriesSource
-from mmio_bisect.workflow.ports.store import ToolchainStore
+from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.compile import cell_of
 from mmio_bisect.workflow.probing.judge import judge_outcome, restrict
+from mmio_bisect.workflow.probing.probe import Adapters
 
 _TRIED = 3
 """So many stand-ins are tried: each is a toolchain to fetch."""
@@ -29,17 +28,15 @@ _TRIED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeTools:
-    """The adapters; `sources` gives a series' own, as the two toolchains may be of different ones.
+    """The adapters; `lender` names the series whose compilers can stand in for those of another that read no IR."""
 
-    `lender` names the series whose compilers can stand in for those of another that read no IR.
-    """
-
-    sources: Callable[[str], SeriesSource]
+    wiring: Wiring
     lender: Callable[[str], str | None]
-    store: ToolchainStore
     sandbox: Sandbox
-    judge: Judge
     history: History
+
+    def of(self, series: str) -> Adapters:
+        return Adapters.of(self.wiring, series, self.sandbox, self.history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,7 @@ class OpenToolchains:
         if series is None:
             return ()
         try:
-            points = self.tools.sources(series).listing().points
+            points = self.tools.wiring.source(series).listing().points
         except CancelledError:
             raise
         except MmioBisectError as error:
@@ -133,12 +130,14 @@ class OpenToolchains:
         return found[:_TRIED]
 
     def _judged(self, side: Side, outcome: Outcome) -> Judgement:
-        made = judge_outcome(cell_of(side.request, side.toolchain), outcome, self.request.profile, self.tools.judge)
+        made = judge_outcome(
+            cell_of(side.request, side.toolchain), outcome, self.request.profile, self.tools.wiring.judge()
+        )
         return restrict(made, self.request.defects)
 
     def _entered(self, stack: ExitStack, point: Point, request: CellRequest, *, lent: bool = False) -> OpenToolchain:
-        tools, watched = self.tools, self.signals(point)
-        lease = stack.enter_context(acquire(point, tools.sources(point.series), tools.store, tools.sandbox, watched))
+        tools, watched = self.tools.of(point.series), self.signals(point)
+        lease = stack.enter_context(acquire(point, tools.source, tools.store, tools.sandbox, watched))
         session = stack.enter_context(tools.sandbox.session(lease.root, lease.image))
         return OpenToolchain(
             point=point,

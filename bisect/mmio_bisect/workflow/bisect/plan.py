@@ -14,7 +14,7 @@ from mmio_bisect.domain.recipe import Case, FunctionExpectation, OptLevel
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
-from mmio_bisect.workflow.ports.sandbox import Sandbox
+from mmio_bisect.workflow.ports.sandbox import Bounds, Sandbox
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.prefetch import Ahead
@@ -22,7 +22,7 @@ from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import RangeText, resolve_range
 from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, requests_of, select_profile
 from mmio_bisect.workflow.probing.retry import BACK_OFF
-from mmio_bisect.workflow.probing.sandboxes import Bounds, choose
+from mmio_bisect.workflow.probing.sandboxes import choose
 
 
 class Counting(HuntEvents, Protocol):

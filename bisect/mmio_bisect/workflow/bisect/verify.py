@@ -22,7 +22,7 @@ from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Made
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Work
-from mmio_bisect.workflow.probing.compile import cell_of, compile_cell, outcome_without
+from mmio_bisect.workflow.probing.compile import cell_of, compile_in, outcome_without
 from mmio_bisect.workflow.probing.judge import judge_outcome
 from mmio_bisect.workflow.probing.probe import Adapters
 
@@ -84,20 +84,21 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
     except OverBudgetError:
         made = None
     if made is not None:
-        digest = made.fetched.digest
-        cell = cell_of(probe.request, replace(probe.toolchain, digest=digest))
-        with tools.sandbox.session(made.root, made.fetched.image) as session:
-            outcome = compile_cell(cell, session, tools.sandbox.name, signals)
-        judgement = judge_outcome(cell, outcome, profile, tools.judge)
-        return Again(outcome=outcome, judgement=judgement, built=True, reproduced=digest == probe.toolchain.digest)
-    with (
-        tools.budget.spending(tools.work_for(probe.point), signals) as metered,
-        acquire(probe.point, tools.source, tools.store, tools.sandbox, metered) as lease,
-    ):
-        cell = cell_of(probe.request, lease.toolchain)
-        with tools.sandbox.session(lease.root, lease.image) as session:
-            outcome = compile_cell(cell, session, tools.sandbox.name, metered)
-    return Again(outcome=outcome, judgement=judge_outcome(cell, outcome, profile, tools.judge))
+        toolchain = replace(probe.toolchain, digest=made.fetched.digest)
+        outcome = compile_in(made.root, made.fetched.image, cell_of(probe.request, toolchain), tools.sandbox, signals)
+    else:
+        with (
+            tools.budget.spending(tools.work_for(probe.point), signals) as metered,
+            acquire(probe.point, tools.source, tools.store, tools.sandbox, metered) as lease,
+        ):
+            toolchain = lease.toolchain
+            outcome = compile_in(lease.root, lease.image, cell_of(probe.request, toolchain), tools.sandbox, metered)
+    return Again(
+        outcome=outcome,
+        judgement=judge_outcome(cell_of(probe.request, toolchain), outcome, profile, tools.judge),
+        built=made is not None,
+        reproduced=made is None or toolchain == probe.toolchain,
+    )
 
 
 def verified(

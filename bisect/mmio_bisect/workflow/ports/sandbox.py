@@ -62,6 +62,33 @@ class Sandbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one compile may use, where the options say: bytes, and seconds of wall-clock and of processor time.
+
+    `output` is what it prints, `object` the size of any file that it writes.
+    """
+
+    memory: int | None = None
+    seconds: float | None = None
+    output: int | None = None
+    object: int | None = None
+    processes: int | None = None
+
+
+class ContainerSandbox(Sandbox, Protocol):
+    """A sandbox that is not there on every machine."""
+
+    def reach(self) -> str:
+        """What answers: its name and version. Raises `SandboxError` where nothing does."""
+
+    def present_image(self) -> str | None:
+        """The image, if it need not be made first. Raises `SandboxError`."""
+
+    def prepare(self) -> str:
+        """The image that containers start from, made if need be. Raises `SandboxError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequirements:
     """What a build may use, and what it is done in.
 

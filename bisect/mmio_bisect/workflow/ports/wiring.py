@@ -19,10 +19,9 @@ if TYPE_CHECKING:  # whoever is handed one must not wait for all that it can mak
     from mmio_bisect.workflow.ports.judge import Judge
     from mmio_bisect.workflow.ports.objects import ObjectReader
     from mmio_bisect.workflow.ports.recipes import RecipeBook
-    from mmio_bisect.workflow.ports.sandbox import Sandbox
+    from mmio_bisect.workflow.ports.sandbox import Bounds, ContainerSandbox, Sandbox
     from mmio_bisect.workflow.ports.series import RunsIn, SeriesSource
     from mmio_bisect.workflow.ports.store import ToolchainStore
-    from mmio_bisect.workflow.probing.sandboxes import Bounds, ContainerSandbox
 
 
 class Wiring(Protocol):

@@ -20,7 +20,7 @@ from mmio_bisect.workflow.ports.progress import Unwatched
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.acquire import ask_version
-from mmio_bisect.workflow.probing.compile import cell_of, compile_cell
+from mmio_bisect.workflow.probing.compile import cell_of, compile_in
 from mmio_bisect.workflow.probing.identity import identified
 from mmio_bisect.workflow.probing.judge import judge_outcome
 
@@ -47,8 +47,7 @@ def check_compiler(
     """
     toolchain = identify_compiler(compiler, sandbox)
     cell = cell_of(request, toolchain)
-    with sandbox.session(compiler.parent) as session:
-        outcome = compile_cell(cell, session, sandbox.name, Unwatched())
+    outcome = compile_in(compiler.parent, None, cell, sandbox, Unwatched())
     return toolchain, outcome, judge_outcome(cell, outcome, profile, judge)
 
 

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, SandboxSession
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, Sandbox, SandboxSession
 
 PRODUCT = "case.o"
 
@@ -51,6 +52,12 @@ def command_of(cell: Cell) -> Command:
 def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Signals) -> Outcome:
     """Raises `SandboxError` when it was not the compiler that failed, `CancelledError` when told to stop."""
     return _for_the_target(cell, outcome_of(session.run(command_of(cell), signals), sandbox))
+
+
+def compile_in(root: Path, image: str | None, cell: Cell, sandbox: Sandbox, signals: Signals) -> Outcome:
+    """One cell in a session of its own around the toolchain at `root`. Raises as `compile_cell`."""
+    with sandbox.session(root, image) as session:
+        return compile_cell(cell, session, sandbox.name, signals)
 
 
 def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import SandboxError, UsageError, sentence
-from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
+from mmio_bisect.workflow.ports.sandbox import Bounds, ContainerSandbox, Sandbox, SandboxSession
 from mmio_bisect.workflow.ports.series import RunsIn
+from mmio_bisect.workflow.ports.wiring import Wiring
 
 _NEEDS_DOCKER = "compilers that come in images need docker, so start it, or choose a series that does without, as zig."
 
@@ -31,47 +31,8 @@ class SandboxChoice(StrEnum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What one compile may use, where the options say: bytes, and seconds of wall-clock and of processor time.
-
-    `output` is what it prints, `object` the size of any file that it writes.
-    """
-
-    memory: int | None = None
-    seconds: float | None = None
-    output: int | None = None
-    object: int | None = None
-    processes: int | None = None
-
-
-class ContainerSandbox(Sandbox, Protocol):
-    """A sandbox that is not there on every machine."""
-
-    def reach(self) -> str:
-        """What answers: its name and version. Raises `SandboxError` where nothing does."""
-
-    def present_image(self) -> str | None:
-        """The image, if it need not be made first. Raises `SandboxError`."""
-
-    def prepare(self) -> str:
-        """The image that containers start from, made if need be. Raises `SandboxError`."""
-
-
-class SandboxMaker(Protocol):
-    """The part of a `Wiring` that makes sandboxes."""
-
-    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
-
-    def sweep_sandboxes(self) -> None:
-        """Remove what killed runs left of local sandboxes; trouble there is another's to tell."""
-
-    def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
-        """`say` is told before anything that takes long."""
-
-
 def choose(
-    make: SandboxMaker,
+    wiring: Wiring,
     wanted: str,
     bounds: Bounds | None = None,
     *,
@@ -85,18 +46,18 @@ def choose(
     Raises `SandboxError`, and `UsageError` for a name that means none.
     """
     say = say or _say_nothing
-    make.sweep_sandboxes()
+    wiring.sweep_sandboxes()
     if runs_in is RunsIn.HOST:
-        return _for_installed(make, wanted, bounds, cases, "The series' compilers are this machine's own")
+        return _for_installed(wiring, wanted, bounds, cases, "The series' compilers are this machine's own")
     if runs_in is RunsIn.DOCKER:
-        return _for_images(partial(make.docker_sandbox, bounds, say=say), _parsed(wanted), say)
+        return _for_images(partial(wiring.docker_sandbox, bounds, say=say), _parsed(wanted), say)
     choice = _parsed(wanted)
     foreign = _foreign(cases) if choice is SandboxChoice.AUTO else None
     if choice is SandboxChoice.LOCAL:
-        return _LazySandbox(lambda _image: _local(make, bounds, "--sandbox local"), say)
+        return _LazySandbox(lambda _image: _local(wiring, bounds, "--sandbox local"), say)
     if choice is SandboxChoice.AUTO and foreign is None:
-        return _LazySandbox(lambda image: _docker_or_local(make, bounds, say, image), say)
-    docker = make.docker_sandbox(bounds, say=say)
+        return _LazySandbox(lambda image: _docker_or_local(wiring, bounds, say, image), say)
+    docker = wiring.docker_sandbox(bounds, say=say)
     try:
         found = docker.reach()
     except SandboxError as error:
@@ -124,10 +85,10 @@ def common_place(places: Collection[RunsIn]) -> RunsIn:
 
 
 def choose_for_host_compiler(
-    make: SandboxMaker, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = ()
+    wiring: Wiring, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = ()
 ) -> Sandbox:
     """The sandbox for a compiler of this machine, given by its path. Raises `SandboxError`, `UsageError`."""
-    return _for_installed(make, wanted, bounds, cases, "--compiler does not go with --sandbox docker")
+    return _for_installed(wiring, wanted, bounds, cases, "--compiler does not go with --sandbox docker")
 
 
 def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
@@ -145,7 +106,7 @@ def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say
     return _LazySandbox(decide, say)
 
 
-def _for_installed(make: SandboxMaker, wanted: str, bounds: Bounds | None, cases: Sequence[Case], why: str) -> Sandbox:
+def _for_installed(wiring: Wiring, wanted: str, bounds: Bounds | None, cases: Sequence[Case], why: str) -> Sandbox:
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.DOCKER:
@@ -158,7 +119,7 @@ def _for_installed(make: SandboxMaker, wanted: str, bounds: Bounds | None, cases
                 "sandbox only, and that is not a wall against hostile source: pass --sandbox local if you trust it."
             )
         case SandboxChoice.AUTO | SandboxChoice.LOCAL:
-            return make.local_sandbox(bounds)
+            return wiring.local_sandbox(bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +154,8 @@ class _LazySandbox:
             return self._chosen
 
 
-def _local(make: SandboxMaker, bounds: Bounds | None, why: str) -> _Chosen:
-    return _Chosen(make.local_sandbox(bounds), f"local ({why})")
+def _local(wiring: Wiring, bounds: Bounds | None, why: str) -> _Chosen:
+    return _Chosen(wiring.local_sandbox(bounds), f"local ({why})")
 
 
 def _docker(docker: ContainerSandbox, found: str, image: str | None) -> _Chosen:
@@ -202,16 +163,14 @@ def _docker(docker: ContainerSandbox, found: str, image: str | None) -> _Chosen:
     return _Chosen(docker, f"{found}, image {image or docker.prepare()}")
 
 
-def _docker_or_local(
-    make: SandboxMaker, bounds: Bounds | None, say: Callable[[str], None], image: str | None
-) -> _Chosen:
-    docker = make.docker_sandbox(bounds, say=say)
+def _docker_or_local(wiring: Wiring, bounds: Bounds | None, say: Callable[[str], None], image: str | None) -> _Chosen:
+    docker = wiring.docker_sandbox(bounds, say=say)
     try:
         return _docker(docker, docker.reach(), image)
     except SandboxError as error:
         if image is not None:
             raise
-        return _local(make, bounds, str(error).rstrip("."))
+        return _local(wiring, bounds, str(error).rstrip("."))
 
 
 def _foreign(cases: Sequence[Case]) -> Case | None:

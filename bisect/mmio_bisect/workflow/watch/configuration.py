@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
+from mmio_bisect.workflow.ports.sandbox import Bounds
 from mmio_bisect.workflow.probing.budget import Allowance
-from mmio_bisect.workflow.probing.sandboxes import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,13 +50,14 @@ class Engine:
                 return False
             return True
 
-    def pulling(self, repository: str, tag: str) -> Iterator[tuple[int, int]]:
+    def pulling(self, reference: str) -> Iterator[tuple[int, int]]:
         """Pull, and give the bytes that are here and those that there will be, as far as is known."""
+        repository, tag = split_reference(reference)
         layers: dict[str, tuple[int, int]] = {}
-        with _explained(f"pull {repository}:{tag}"):
+        with _explained(f"pull {reference}"):
             for step in self._api.pull(repository, tag=tag, stream=True, decode=True):
                 if "error" in step:
-                    raise SandboxError(f"Docker cannot pull {repository}:{tag}: {step['error']}")
+                    raise SandboxError(f"Docker cannot pull {reference}: {step['error']}")
                 detail = step.get("progressDetail") or {}
                 if step.get("status") == "Downloading" and "total" in detail:
                     layers[step["id"]] = (detail["current"], detail["total"])
@@ -193,3 +194,9 @@ def _innermost(error: BaseException) -> str:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """`registry:5000/name:tag` to its name and its tag."""
+    name, tag = docker.utils.parse_repository_tag(reference)
+    return name, tag or "latest"

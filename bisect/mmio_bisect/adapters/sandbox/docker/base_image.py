@@ -52,7 +52,7 @@ def base_image(suite: str, engine: Engine, *, say: Callable[[str], None], folder
     try:
         with contextlib.closing(Engine(seconds=_PULL_SECONDS)) as hasty:
             say(f"docker: pulling debian:{suite}-slim")
-            for _ in hasty.pulling("debian", f"{suite}-slim"):
+            for _ in hasty.pulling(f"debian:{suite}-slim"):
                 pass  # nobody is told of bytes here
     except SandboxError as error:  # no registry answers, or it does not have it
         return _built(suite, engine, say, folder or temporary_folder("mmio-bisect-images"), error)

@@ -38,7 +38,7 @@ from mmio_bisect.adapters.sandbox.docker.container import (
     sweep,
 )
 from mmio_bisect.adapters.sandbox.docker.container_wire import Reply
-from mmio_bisect.adapters.sandbox.execution import Limits, check_names, expanded, limit_behind
+from mmio_bisect.adapters.sandbox.execution import Limits, expanded, limit_behind, prepare
 from mmio_bisect.errors import CancelledError, DaemonError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished
@@ -149,10 +149,7 @@ class DockerSession:
 
         A product that is not a regular file, or is larger than the limit, counts as missing.
         """
-        argv = expanded(command.argv, self._root, CACHE)
-        check_names(command)
-        if signals.cancelled():
-            raise CancelledError(f"{argv[0]} was not started")
+        argv = prepare(command, self._root, CACHE, signals)
         try:
             return self._attempt(argv, command, signals)
         except DaemonError:

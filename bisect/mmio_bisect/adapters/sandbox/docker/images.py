@@ -282,10 +282,9 @@ def _ended_when_cancelled(container: str, signals: Signals) -> Iterator[None]:
 
 
 def _pull(reference: str, signals: Signals) -> None:
-    repository, tag = split_reference(reference)
     try:
         with contextlib.closing(Engine(seconds=_PULL_SECONDS)) as engine:
-            for done, total in engine.pulling(repository, tag):
+            for done, total in engine.pulling(reference):
                 if signals.cancelled():
                     raise CancelledError(f"pulling {reference} was cancelled")
                 signals.progress(done, total)
@@ -293,11 +292,3 @@ def _pull(reference: str, signals: Signals) -> None:
         if "not found" in str(error) or "manifest unknown" in str(error):
             raise MissingToolchainError(f"The image {reference} does not exist ({error})", for_good=False) from error
         raise DownloadError(f"The image {reference} is not here and cannot be pulled: {error}") from error
-
-
-def split_reference(reference: str) -> tuple[str, str]:
-    """`registry:5000/name:tag` to its name and its tag."""
-    name, colon, tag = reference.rpartition(":")
-    if not colon or "/" in tag:
-        return reference, "latest"
-    return name, tag

@@ -19,13 +19,14 @@ import secrets
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
-from mmio_bisect.adapters.sandbox.execution import Launcher, Limits, check_names, expanded
-from mmio_bisect.errors import CancelledError, DiskFullError, SandboxError
+from mmio_bisect.adapters.sandbox.execution import Launcher, Limits, prepare
+from mmio_bisect.errors import DiskFullError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished
 
@@ -127,10 +128,7 @@ class LocalSession:
 
         A product that is not a regular file, or is larger than the limit, counts as missing.
         """
-        argv = expanded(command.argv, self._root, self._cache)
-        check_names(command)
-        if signals.cancelled():
-            raise CancelledError(f"{argv[0]} was not started")
+        argv = prepare(command, self._root, self._cache, signals)
         try:
             return self._run(argv, command, signals)
         except OSError as error:
@@ -166,14 +164,7 @@ class LocalSession:
             finally:
                 os.close(work)
                 self._tidy()
-        return Finished(
-            argv=argv,
-            status=ended.status,
-            limit=ended.limit,
-            output=ended.output,
-            product=product,
-            seconds=ended.seconds,
-        )
+        return replace(ended, product=product)
 
     def _tidy(self) -> None:
         """A cache that has outgrown its limit is not a cache any more. Others may be emptying it, too."""
