@@ -81,6 +81,9 @@ FOLLOWED: list[tuple[str, list[str], list[str] | None]] = [
     ("offset_from_elsewhere(mmio) each=store32", ["store32+?"], []),
     ("offset_from_the_device(mmio,_) each=load64,store32,store64", ["store64+0", "load64+0", "store32+?"], []),
     ("signed_index(mmio,_) each=store32", ["store32+?"], []),
+    ("hands_over(mmio,_) accesses=store32+0 call=elsewhere(mmio,_)", ["store32+0"], []),
+    ("hands_over(mmio,_) accesses=store32+0 call=else*()", ["store32+0"], []),
+    ("hands_over_a_spill(mmio) accesses=store32+0 call=elsewhere(_)", ["store32+0"], []),
     ("leaves_by_a_condition(mmio,_) each=store32", ["store32+0", "store32+4"], ["writeback-pre store32"]),
 ]
 
@@ -137,6 +140,11 @@ ESCAPING = [
     ("joined_with_other_memory(mmio,_,_) each=store32", "something else on another"),
     ("calls_itself(mmio,_) each=store32", "recursive"),
     ("hands_over(mmio,_) accesses=store32+0", "handed to elsewhere"),
+    (
+        "hands_over(mmio,_) accesses=store32+0 call=elsewhere(_,_)",
+        "handed to elsewhere, which is declared to take none",
+    ),
+    ("hands_over(mmio,_) accesses=store32+0 call=somewhere(_,_)", "handed to elsewhere"),
     ("hands_over_a_spill(mmio) accesses=store32+0", "leads elsewhere"),
     ("hands_over_by_register(mmio,_,_) accesses=store32+0", "x2 points to"),
     ("jumps_by_register(mmio,_,_) accesses=store32+0", "where x2 points"),

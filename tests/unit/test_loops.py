@@ -1,0 +1,83 @@
+"""Rounds of loops, drawn as graphs: which accesses are made again, and which rounds leave them out."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from mmio_bisect.classify.dataflow.findings import Flow, Node, WindowTouch
+from mmio_bisect.classify.machine.instructions import Instruction
+from mmio_bisect.classify.verdict.paths import happens_again, leaves_out, repeated
+from mmio_bisect.domain.access import Form, RegisterClass, Transfer
+from mmio_bisect.domain.recipe import Direction
+
+LOAD = Transfer(
+    form=Form.SINGLE,
+    directions=(Direction.LOAD,),
+    element_width=32,
+    register_class=RegisterClass.GENERAL,
+    syndrome_valid=True,
+    why="",
+)
+
+
+def node(place: int) -> Node:
+    return ((), "f", place, "")
+
+
+def flow(edges: Mapping[int, Sequence[int]], touches: Sequence[int]) -> Flow:
+    """A function that begins at 0; an access at each of `touches`."""
+    return Flow(
+        entry=node(0),
+        touches=tuple(
+            WindowTouch(
+                node=node(place),
+                instruction=Instruction(position=place, encoding=b"", text="load"),
+                transfer=LOAD,
+                region="mmio",
+                offset=0,
+            )
+            for place in touches
+        ),
+        escapes=(),
+        edges={node(at): tuple(map(node, onward)) for at, onward in edges.items()},
+        returns=frozenset(node(at) for at, onward in edges.items() if not onward),
+        followed=(),
+    )
+
+
+POLL = {0: [1], 1: [2], 2: [1, 3], 3: []}
+HOISTED = {0: [1], 1: [2, 3], 2: [2], 3: []}
+PEELED = {0: [1, 4], 1: [2], 2: [1, 4], 4: []}
+UNROLLED = {0: [1], 1: [2, 4], 2: [3, 4], 3: [4], 4: []}
+SKIPPING = {0: [1], 1: [2, 3], 2: [3], 3: [1, 4], 4: []}
+WITH_DELAY = {0: [1], 1: [2], 2: [2, 3], 3: [1, 4], 4: []}
+OUTER = {0: [1], 1: [2], 2: [2, 3], 3: [1, 4], 4: []}
+DEEPER = {0: [1], 1: [2], 2: [3, 4], 3: [2], 4: [1, 5], 5: []}
+TWO_ENTRIES = {0: [1, 2], 1: [2], 2: [1, 3], 3: []}
+
+GRAPHS: list[tuple[str, Mapping[int, Sequence[int]], Sequence[int], bool, bool]] = [
+    ("a poll", POLL, [1], True, False),
+    ("a poll, touched at its end", POLL, [2], True, False),
+    ("a poll that is read before the loop", HOISTED, [0], False, False),
+    ("a poll whose first round stands before the loop", PEELED, [0, 1], True, False),
+    ("three copies without a loop", UNROLLED, [1, 2, 3], True, False),
+    ("two ends of which each has one", {0: [1, 2], 1: [], 2: []}, [1, 2], False, False),
+    ("a loop with a round that goes past it", SKIPPING, [2], True, True),
+    ("a loop whose two ways both have it", {0: [1], 1: [2, 3], 2: [4], 3: [4], 4: [1, 5], 5: []}, [2, 3], True, False),
+    ("a poll with a delay inside", WITH_DELAY, [1], True, False),
+    ("the inner loop of two", OUTER, [2], True, False),
+    ("an inner loop that a round of the outer one skips", DEEPER, [3], True, False),
+    ("an outer loop around an inner one without it", DEEPER, [4], True, False),
+    ("a loop that is entered in two places", TWO_ENTRIES, [2], True, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("edges", "touches", "again", "leaving"), [one[1:] for one in GRAPHS], ids=[one[0] for one in GRAPHS]
+)
+def test_a_graph_says_what_is_done_again(
+    edges: Mapping[int, Sequence[int]], touches: Sequence[int], again: bool, leaving: bool
+) -> None:
+    drawn = flow(edges, touches)
+    assert happens_again(drawn, range(len(touches))) == again
+    assert leaves_out(drawn, repeated(drawn)) == leaving
