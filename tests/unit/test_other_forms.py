@@ -20,6 +20,7 @@ c60701       | mov byte [rdi], 1           | mov           | single    | store  
 480fbf07     | movsx rax, word [rdi]       | movsx         | single    | load       | 16  | general | 1
 486307       | movsxd rax, dword [rdi]     | movsxd        | single    | load       | 32  | general | 1
 830f01       | or dword [rdi], 1           | or            | rmw       | load store | 32  | general | 0
+c10708       | rol dword [rdi], 8          | rol           | rmw       | load store | 32  | general | 0
 ff07         | inc dword [rdi]             | inc           | rmw       | load store | 32  | general | 0
 f00fc107     | lock xadd [rdi], eax        | lock xadd     | atomic    | load store | 32  | general | 0
 8707         | xchg [rdi], eax             | xchg          | atomic    | load store | 32  | general | 0

@@ -20,8 +20,17 @@ _STORES_ONLY = frozenset({"fst", "fstp", "fist", "fistp", "fisttp", "fnstcw", "f
     *("movnti", "movdiri", "fnstenv", "fnsave", "sgdt", "sidt", "sldt", "str", "smsw"),
     *("fxsave", "fxsave64", "xsave", "xsave64", "xsaveopt", "xsaveopt64", "xsavec", "xsavec64", "xsaves", "xsaves64"),
 }
-_COMPARES_AND_SWAPS = frozenset({"cmpxchg", "cmpxchg8b", "cmpxchg16b"})
-"""They write what they found where it was not what they compare with: there is always a store (Intel SDM)."""
+COMPARED = {
+    "cmpxchg": frozenset({"rax"}),
+    "cmpxchg8b": frozenset({"rax", "rdx"}),
+    "cmpxchg16b": frozenset({"rax", "rdx"}),
+}
+"""They write what they found where it was not what they compare with: there is always a store (Intel SDM).
+
+The registers are those that they compare with, and load what they found into.
+"""
+
+_ROTATES = frozenset({"rol", "ror", "rcl", "rcr"})
 
 _LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
 READS_ONLY = frozenset({"cmp", "test", "bt", "ucomiss", "comiss", "ucomisd", "comisd", "ptest"})
@@ -50,7 +59,7 @@ def directions_of(instruction: Instruction, memory: MemoryOperand) -> tuple[Dire
         return STORE if first else LOAD
     if name in _STORES_ONLY or name.startswith("set"):
         return STORE
-    if name in _COMPARES_AND_SWAPS or (memory.read and memory.written):
+    if name in COMPARED or name in _ROTATES or (memory.read and memory.written):
         return BOTH
     if memory.written:
         return STORE

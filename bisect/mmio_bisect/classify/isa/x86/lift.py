@@ -10,6 +10,7 @@ from typing import Literal
 
 from mmio_bisect.classify.dataflow.tables import OFFSET_TABLE, symbol_of
 from mmio_bisect.classify.isa.x86.forms import (
+    COMPARED,
     READS_ONLY,
     STRINGS,
     WIDTHS,
@@ -184,7 +185,7 @@ class Lifter:
             case ("and" | "or" | "xor", [Sum() as left, Sum() as right]):
                 return (Bitwise(target=target.name, kind=_LOGIC[name], left=left, right=right, narrow=narrow),)
             case ("shl" | "sal", [Sum() as left, Sum(terms=(), symbol=None) as right]):
-                total = Sum(terms=tuple(term.times(1 << right.constant) for term in left.terms))
+                total = Sum(terms=tuple(term.times(1 << (right.constant & (target.bits - 1))) for term in left.terms))
                 return (Compute(target=target.name, value=total, narrow=narrow),)
             case (_, [Sum() as left, Sum() as right]) if name.startswith("cmov") and not narrow:
                 sources = (target.name, right.terms[0].register)
@@ -263,7 +264,7 @@ class Lifter:
         if name in READS_ONLY:
             return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,)), _flags(instruction))
         # What is loaded is mixed with the registers that are read.
-        clobbers = tuple(sorted(instruction.writes - {"rflags"} - ({"rsp"} if name in {"push", "pop"} else set())))
+        clobbers = tuple(sorted(_written(instruction) - {"rflags"} - ({"rsp"} if name in {"push", "pop"} else set())))
         touch = Touch(transfer=transfer, address=address, clobbers=clobbers)
         kept = Opaque(reads=instruction.reads - _address_registers(memory), writes=frozenset(clobbers))
         if Direction.STORE in directions:
@@ -335,7 +336,12 @@ def _same(left: Operand, right: Operand) -> bool:
 
 
 def _opaque(instruction: Instruction) -> Opaque:
-    return Opaque(reads=instruction.reads, writes=instruction.writes)
+    return Opaque(reads=instruction.reads, writes=_written(instruction))
+
+
+def _written(instruction: Instruction) -> frozenset[str]:
+    """Capstone 5 leaves out what a comparison loads."""
+    return instruction.writes | COMPARED.get(instruction.mnemonic, frozenset())
 
 
 def _flags(instruction: Instruction) -> Opaque:
