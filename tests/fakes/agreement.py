@@ -52,12 +52,16 @@ def _idle(flow: Flow, trace: Trace) -> str | None:
     did = {(event.code, event.position) for event in trace.events}
     found: dict[tuple[str, int], set[Node]] = {}
     for touch in flow.touches:
-        if touch.transfer.form not in MAYBE_NOTHING:
+        if not _may_do_nothing(touch):
             found.setdefault((touch.code, touch.instruction.position), set()).add(touch.node)
     for place in trace.executed & found.keys() - did:
         if {node for node in flow.edges if node[1:3] == place} == found[place]:
             return f"{place[0]}+{place[1]:#x} was executed and did not touch the window"
     return None
+
+
+def _may_do_nothing(touch: WindowTouch) -> bool:
+    return touch.transfer.form in MAYBE_NOTHING or not touch.certain
 
 
 def _ahead(flow: Flow, start: set[Node], touches: Touches) -> set[Node]:
@@ -70,7 +74,7 @@ def _ahead(flow: Flow, start: set[Node], touches: Touches) -> set[Node]:
             found.add(node)
         if node in touches:
             found.add(node)
-            if not any(touch.transfer.form in MAYBE_NOTHING for touch in touches[node]):
+            if not any(_may_do_nothing(touch) for touch in touches[node]):
                 continue
         for after in flow.edges.get(node, ()):
             if after not in seen:
@@ -80,6 +84,14 @@ def _ahead(flow: Flow, start: set[Node], touches: Touches) -> set[Node]:
 
 
 def _covers(touches: Sequence[WindowTouch], event: Event, windows: tuple[ConstantWindow, ...]) -> bool:
+    """Whether the instruction's touches are what was done; of those that are uncertain one is enough."""
+    certain = [touch for touch in touches if touch.certain]
+    if len(certain) == len(touches):
+        return _covered(touches, event, windows)
+    return any(_covered([*certain, touch], event, windows) for touch in touches if not touch.certain)
+
+
+def _covered(touches: Sequence[WindowTouch], event: Event, windows: tuple[ConstantWindow, ...]) -> bool:
     for way, done in ((Direction.LOAD, event.loads), (Direction.STORE, event.stores)):
         said = [touch for touch in touches if way in touch.transfer.directions]
         if bool(said) != bool(done):

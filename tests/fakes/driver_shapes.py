@@ -620,7 +620,7 @@ def fixed(w: Writer) -> Lines:
     return w.random.choice(
         [
             [w.touches("(reg)0x09000200ul", 3)],
-            [f"((reg)0x09000100ul)[{w.index(8)}] = {w.number()};", f"((reg)0x09000104ul)[{w.index(8)} - 1] = 1;"],
+            [f"((reg)0x09000100ul)[{w.index(8)}] = {w.number()};", f"((reg)0x09000104ul)[(int){w.index(8)} - 1] = 1;"],
             [
                 f"*(volatile u8 *)(0x09000000ul + {w.index(16)}) = {w.number()};",
                 f"*(volatile u64 *)(0x09000000ul + 8 * {w.index(4)}) = 2;",

@@ -76,6 +76,7 @@ def _section(tables: ElfTables, index: int, marks: "_Landmarks") -> Section:
         content=tables.content(header, 0, header.size),
         writable=bool(header.flags & _WRITE),
         relocations={offset: tuple(found) for offset, found in relocations.items()},
+        objects=tuple(marks.objects),
     )
 
 
@@ -89,6 +90,7 @@ class _Landmarks:
     functions: list[int] = field(default_factory=list)
     mapping: list[tuple[int, bool]] = field(default_factory=list)
     relocations: list[tuple[int, Relocation]] = field(default_factory=list)
+    objects: list[tuple[int, int]] = field(default_factory=list)
 
 
 def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
@@ -97,6 +99,8 @@ def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
     for symbol in tables.symbols:
         if symbol.kind == "STT_FUNC" and symbol.section is not None:
             landmarks[symbol.section].functions.append(symbol.value)
+        if symbol.kind == "STT_OBJECT" and symbol.section in landmarks and symbol.size:
+            landmarks[symbol.section].objects.append((symbol.value, symbol.value + symbol.size))
     for symbol in tables.symbols:
         if symbol.section in landmarks and symbol.name.split(".")[0] in {"$d", "$x", "$a", "$t"}:
             landmarks[symbol.section].mapping.append((symbol.value, symbol.name.startswith("$d")))
@@ -105,6 +109,7 @@ def _survey(tables: ElfTables) -> Mapping[int, _Landmarks]:
             landmarks[section.info].relocations.extend(tables.relocations(section))
     for marks in landmarks.values():
         marks.functions.sort()
+        marks.objects.sort()
         marks.mapping.sort(key=itemgetter(0))
         marks.relocations.sort(key=itemgetter(0))
     return landmarks

@@ -18,12 +18,17 @@ NEVER_RETURNS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routine:
-    """Which arguments, counted from 0, are addresses, and what happens there; `size` is the number of bytes."""
+    """Which arguments, counted from 0, are addresses, and what happens there; `size` is the number of bytes.
+
+    `stores` is the argument that an atomic puts there, `always` or perhaps; it returns what was there.
+    """
 
     pattern: re.Pattern[str]
     addresses: tuple[tuple[int, tuple[Direction, ...]], ...]
     size: int | None = None
     returns_first: bool = False
+    stores: int | None = None
+    always: bool = False
 
 
 _ROUTINES = (
@@ -37,8 +42,9 @@ _ROUTINES = (
     Routine(pattern=re.compile(r"^bzero$"), addresses=((0, STORE),), size=1),
     Routine(pattern=re.compile(r"^(memcmp|bcmp)$"), addresses=((0, LOAD), (1, LOAD)), size=2),
     # LLVM's and GCC's outlined atomics: libgcc config/aarch64/lse.S, compiler-rt lib/builtins/aarch64/lse.S.
-    Routine(pattern=re.compile(r"^__aarch64_cas\d"), addresses=((2, BOTH),)),
-    Routine(pattern=re.compile(r"^__aarch64_(swp|ld)"), addresses=((1, BOTH),)),
+    Routine(pattern=re.compile(r"^__aarch64_cas\d"), addresses=((2, BOTH),), stores=1),
+    Routine(pattern=re.compile(r"^__aarch64_swp"), addresses=((1, BOTH),), stores=0, always=True),
+    Routine(pattern=re.compile(r"^__aarch64_ld"), addresses=((1, BOTH),), stores=0),
 )
 
 
@@ -47,13 +53,15 @@ class LibraryAccess:
     """What a call does to memory: each address with its transfer.
 
     `size` is the number of bytes, `result` what is returned, None if not known. With `copies` the second address's
-    bytes go to the first.
+    bytes go to the first. An atomic stores `stored`, `always` or perhaps, and returns what was there.
     """
 
     accesses: tuple[tuple[Transfer, Value], ...]
     result: Value | None
     size: int | None
     copies: bool
+    stored: Value | None
+    always: bool
 
 
 def library_access(symbol: str, state: State, isa: Isa) -> LibraryAccess | None:
@@ -71,6 +79,8 @@ def library_access(symbol: str, state: State, isa: Isa) -> LibraryAccess | None:
                 result=arguments[0] if routine.returns_first else None,
                 size=width // 8 if width else None,
                 copies=[directions for _, directions in routine.addresses] == [STORE, LOAD],
+                stored=None if routine.stores is None else arguments[routine.stores],
+                always=routine.always,
             )
     return None
 

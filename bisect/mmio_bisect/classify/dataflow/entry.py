@@ -6,12 +6,12 @@ from typing import assert_never
 from mmio_bisect.classify.dataflow.memory import Memory
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
+from mmio_bisect.classify.machine.algebra import Algebra
 from mmio_bisect.classify.machine.architecture import ArgumentPlace, Isa
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
     CONSTANT_WINDOW,
-    Algebra,
     Linear,
     Origin,
     Value,
@@ -26,8 +26,9 @@ from mmio_bisect.domain.recipe import Argument, ArgumentKind, ConstantWindow, Fu
 def entry_state(function: FunctionExpectation, windows: tuple[ConstantWindow, ...], image: CodeImage) -> State:
     """Arguments where the calling convention passes them; pointers in the memory and the variables that hold them."""
     isa = image.isa
-    memory = Memory(isa.pointer_bytes, ImageData(image))
-    state = State(Algebra(windows, 8 * isa.pointer_bytes), isa.stack_pointer, memory)
+    algebra = Algebra(windows, 8 * isa.pointer_bytes)
+    memory = Memory(algebra, isa.pointer_bytes, ImageData(image))
+    state = State(algebra, isa.stack_pointer, memory)
     stack = Origin("stack")
     state.set(isa.stack_pointer, pointer_to(stack))
     hidden, places = place_arguments(function.arguments, isa, result_in_memory=function.result_in_memory)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
+from mmio_bisect.classify.machine.values import InWindow
 from mmio_bisect.domain.access import Transfer
 
 Frame = tuple[str, int]
@@ -13,13 +14,30 @@ and what is known there of the flags (the name of a condition that holds; empty 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowTouch:
-    """An instruction, at one place of the unfolded program, that touches the window. `offset` as in `InWindow`."""
+    """An instruction, at one place of the unfolded program, that touches the window. `offset` as in `InWindow`.
+
+    It may touch something else instead unless it is `certain`.
+    """
 
     node: Node
     instruction: Instruction
     transfer: Transfer
     region: str
     offset: int | None
+    certain: bool = True
+
+    @classmethod
+    def at(
+        cls, node: Node, instruction: Instruction, transfer: Transfer, place: InWindow, *, certain: bool
+    ) -> "WindowTouch":
+        return cls(
+            node=node,
+            instruction=instruction,
+            transfer=transfer,
+            region=place.origin.name,
+            offset=place.offset,
+            certain=certain,
+        )
 
     @property
     def code(self) -> str:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from mmio_bisect.classify.dataflow.accesses import carry_out_routine, copy, touch
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
@@ -25,8 +26,10 @@ from mmio_bisect.classify.machine.operations import (
     CallRegister,
     Choose,
     Compute,
+    Copy,
     InsertBits,
     Jump,
+    Multiply,
     Opaque,
     Return,
     Skip,
@@ -34,9 +37,9 @@ from mmio_bisect.classify.machine.operations import (
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.machine.values import InWindow, Linear, Untracked, Value
+from mmio_bisect.classify.machine.values import InWindow, Linear, MayBeInWindow, Untracked, Value, choices_of
 from mmio_bisect.domain.access import Transfer
-from mmio_bisect.domain.recipe import CallDeclaration, Direction
+from mmio_bisect.domain.recipe import CallDeclaration
 
 _MAX_STEPS = 100_000
 _MAX_DEPTH = 12
@@ -151,10 +154,14 @@ class _Follower:
                     decided = self._decide(node, instruction, wanted, state)
                     if decided is not None:
                         return decided
-                case Compute() | Bitwise() | InsertBits() | Choose() | Opaque():
+                case Compute() | Bitwise() | InsertBits() | Multiply() | Choose() | Opaque():
                     state.apply(operation)
                 case Touch():
                     self._touch(node, instruction, operation, state)
+                case Copy():
+                    lost = copy(state, operation)
+                    if lost:
+                        self._escape(node, instruction, lost)
                 case Jump() | Call() | CallRegister() | Return() | Stop() | Unknown():
                     return self._transfer_control(node, instruction, operation, state)
                 case _:
@@ -201,7 +208,7 @@ class _Follower:
         self._escapes.append(Escape(code=node[1], instruction=instruction, why=why))
 
     def _touch(self, node: Node, instruction: Instruction, operation: Touch, state: State) -> None:
-        address = state.evaluate(operation.address)
+        address = state.evaluate(operation.address, loads=True)
         self._note(node, instruction, operation.transfer, address, state)
         if operation.second is not None:
             self._note(node, instruction, operation.transfer, state.evaluate(operation.second), state)
@@ -209,18 +216,17 @@ class _Follower:
             step = (operation.transfer.element_width or 0) // 8
             places = (place_of(address, step * number) for number in range(len(operation.loads)))
             self._reloaded.update(place for place in places if place is not None)
-        lost = state.touch(operation, address)
+        lost = touch(state, operation, address)
         if lost:
             self._escape(node, instruction, lost)
 
     def _note(self, node: Node, instruction: Instruction, transfer: Transfer, address: Value, state: State) -> None:
         match state.algebra.locate(address):
-            case InWindow(origin, offset):
-                self._touches.append(
-                    WindowTouch(
-                        node=node, instruction=instruction, transfer=transfer, region=origin.name, offset=offset
-                    )
-                )
+            case InWindow() as place:
+                self._touches.append(WindowTouch.at(node, instruction, transfer, place, certain=True))
+            case MayBeInWindow(places):
+                found = (WindowTouch.at(node, instruction, transfer, place, certain=False) for place in places)
+                self._touches.extend(found)
             case Untracked(why):
                 self._escape(node, instruction, f"an access through {why}")
             case _:
@@ -263,27 +269,49 @@ class _Follower:
     def _call_register(self, node: Node, instruction: Instruction, operation: CallRegister, state: State) -> Successors:
         calls, name, _, _ = node
         register, value = operation.register, state.get(operation.register)
-        target = self._program.pointed_to(value)
+        targets = self._targets(value)
+        if targets is not None:
+            ways = [self._call_or_jump(node, instruction, target, state.copy(), operation) for target in targets]
+            return [way for these in ways for way in these]
+        if operation.tail:
+            return self._jump_by_table(node, instruction, register, state)
+        self._hand_over(node, instruction, f"the function that {register} points to", state)
+        return [((calls, name, instruction.end, ""), state)]
+
+    def _targets(self, value: Value) -> list[Target] | None:
+        """What a register may point to: one function, one of several, or of those in a table; None if not known."""
+        choices = [choice for choice in choices_of(value) for choice in self._data.functions_in(choice) or (choice,)]
+        targets = [self._program.pointed_to(choice) for choice in choices]
+        return None if not targets or None in targets else list(dict.fromkeys(targets))
+
+    def _call_or_jump(
+        self, node: Node, instruction: Instruction, target: Target, state: State, operation: CallRegister
+    ) -> Successors:
         match target:
             case (FunctionCode() as code, int(position)) if operation.tail:
-                return [((calls, self._program.name(code), position, ""), state)]
+                return [((node[0], self._program.name(code), position, ""), state)]
             case str(symbol) if operation.tail:
                 return self._leave(node, instruction, symbol, state)
-            case None if operation.tail:
-                return self._jump_by_table(node, instruction, register, state)
-            case None:
-                self._hand_over(node, instruction, f"the function that {register} points to", state)
-                return [((calls, name, instruction.end, ""), state)]
             case _:
                 return self._call(node, instruction, target, state)
 
     def _jump_by_table(self, node: Node, instruction: Instruction, register: str, state: State) -> Successors:
         calls, name, _, _ = node
-        value = state.get(register)
-        ways = self._data.jump_targets(value, self._program.codes[name]) if isinstance(value, Linear) else ()
+        value, code = state.get(register), self._program.codes[name]
+        ways: list[int] = []
+        for choice in choices_of(value):
+            target = self._program.pointed_to(choice)
+            if isinstance(target, tuple) and target[0] == code:
+                ways.append(target[1])
+                continue
+            found = self._data.jump_targets(choice, code) or self._program.branches_at(choice, name)
+            if not found:
+                ways.clear()
+                break
+            ways.extend(found)
         if not ways:
             self._escape(node, instruction, f"a jump to where {register} points")
-        return [((calls, name, position, ""), state.copy()) for position in ways]
+        return [((calls, name, position, ""), state.copy()) for position in dict.fromkeys(ways)]
 
     def _call_outside(
         self, node: Node, instruction: Instruction, symbol: str, state: State, *, tail: bool = False
@@ -303,17 +331,12 @@ class _Follower:
             return
         for transfer, address in access.accesses:
             self._note(node, instruction, transfer, address, state)
-        if access.copies:
-            lost = state.copy_words(access.accesses[0][1], access.accesses[1][1], access.size)
-            if lost:
-                self._escape(node, instruction, lost)
-        else:
-            for transfer, address in access.accesses:
-                if Direction.STORE in transfer.directions:
-                    state.forget(address, access.size)
+        result, lost = carry_out_routine(state, access)
+        if lost:
+            self._escape(node, instruction, lost)
         self._forget_call_clobbered(state)
-        if access.result is not None:
-            state.set(self._isa.result, access.result)
+        if result is not None:
+            state.set(self._isa.result, result)
 
     def _hand_over(
         self, node: Node, instruction: Instruction, callee: str, state: State, *, tail: bool = False
@@ -326,12 +349,12 @@ class _Follower:
             value = state.get(register)
             if state.algebra.derived(value):
                 self._escape(node, instruction, f"{register}, a pointer into the window, is handed to {callee}")
-            elif isinstance(value, Linear) and any(map(state.algebra.derived, state.hand_over(value))):
+            elif any(map(state.algebra.derived, state.hand_over(value))):
                 self._escape(node, instruction, f"{register} leads {callee} to a pointer into the window")
         for value in self._stack_arguments(state, tail=tail):
             if state.algebra.derived(value):
                 self._escape(node, instruction, f"a pointer into the window is handed to {callee} on the stack")
-            elif isinstance(value, Linear) and any(map(state.algebra.derived, state.hand_over(value))):
+            elif any(map(state.algebra.derived, state.hand_over(value))):
                 self._escape(node, instruction, f"an argument on the stack leads {callee} to a pointer into the window")
         self._forget_call_clobbered(state)
 

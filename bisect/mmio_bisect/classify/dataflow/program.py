@@ -78,3 +78,18 @@ class Program:
         if origin.section is not None and origin.start is None:
             return self._image.containing(origin.section, value.constant)
         return origin.name[1:] if origin.name.startswith("&") and not value.constant else None
+
+    def branches_at(self, value: Linear, name: str) -> tuple[int, ...]:
+        """Branches one behind the other, where an index is added to the program counter, and what follows them."""
+        code, found = self.codes[name], []
+        starts = [origin for origin, factor in value.terms if origin.start is not None and factor == 1]
+        if len(starts) != 1 or starts[0].section != code.section or value.constant is not None:
+            return ()
+        position = (starts[0].start or 0) + starts[0].moved - code.address
+        while (index := code.at(position)) is not None:
+            found.append(position)
+            instruction = code.instructions[index]
+            if not isinstance(self.operations(name, instruction)[0], Jump):
+                break
+            position = instruction.end
+        return tuple(found)

@@ -4,41 +4,43 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from mmio_bisect.classify.dataflow.memory import Memory, Place, place_of
+from mmio_bisect.classify.machine.algebra import Algebra
 from mmio_bisect.classify.machine.operations import (
     ZERO,
     Bitwise,
     Choose,
     Compute,
     InsertBits,
+    Multiply,
     Opaque,
     Sum,
     Symbol,
     Term,
-    Touch,
+    is_vector,
 )
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
     NULL,
-    Algebra,
     Linear,
     Origin,
+    Part,
     Tainted,
     Value,
+    choices_of,
     from_origins,
+    moved,
     pointer_to,
     section_origin,
-    table_entry,
 )
-from mmio_bisect.domain.access import Form
-from mmio_bisect.domain.recipe import Direction
 
 FLAGS = frozenset({"nzcv", "rflags", "cpsr"})
 """Condition flags: what they tell of a pointer does not lead back to it."""
 
-_NO_DATA = frozenset({Form.TAG, Form.CACHE})
-
 _NO_DISPLACEMENT = 1 << 16
 """A constant beside an index that is not a distance any more but an address: x86 spells it out in the instruction."""
+
+_LOW_BITS = 1 << 16
+"""Bits below this may be set, changed or cleared in a pointer, which points into the window still."""
 
 _SMALL = 127
 """The largest number that is the same however few of its bits are taken, signed or not."""
@@ -77,29 +79,35 @@ class State:
         if place is not None:
             self.memory.drop_below(place)
 
-    def hand_over(self, pointer: Linear) -> list[Value]:
+    def hand_over(self, pointer: Value) -> list[Value]:
         """The tracked words that whoever gets the pointer can reach.
 
         What they hold may be a different number afterwards.
         """
-        reached = self.memory.reached(pointer)
+        reached = [held for choice in choices_of(pointer) for held in self.memory.reached(choice)]
         for place, value in reached:
             if isinstance(value, Linear) and not value.terms and not self.algebra.derived(value):
                 self.memory.set(place, ANYTHING)
-        return [value for _, value in reached]
+        smeared = [value for choice in choices_of(pointer) for value in self.memory.smeared(choice)]
+        return [*(value for _, value in reached), *smeared]
 
-    def evaluate(self, total: Sum) -> Value:
+    def evaluate(self, total: Sum, *, loads: bool = False) -> Value:
+        """What the sum is; `loads` if it is an address that is used right away."""
         parts = [self._part(term) for term in total.terms]
         if total.symbol is not None:
             parts.append(_address_of(total.symbol))
         if total.less is not None:
             parts.append(self.algebra.scale(_address_of(total.less), -1))
-        exact = [part for part in parts if isinstance(part, Tainted) or part.constant is not None]
         vague: list[Value] = [part for part in parts if isinstance(part, Linear) and part.constant is None]
+        exact = [part for part in parts if part not in vague]
         if exact:
             # The constant belongs to the address of a table, whatever index is added to both.
             first, *rest = sorted(exact, key=_is_static, reverse=True)
+            if total.constant and not _is_static(first):
+                vague = [moved(part, total.constant, loads=loads) for part in vague]
             return reduce(self.algebra.add, [*rest, *vague], self.algebra.shift(first, total.constant))
+        if total.constant:
+            vague = [moved(part, total.constant, loads=loads) for part in vague]
         if not vague or abs(total.constant) >= _NO_DISPLACEMENT:
             vague.insert(0, self.algebra.number(total.constant))
         return reduce(self.algebra.add, vague)
@@ -122,9 +130,9 @@ class State:
             if after != before:
                 changed = True
                 self.set(name, after)
-        return self.memory.absorb(other.memory, self.algebra) or changed
+        return self.memory.absorb(other.memory) or changed
 
-    def apply(self, operation: Compute | Bitwise | InsertBits | Choose | Opaque) -> None:
+    def apply(self, operation: Compute | Bitwise | InsertBits | Choose | Multiply | Opaque) -> None:
         match operation:
             case Compute(target=target, value=total, narrow=narrow, signs=signs):
                 value = self.evaluate(total)
@@ -138,15 +146,31 @@ class State:
                 for source in sources[1:]:
                     value = self.algebra.join(value, self.get(source))
                 self.set(target, value)
+            case Multiply(target=target, plus=plus, narrow=narrow):
+                value = self.algebra.add(self._product(operation), self.evaluate(plus))
+                self.set(target, self.algebra.narrow(value) if narrow else value)
             case Opaque(reads=reads, writes=writes):
-                made = self._mixed(reads)
                 for register in writes - FLAGS:
-                    self.set(register, made)
+                    self.set(register, self._made(reads, vector=is_vector(register) or any(map(is_vector, reads))))
 
-    def _mixed(self, reads: frozenset[str]) -> Value:
-        if any(self.algebra.derived(self.get(register)) for register in reads):
+    def _product(self, operation: Multiply) -> Value:
+        left, right = self.evaluate(operation.left), self.evaluate(operation.right)
+        for number, other in ((left, right), (right, left)):
+            if _is_number(number):
+                return self.algebra.scale(other, _constant(number))
+        if self.algebra.derived(left) or self.algebra.derived(right):
+            return Tainted("a product of a pointer into the window")
+        return ANYTHING
+
+    def _made(self, reads: frozenset[str], *, vector: bool = False) -> Value:
+        """What is computed in a way that is not modelled; in a vector's parts a pointer may go on as it is."""
+        values = [self.get(register) for register in sorted(reads)]
+        if vector and not any(isinstance(value, Tainted) for value in values):
+            return self.algebra.mixed(values)
+        if any(map(self.algebra.derived, values)):
             return Tainted("computed from a pointer into the window")
-        return from_origins(*(held for held in map(self.get, reads) if isinstance(held, Linear)))
+        part = next((value for value in values if isinstance(value, Part)), None)
+        return part or from_origins(*(held for held in values if isinstance(held, Linear)))
 
     def _bitwise(self, operation: Bitwise) -> None:
         """Exact on constants; an ordinary pointer that is aligned down points to memory of its own (a stack frame)."""
@@ -158,125 +182,62 @@ class State:
             value = self.algebra.narrow(value) if operation.narrow else value
         elif (aligned := self._aligned(operation, left, right)) is not None:
             value = aligned
+        elif (pointer := self._still_pointer(operation, left, right)) is not None:
+            value = self.algebra.narrow(pointer) if operation.narrow else pointer
         else:
-            value = self._mixed(operation.reads)
+            value = self._made(operation.reads)
         self.set(operation.target, value)
+
+    def _still_pointer(self, operation: Bitwise, left: Value, right: Value) -> Value | None:
+        """A pointer into the window with low bits set, changed or cleared; what is left of its low bits is a number."""
+        if self.algebra.derived(left) == self.algebra.derived(right):
+            return None
+        pointer, other = (left, right) if self.algebra.derived(left) else (right, left)
+        mask = self.algebra.number(_constant(other)).constant or 0 if _is_number(other) else None
+        match operation.kind:
+            case "or" if mask is None or 0 <= mask < _LOW_BITS:
+                return self.algebra.add(pointer, ANYTHING)
+            case "xor" if mask is not None and 0 <= mask < _LOW_BITS:
+                return self.algebra.add(pointer, ANYTHING)
+            case "and" if mask is not None and 0 <= mask < _LOW_BITS:
+                return ANYTHING
+            case "and" if mask is not None and -_LOW_BITS <= mask < 0:
+                return self.algebra.aligned(pointer, mask)
+            case _:
+                return None
 
     def _aligned(self, operation: Bitwise, left: Value, right: Value) -> Value | None:
         place = place_of(left, 0)
         if operation.kind != "and" or place is None or not _is_number(right):
             return None
         mask = _constant(right)
-        if mask >= 0 or -mask & (-mask - 1):
-            return None
-        ((origin, _),) = place[0]
-        return pointer_to(Origin(f"{origin.name}{place[1]:+d} aligned to {-mask}"))
+        return None if mask >= 0 or -mask & (-mask - 1) else _aligned_place(place, -mask)
 
     def _insert(self, operation: InsertBits) -> Value:
         held = self.get(operation.target)
-        if isinstance(held, Linear) and not held.terms and held.constant is not None:
-            mask = ((1 << operation.width) - 1) << operation.shift
-            return self.algebra.number((held.constant & ~mask) | operation.bits << operation.shift)
-        return Tainted("parts of a pointer into the window") if self.algebra.derived(held) else ANYTHING
+        mask = ((1 << operation.width) - 1) << operation.shift
+        bits: int | None = operation.bits << operation.shift
+        if operation.source is not None:
+            value = self.evaluate(operation.source)
+            bits = _constant(value) << operation.shift & mask if _is_number(value) else None
+        if _is_number(held):
+            kept = self.algebra.number(_constant(held) & ~mask | (bits or 0))
+            return kept if bits is not None else self.algebra.add(kept, ANYTHING)
+        if self.algebra.derived(held):
+            if mask < _LOW_BITS:
+                return self.algebra.add(held, ANYTHING)
+            return Tainted("parts of a pointer into the window")
+        place = place_of(held, 0)
+        if bits == 0 and operation.shift == 0 and place is not None:
+            return _aligned_place(place, 1 << operation.width)
+        # The high half of a constant over a number: the window's address with an index.
+        return ANYTHING if bits is None else self.algebra.add(self.algebra.number(bits), ANYTHING)
 
-    def touch(self, operation: Touch, address: Value) -> str | None:
-        """The effects of a memory access on registers and tracked memory.
 
-        Returns why a pointer into the window was lost from sight, None if none was.
-        """
-        width = (operation.transfer.element_width or 0) // 8
-        lost, fetched = None, self._fetched_aside(operation, address)
-        if self.algebra.derived(fetched):
-            lost = "a pointer into the window is loaded in a way that is not followed"
-        if operation.stores:
-            for index, register in enumerate(operation.stores):
-                lost = self._store(address, index * width, width, self.get(register), operation) or lost
-        elif Direction.STORE in operation.transfer.directions and operation.transfer.form not in _NO_DATA:
-            bytes_written = (operation.transfer.width or 0) // 8
-            self.forget(address, bytes_written or None)
-        loaded = [self._load(address, index * width, width, operation) for index in range(len(operation.loads))]
-        if operation.writeback is not None:
-            register, total = operation.writeback
-            self.set(register, self.evaluate(total))
-        for register in operation.clobbers:
-            self.set(register, fetched)
-        for register, value in zip(operation.loads, loaded, strict=True):
-            self.set(register, value)
-        return lost
-
-    def _fetched_aside(self, operation: Touch, address: Value) -> Value:
-        """What an access loads into registers that it does not list: atomic, exclusive and structure loads."""
-        if operation.loads or Direction.LOAD not in operation.transfer.directions:
-            return ANYTHING
-        place, width = place_of(address, 0), operation.transfer.width
-        if place is None or width is None:
-            return self._load_from_somewhere(address)
-        near = self.memory.near(place, width // 8).values()
-        if any(map(self.algebra.derived, near)):
-            return Tainted("loaded beside a pointer into the window")
-        return from_origins(*(value for value in near if isinstance(value, Linear)))
-
-    def _store(self, address: Value, offset: int, width: int, value: Value, operation: Touch) -> str | None:
-        place = place_of(address, offset)
-        self._forget(address, place, width, value if operation.whole else ANYTHING)
-        if place is not None and operation.whole:
-            self.memory.set(place, value)
-        elif self.algebra.derived(value):
-            return "a pointer into the window, or something computed from one, is stored where it is not followed"
-        return None
-
-    def forget(self, address: Value, width: int | None) -> None:
-        """`width` bytes (None: not known how many) are overwritten with what is not followed."""
-        self._forget(address, None if width is None else place_of(address, 0), width or 0, ANYTHING)
-
-    def copy_words(self, target: Value, source: Value, width: int | None) -> str | None:
-        """What a copy of `width` bytes (None: not known) does to tracked memory; the result is as that of `touch`."""
-        start, to = place_of(source, 0), place_of(target, 0)
-        near: dict[int, Value] = {}
-        if start is None or width is None:
-            lost = self.algebra.derived(self._load_from_somewhere(source))
-        else:
-            near = {offset - start[1]: held for offset, held in self.memory.near(start, width).items()}
-            lost = to is None and any(map(self.algebra.derived, near.values()))
-        self.forget(target, width)
-        for offset, held in near.items():
-            if to is not None and 0 <= offset <= (width or 0) - self.memory.word:
-                self.memory.set((to[0], to[1] + offset), held)
-            elif self.algebra.derived(held):
-                lost = True
-        return "a pointer into the window is copied to where it is not followed" if lost else None
-
-    def _forget(self, address: Value, place: Place | None, width: int, value: Value) -> None:
-        """Words that a store overwrites, or may overwrite, no longer hold what they held."""
-        if isinstance(address, Tainted):
-            return
-        if place is not None:
-            self.memory.overwrite(place, width)
-            return
-        for known, held in self.memory.reached(address):
-            if self.algebra.derived(held):
-                self.memory.set(known, Tainted("a word that a store at an unknown offset may have changed"))
-            else:
-                self.memory.set(known, self.algebra.join(held, value))
-
-    def _load(self, address: Value, offset: int, width: int, operation: Touch) -> Value:
-        place = place_of(address, offset)
-        if place is None:
-            entry = table_entry(address, width, signs=operation.transfer.sign_extends)
-            return self._load_from_somewhere(address) if entry is None else entry
-        if operation.whole:
-            held = self.memory.get(place)
-            if held != ANYTHING:
-                return held
-        if any(map(self.algebra.derived, self.memory.near(place, width).values())):
-            return Tainted("part of a word that holds a pointer into the window")
-        return ANYTHING
-
-    def _load_from_somewhere(self, address: Value) -> Value:
-        reached = [] if isinstance(address, Tainted) else [held for _, held in self.memory.reached(address)]
-        if any(self.algebra.derived(value) for value in reached):
-            return Tainted("loaded at an unknown offset beside a pointer into the window")
-        return from_origins(*(value for value in reached if isinstance(value, Linear)))
+def _aligned_place(place: Place, alignment: int) -> Linear:
+    """Memory of its own: what lies there is not found from elsewhere."""
+    ((origin, _),) = place[0]
+    return pointer_to(Origin(f"{origin.name}{place[1]:+d} aligned to {alignment}"))
 
 
 def _address_of(symbol: Symbol | str) -> Linear:

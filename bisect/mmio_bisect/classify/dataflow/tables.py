@@ -11,6 +11,7 @@ from mmio_bisect.classify.machine.values import (
     Linear,
     Origin,
     TableEntry,
+    is_address,
     number,
     pointer_to,
     section_origin,
@@ -40,6 +41,7 @@ class ImageData:
 
     image: CodeImage
     _starts: dict[int, list[int]] | None = field(default=None)
+    _words: dict[int, list[tuple[int, Linear]]] = field(default_factory=dict)
 
     @property
     def pointer_bytes(self) -> int:
@@ -62,6 +64,81 @@ class ImageData:
             return None
         content = int.from_bytes(found.content[offset : offset + self.pointer_bytes], "little")
         return number(content, 8 * self.pointer_bytes)
+
+    def words(self, origin: Origin) -> list[Linear]:
+        """What may be loaded at an unknown index from where the origin begins, to the end of what lies there."""
+        if origin.section is None:
+            return []
+        if origin.section not in self._words:
+            found = self.image.sections.get(origin.section)
+            offsets = range(0, len(found.content) if found else 0, self.pointer_bytes)
+            known = [(offset, self.word(origin.section, offset)) for offset in offsets]
+            self._words[origin.section] = [(offset, word) for offset, word in known if word is not None]
+        extent = self._extent(origin.section, origin.start, origin.moved)
+        return [word for offset, word in self._words[origin.section] if offset in extent]
+
+    def _extent(self, section: int, start: int | None, moved: int) -> range:
+        """Where an index may lead from `start` and `moved` bytes on: in the variable that begins at `start`.
+
+        Elsewhere in the next variable too: compilers fold what is added to an index into the address.
+        """
+        found = self.image.sections.get(section)
+        if start is None or found is None:
+            return range(len(found.content) if found else 0)
+        here = next((stop for begin, stop in found.objects if begin == start and start + moved < stop), None)
+        stops = [stop for begin, stop in found.objects if begin >= start + moved]
+        return range(start + moved, here or min(stops, default=len(found.content)))
+
+    def led_to(self, address: Linear) -> list[Linear]:
+        """Where a table of distances leads, added to a place of the object; none if the address is no such sum."""
+        entries = [origin.entry for origin, factor in address.terms if origin.entry is not None and factor == 1]
+        places = [origin for origin, factor in address.terms if origin.section is not None and factor == 1]
+        if len(entries) != 1 or len(places) != 1 or len(address.terms) != 2 or address.constant is None:
+            return []
+        ((entry,), (place,)) = entries, places
+        table = self.image.sections.get(entry.section)
+        if table is None:
+            return []
+        later = [start for start in self._known_starts(entry.section) if start > entry.start]
+        stop, found = min([len(table.content), *later]), []
+        for at in range(entry.start, stop - entry.width + 1, entry.width):
+            relocation = next(iter(table.relocations.get(at, ())), None)
+            if relocation is None:
+                content = int.from_bytes(table.content[at : at + entry.width], "little")
+                distance = signed(content, 8 * entry.width) if entry.signs else content
+                found.append(pointer_to(place, address.constant + distance))
+            elif relocation.section is not None and relocation.address is not None and place.section == entry.section:
+                to = relocation.address - at + address.constant
+                found.append(pointer_to(section_origin(relocation.section), to))
+        return found
+
+    def functions_in(self, value: Linear) -> list[Linear]:
+        """The functions that a table holds at whose unknown index the value was loaded; none if it is no such table."""
+        if value.constant != 0 or len(value.terms) != 1:
+            return []
+        ((origin, factor),) = value.terms
+        if origin.entry is None or factor != 1 or origin.entry.width != self.pointer_bytes:
+            return []
+        table = section_origin(origin.entry.section, origin.entry.start)
+        found = []
+        for word in self.words(table):
+            if not is_address(word) or not self.begins_function(word):
+                break
+            found.append(word)
+        return found
+
+    def begins_function(self, address: Linear) -> bool:
+        ((origin, _),) = address.terms
+        if origin.section is None:
+            return origin.name.startswith("&")
+        found = self.image.containing(origin.section, address.constant or 0)
+        return found is not None and found[1] <= found[0].thumb
+
+    def is_code(self, address: Linear) -> bool:
+        """Whether a known address leads into a function."""
+        ((origin, _),) = address.terms
+        at = address.constant or 0
+        return origin.section is not None and self.image.containing(origin.section, at) is not None
 
     def jump_targets(self, value: Linear, code: FunctionCode) -> tuple[int, ...]:
         """Offsets in `code` to which a jump to `value` may lead; none if no table that is understood leads there."""

@@ -133,9 +133,13 @@ class FunctionCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What the object puts into memory: `content`, and what the linker fills in, by the offset in the section."""
+    """What the object puts into memory: `content`, and what the linker fills in, by the offset in the section.
+
+    `objects` are the begins and ends of its variables that have names, in order.
+    """
 
     index: int
     content: bytes
     writable: bool = False
     relocations: Mapping[int, tuple[Relocation, ...]] = field(default_factory=dict)
+    objects: tuple[tuple[int, int], ...] = ()

@@ -100,12 +100,24 @@ class Bitwise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsertBits:
-    """`width` bits of `target` from bit `shift` on are replaced by `bits`; the rest stays."""
+    """`width` bits of `target` from bit `shift` on are replaced by `bits`, or by the low ones of `source`."""
 
     target: str
     shift: int
     width: int
-    bits: int
+    bits: int = 0
+    source: Sum | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply:
+    """`target` = `left` times `right`, plus `plus`; `narrow` if in 32 bits, zero-extended."""
+
+    target: str
+    left: Sum
+    right: Sum
+    plus: Sum
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +135,8 @@ class Touch:
     `second` is the other address of a memory-to-memory copy. `stores` and `loads` are the registers whose value goes
     to or comes from memory, in address order, each `transfer.element_width` wide; `whole` says that this is a full
     pointer's width. `clobbers` are other registers that are written. `writeback` is what the address's base register
-    becomes afterwards.
+    becomes afterwards. `mixes` are registers whose parts go to memory in an order that is not followed; of an access
+    whose width is not worked out `most` bounds the bytes.
     """
 
     transfer: Transfer
@@ -134,6 +147,18 @@ class Touch:
     clobbers: tuple[str, ...] = ()
     whole: bool = False
     writeback: tuple[str, Sum] | None = None
+    mixes: tuple[str, ...] = ()
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """`count` times `unit` bytes of memory go from one address to another; what is touched is said by `Touch`."""
+
+    target: Sum
+    source: Sum
+    count: Sum
+    unit: int
 
 
 def load_or_store(
@@ -217,7 +242,13 @@ UNKNOWN_AMOUNT = Term(register="?")
 ZERO = "xzr"
 """The register that is always zero, under one name on every architecture that has one."""
 
+
+def is_vector(register: str) -> bool:
+    """Whether it is a vector or floating-point register, whose names begin alike on every architecture."""
+    return register.startswith(("v", "xmm", "f")) and register[-1:].isdigit()
+
+
 Control = Jump | Call | CallRegister | Return | Stop | Unknown
 """What decides where control goes next; among an instruction's operations only the last may be one."""
 
-Operation = Compute | Bitwise | InsertBits | Choose | Touch | Opaque | Skip | Control
+Operation = Compute | Bitwise | InsertBits | Multiply | Choose | Touch | Copy | Opaque | Skip | Control

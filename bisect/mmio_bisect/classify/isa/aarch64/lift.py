@@ -16,6 +16,7 @@ from mmio_bisect.classify.isa.aarch64.forms import base, general
 from mmio_bisect.classify.machine.bits import Pattern, pattern, signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
+    UNKNOWN_AMOUNT,
     Bitwise,
     Call,
     CallRegister,
@@ -23,6 +24,7 @@ from mmio_bisect.classify.machine.operations import (
     Compute,
     InsertBits,
     Jump,
+    Multiply,
     Opaque,
     Operation,
     Return,
@@ -177,6 +179,29 @@ def _shift_left(fields: Fields, _: Instruction) -> Operation | None:
     return _computed(fields, value)
 
 
+def _multiply_add(fields: Fields, _: Instruction) -> Operation | None:
+    """MADD, MSUB; UMADDL, UMSUBL, SMADDL, SMSUBL of the low halves."""
+    if fields["d"] == 31 or fields["p"] & 3 > 1:
+        return None
+    plus = Sum(terms=(Term(register=general(fields["a"])),))
+    half = fields["p"] & 3 == 1
+    left = Sum(terms=(Term(register=general(fields["n"]), factor=-1 if fields["o"] else 1, narrow=half),))
+    right = Sum(terms=(Term(register=general(fields["m"]), narrow=half),))
+    return Multiply(target=general(fields["d"]), left=left, right=right, plus=plus, narrow=not fields["x"])
+
+
+def _insert_field(fields: Fields, _: Instruction) -> Operation | None:
+    """BFM as BFI, and as BFXIL, which takes bits from the middle of its source."""
+    size = 64 if fields["x"] else 32
+    target, source = general(fields["d"]), Sum(terms=(Term(register=general(fields["n"])),))
+    if fields["d"] == 31:
+        return None
+    if fields["s"] < fields["r"]:
+        return InsertBits(target=target, shift=size - fields["r"], width=fields["s"] + 1, source=source)
+    some = source if fields["r"] == 0 else Sum(terms=(UNKNOWN_AMOUNT,))
+    return InsertBits(target=target, shift=0, width=fields["s"] - fields["r"] + 1, source=some)
+
+
 def bitmask_immediate(n: int, imms: int, immr: int, width: int) -> int | None:
     """The constant of a logical instruction (Arm ARM, `DecodeBitMasks`); None for a reserved encoding."""
     length = (n << 6 | (~imms & 0x3F)).bit_length() - 1
@@ -239,6 +264,8 @@ _TABLE: tuple[tuple[str, Callable[[Fields, Instruction], Operation | None]], ...
     ("x oo 100100 N rrrrrr ssssss nnnnn ddddd", _logical_immediate),
     ("x oo 01010 00 v mmmmm iiiiii nnnnn ddddd", _logical_register),
     ("x 10 100110 . rrrrrr ssssss nnnnn ddddd", _shift_left),
+    ("x 01 100110 . rrrrrr ssssss nnnnn ddddd", _insert_field),
+    ("x 00 11011 ppp mmmmm o aaaaa nnnnn ddddd", _multiply_add),
     ("p .. 10000 ................... ddddd", _page),
     ("1 00 11010100 mmmmm .... 00 nnnnn ddddd", _select),
     ("0 00101 iiiiiiiiiiiiiiiiiiiiiiiiii", _branch(26, conditional=False)),

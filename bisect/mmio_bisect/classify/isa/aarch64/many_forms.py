@@ -139,10 +139,17 @@ def tag(directions: tuple[Direction, ...], mode: AddressingMode = _OFFSET) -> Re
     return read
 
 
-def _at_base(transfer: Transfer, fields: Fields, clobbers: tuple[str, ...] = ()) -> Touch:
+def _at_base(
+    transfer: Transfer,
+    fields: Fields,
+    clobbers: tuple[str, ...] = (),
+    mixes: tuple[str, ...] = (),
+    most: int | None = None,
+) -> Touch:
     here = Term(register=base(fields["n"]))
     moved = (here.register, Sum(terms=(here, UNKNOWN_AMOUNT))) if transfer.addressing.writes_back else None
-    return Touch(transfer=transfer, address=Sum(terms=(here,)), clobbers=clobbers, writeback=moved)
+    address = Sum(terms=(here,))
+    return Touch(transfer=transfer, address=address, clobbers=clobbers, writeback=moved, mixes=mixes, most=most)
 
 
 def structure(*, post: bool) -> Reader:
@@ -151,8 +158,9 @@ def structure(*, post: bool) -> Reader:
 
     def read(fields: Fields) -> Touch:
         ways = LOAD if fields["l"] else STORE
-        loaded = tuple(vector_register((fields["t"] + index) % 32) for index in range(4)) if fields["l"] else ()
-        return _at_base(transfer_of(Form.STRUCTURE, ways, None, (), mode, RegisterClass.SIMD_FP), fields, loaded)
+        data = tuple(vector_register((fields["t"] + index) % 32) for index in range(4))
+        transfer = transfer_of(Form.STRUCTURE, ways, None, (), mode, RegisterClass.SIMD_FP)
+        return _at_base(transfer, fields, data if fields["l"] else (), () if fields["l"] else data, most=64)
 
     return read
 
@@ -167,10 +175,10 @@ def scalable(
 
     def read(fields: Fields) -> Touch:
         where = vector_register(fields["n"]) if vector_base else base(fields["n"])
-        written = tuple(vector_register((fields["t"] + index) % 32) for index in range(loaded if "t" in fields else 0))
+        data = tuple(vector_register((fields["t"] + index) % 32) for index in range(loaded if "t" in fields else 0))
         transfer = transfer_of(form, directions, None, (), registers_are=RegisterClass.SCALABLE)
-        address = Sum.of(where)
-        return Touch(transfer=transfer, address=address, clobbers=written if directions == LOAD else ())
+        address, loads = Sum.of(where), directions == LOAD
+        return Touch(transfer=transfer, address=address, clobbers=data if loads else (), mixes=() if loads else data)
 
     return read
 

@@ -9,7 +9,9 @@ from mmio_bisect.classify.isa.arm.common import (
     NOTHING,
     Place,
     data_processing,
+    insert_field,
     move_half,
+    multiply_add,
     opaque,
 )
 from mmio_bisect.classify.isa.arm.forms import (
@@ -72,6 +74,8 @@ def _lift(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
             return _miscellaneous(word, place)
         case 0 | 1:
             return _data(word, place)
+        case 3 if word >> 21 & 15 == 14 and word >> 4 & 7 == 1:  # BFI, BFC
+            return insert_field(register(word >> 12 & 15), register(word & 15), word >> 7 & 31, word >> 16 & 31)
         case 2 | 3 if word >> 25 & 1 and word >> 4 & 1:
             return (Stop(),) if word >> 20 & 0xFF == 0x7F and word >> 4 & 15 == 15 else opaque(place)  # UDF; media
         case 2 | 3:
@@ -136,7 +140,9 @@ def _extra(word: int, place: Place) -> tuple[Operation, ...]:
     kind, load = word >> 5 & 3, bool(word >> 20 & 1)
     base, data = register(word >> 16 & 15), word >> 12 & 15
     if kind == 0:
-        return _synchronization(word, place) if word >> 24 & 1 else opaque(place)
+        if word >> 24 & 1:
+            return _synchronization(word, place)
+        return _multiplication(word, place)
     before, up, writes = bool(word >> 24 & 1), bool(word >> 23 & 1), bool(word >> 21 & 1)
     offset = _offset(word, word >> 4 & 0xF0 | word & 15, immediate=bool(word >> 22 & 1), up=up)
     here = place.value(base)
@@ -154,6 +160,16 @@ def _extra(word: int, place: Place) -> tuple[Operation, ...]:
         writes=writes,
         signs=kind != 1,
     )
+
+
+def _multiplication(word: int, place: Place) -> tuple[Operation, ...]:
+    """MUL, MLA and MLS; what gives 64 bits is not modelled."""
+    kind = word >> 21 & 7
+    if kind not in {0, 1, 3}:
+        return opaque(place)
+    plus = register(word >> 12 & 15) if kind else None
+    target, left, right = (register(word >> shift & 15) for shift in (16, 0, 8))
+    return multiply_add(target, left, right, plus, less=kind == 3)
 
 
 def _offset(word: int, number: int, *, immediate: bool, up: bool) -> Sum:

@@ -14,11 +14,13 @@ from mmio_bisect.classify.machine.operations import (
     CallRegister,
     Compute,
     InsertBits,
+    Multiply,
     Opaque,
     Operation,
     Return,
     Sum,
     Symbol,
+    Term,
     Unknown,
 )
 
@@ -122,3 +124,21 @@ def move_half(place: Place, target: str, immediate: int, *, top: bool) -> tuple[
         here = Symbol(name="code", section=place.code.section, address=place.code.address + place.instruction.position)
         value = Sum(symbol=value.symbol, constant=value.constant, less=here)
     return (Compute(target=target, value=value),)
+
+
+def insert_field(target: str, source: str, low: int, high: int) -> tuple[Operation, ...]:
+    """BFI, and BFC from the program counter's number."""
+    value = Sum() if source == PC else Sum.of(source)
+    return (InsertBits(target=target, shift=low, width=max(high - low + 1, 1), source=value),)
+
+
+def multiply_add(target: str, left: str, right: str, plus: str | None, *, less: bool = False) -> tuple[Operation, ...]:
+    """MUL, MLA, MLS."""
+    return (
+        Multiply(
+            target=target,
+            left=Sum(terms=(Term(register=left, factor=-1 if less else 1),)),
+            right=Sum.of(right),
+            plus=Sum.of(plus) if plus else Sum(),
+        ),
+    )

@@ -177,16 +177,23 @@ def bare(
     offset: int = 0,
     simd: bool = False,
     moves: bool = False,
+    by_width: bool = False,
+    mixes: Sequence[str] = (),
 ) -> tuple[Operation, ...]:
     """Accesses at the base register itself whose data is not followed: exclusives, swaps, structures."""
     here = Sum.of(base, offset)
+    if by_width and width is not None:
+        moved = Sum(terms=here.terms, constant=width // 8)
+    else:
+        moved = Sum(terms=(*here.terms, UNKNOWN_AMOUNT))
     mode = AddressingMode.POST_INDEX if moves else AddressingMode.OFFSET
     touch = Touch(
         transfer=transfer(operation, form, load=load, width=width, registers=names, mode=mode, simd=simd),
         address=here,
         stores=() if load or simd else tuple(names[:1]),
         clobbers=tuple(clobbers),
-        writeback=(base, Sum(terms=(Term(register=base), UNKNOWN_AMOUNT))) if moves else None,
+        writeback=(base, moved) if moves else None,
+        mixes=tuple(mixes),
     )
     return (touch,)
 
@@ -238,15 +245,19 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
 def structure(word: int) -> tuple[Operation, ...]:
     """Advanced SIMD element and structure loads and stores: bytes that follow one another."""
     load = bool(word >> 21 & 1)
+    first = (word >> 12 & 15) | (word >> 22 & 1) << 4
+    data = tuple(dict.fromkeys(vector(min(first + index, 31), double=True) for index in range(8)))
     return bare(
         "vld" if load else "vst",
         Form.STRUCTURE,
         load=load,
         width=_structure_width(word),
         base=register(word >> 16 & 15),
-        clobbers=tuple(f"v{number}" for number in range(16)) if load else (),
+        clobbers=data if load else (),
         simd=True,
         moves=word & 15 != 15,
+        by_width=word & 15 == 13,
+        mixes=() if load else data,
     )
 
 

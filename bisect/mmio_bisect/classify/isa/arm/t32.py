@@ -4,7 +4,16 @@ An IT instruction gives conditions to the up to four after it; which, is looked 
 Source: Arm ARM F3.1 "T32 instruction set encoding".
 """
 
-from mmio_bisect.classify.isa.arm.common import CONDITIONS, NOTHING, Place, data_processing, move_half, opaque
+from mmio_bisect.classify.isa.arm.common import (
+    CONDITIONS,
+    NOTHING,
+    Place,
+    data_processing,
+    insert_field,
+    move_half,
+    multiply_add,
+    opaque,
+)
 from mmio_bisect.classify.isa.arm.forms import (
     LR,
     PC,
@@ -208,6 +217,10 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
         return structure(word)
     if word >> 25 == 0b1111100:
         return _access(word, place)
+    if word >> 20 == 0xFB0 and word >> 4 & 15 < 2:  # MUL, MLA, MLS
+        plus = None if word >> 12 & 15 == 15 else register(word >> 12 & 15)
+        target, left, right = (register(word >> shift & 15) for shift in (8, 16, 0))
+        return multiply_add(target, left, right, plus, less=bool(word >> 4 & 15))
     return opaque(place)
 
 
@@ -292,6 +305,8 @@ def _plain(word: int, place: Place) -> tuple[Operation, ...]:
             return move_half(place, target, half, top=False)
         case 12:
             return move_half(place, target, half, top=True)
+        case 22:  # BFI, BFC
+            return insert_field(target, left, word >> 10 & 28 | word >> 6 & 3, word & 31)
         case _:
             return opaque(place)
 

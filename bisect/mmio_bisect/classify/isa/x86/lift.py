@@ -36,6 +36,7 @@ from mmio_bisect.classify.machine.operations import (
     CallRegister,
     Choose,
     Compute,
+    Copy,
     Jump,
     Opaque,
     Operation,
@@ -61,6 +62,11 @@ _CONDITIONAL = frozenset(
     )
 ) | {"loop", "loope", "loopne"}  # fmt: skip
 _NO_ACCESS = frozenset({"lea", "nop", "clflush", "clflushopt", "clwb", "cldemote", "invlpg", "endbr64", "endbr32"})
+_VECTOR_MOVES = frozenset(
+    prefix + name
+    for prefix in ("", "v")
+    for name in ("movups", "movaps", "movupd", "movapd", "movdqu", "movdqa", "movq", "lddqu", "movsd")
+)
 _SUMS = {"add": 1, "sub": -1}
 _LOGIC: dict[str, Literal["and", "or", "xor"]] = {"and": "and", "or": "or", "xor": "xor"}
 
@@ -243,7 +249,9 @@ class Lifter:
         addend = 0 if slot else relocation.addend
         return Sum(terms=(*base, *index), symbol=symbol_of(relocation, slot=slot), constant=addend)
 
-    def _access(self, instruction: Instruction, memory: MemoryOperand, code: FunctionCode) -> tuple[Operation, ...]:
+    def _access(  # noqa: PLR0911  a case each
+        self, instruction: Instruction, memory: MemoryOperand, code: FunctionCode
+    ) -> tuple[Operation, ...]:
         name, operands = instruction.mnemonic, instruction.operands
         address = self._address(instruction, memory, code)
         directions = directions_of(instruction, memory)
@@ -255,6 +263,8 @@ class Lifter:
             return self._store(instruction, transfer, address, others[0], whole=whole)
         if name in {"mov", "movabs"} and register is not None and register.bits >= 32:
             return (Touch(transfer=transfer, address=address, loads=(register.name,), whole=whole),)
+        if name in _VECTOR_MOVES and directions == LOAD and register is not None:
+            return (Touch(transfer=transfer, address=address, loads=(register.name,)),)
         if name in {"movzx", "movsx", "movsxd"} and register is not None and register.bits >= 32:
             return (Touch(transfer=transfer, address=address, loads=(register.name,)),)
         if directions == LOAD and register is not None and whole and operands[0] is register:
@@ -314,8 +324,10 @@ class Lifter:
         )
         count = (Compute(target="rcx", value=Sum(terms=(UNKNOWN_AMOUNT,))),) if repeats else ()
         loaded = (Compute(target="rax", value=Sum(terms=(UNKNOWN_AMOUNT,))),) if name == "lods" else ()
+        times = Sum(terms=(Term(register="rcx"),)) if repeats else Sum(constant=1)
+        copies = (Copy(target=to, source=source, count=times, unit=width // 8),) if name == "movs" else ()
         # A copy loads before it stores.
-        return (*reversed(touches), *moved, *count, *loaded)
+        return (*reversed(touches), *copies, *moved, *count, *loaded)
 
 
 _SLOTS = frozenset({"R_386_GOT32", "R_386_GOT32X"})
