@@ -39,13 +39,11 @@ def touch(state: State, operation: Touch, address: Value) -> str | None:
         return lost
     width = (operation.transfer.element_width or 0) // 8
     fetched, lost = _fetched_aside(state, operation, address), None
-    if operation.stores:
+    if operation.stores and not _keeps_what_was(operation):
         for index, register in enumerate(operation.stores):
             lost = _store(state, address, index * width, width, state.get(register)) or lost
     elif Direction.STORE in operation.transfer.directions and operation.transfer.form not in _NO_DATA:
-        values = [state.get(register) for register in operation.mixes or operation.transfer.registers]
-        width_of_all = (operation.transfer.width or 0) // 8 or None
-        lost = _store_some(state, address, width_of_all, values, most=operation.most)
+        lost = _store_mixed(state, operation, address)
     loaded = [_load(state, address, index * width, width, operation) for index in range(len(operation.loads))]
     _write_back(state, operation)
     for register in operation.clobbers:
@@ -53,6 +51,21 @@ def touch(state: State, operation: Touch, address: Value) -> str | None:
     for register, value in zip(operation.loads, loaded, strict=True):
         state.set(register, value)
     return lost
+
+
+def _keeps_what_was(operation: Touch) -> bool:
+    """Whether what it stores is made of what was there, or may be what was there."""
+    return set(operation.transfer.directions) == {Direction.LOAD, Direction.STORE}
+
+
+def _store_mixed(state: State, operation: Touch, address: Value) -> str | None:
+    registers = operation.mixes or operation.stores or operation.transfer.registers
+    values = [state.get(register) for register in registers]
+    width = (operation.transfer.width or 0) // 8 or None
+    if _keeps_what_was(operation):
+        held = _somewhere(state, address, operation.most if width is None else width)
+        values += [state.algebra.add(one, ANYTHING) for one in held if state.algebra.derived(one)]
+    return _store_some(state, address, width, values, most=operation.most)
 
 
 def _write_back(state: State, operation: Touch) -> None:

@@ -108,7 +108,7 @@ class State:
             return reduce(self.algebra.add, [*rest, *vague], self.algebra.shift(first, total.constant))
         if total.constant:
             vague = [moved(part, total.constant, loads=loads) for part in vague]
-        if not vague or abs(total.constant) >= _NO_DISPLACEMENT:
+        if not vague or abs(total.constant) >= _NO_DISPLACEMENT or self.algebra.may_be_scaled(total.constant):
             vague.insert(0, self.algebra.number(total.constant))
         return reduce(self.algebra.add, vague)
 

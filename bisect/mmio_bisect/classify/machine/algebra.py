@@ -147,13 +147,13 @@ class Algebra:
         terms = frozenset((origin, factor) for origin, factor in factors.items() if factor)
         if left.constant is None or right.constant is None:
             known = left.constant if right.constant is None else right.constant
-            if known is not None and _is_number(left) and _is_number(right) and self._may_be_scaled(known):
+            if known is not None and _is_number(left) and _is_number(right) and self.may_be_scaled(known):
                 return Linear(frozenset({(_SOME_NUMBER, 1)}), known)
             return Linear(terms)
         total = Linear(terms, signed(left.constant + right.constant, self.bits))
         return self._based(total, _NEAR) if terms else total
 
-    def _may_be_scaled(self, constant: int) -> bool:
+    def may_be_scaled(self, constant: int) -> bool:
         """Whether it is a window's address once it is shifted to the left: a page's number."""
         shifted = [constant << shift for shift in range(1, 24) if constant > 0]
         return any(window.low <= address < window.high for address in shifted for window in self.windows)

@@ -279,7 +279,7 @@ class Lifter:
         kept = Opaque(reads=instruction.reads - _address_registers(memory), writes=frozenset(clobbers))
         if Direction.STORE in directions:
             stored = tuple(sorted(one.name for one in others if isinstance(one, RegisterOperand)))
-            touch = Touch(transfer=transfer, address=address, clobbers=clobbers, stores=stored[:1])
+            touch = Touch(transfer=transfer, address=address, clobbers=clobbers, mixes=stored)
         return (touch, kept) if directions == LOAD else (touch,)
 
     def _folded(self, instruction: Instruction, register: RegisterOperand) -> tuple[Operation, ...] | None:
