@@ -39,6 +39,7 @@ def entry_state(function: FunctionExpectation, windows: tuple[ConstantWindow, ..
                 state.set(where, value)
             else:
                 memory.set((pointer_to(stack).terms, where), value)
+    state.unset = set(isa.handed_over).difference(*([hidden, *places]))
     for passed, argument in zip(values, function.arguments, strict=True):
         if argument.holds:
             hold(memory, passed[0], argument.holds)

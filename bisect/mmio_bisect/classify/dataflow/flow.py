@@ -15,7 +15,8 @@ from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import Place, place_of
-from mmio_bisect.classify.dataflow.program import Program, Target
+from mmio_bisect.classify.dataflow.passing import left_by_a_call, passed_on_the_stack, passed_registers
+from mmio_bisect.classify.dataflow.program import Program, Target, leads_on
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.machine.image import CodeImage
@@ -37,7 +38,7 @@ from mmio_bisect.classify.machine.operations import (
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.machine.values import InWindow, Linear, MayBeInWindow, Untracked, Value, choices_of
+from mmio_bisect.classify.machine.values import InWindow, MayBeInWindow, Untracked, Value, choices_of
 from mmio_bisect.domain.access import Transfer
 from mmio_bisect.domain.recipe import CallDeclaration
 
@@ -180,7 +181,7 @@ class _Follower:
             return [((calls, name, instruction.end, holds), state)]
         return [((calls, name, position, wanted), state), ((calls, name, instruction.end, against), state.copy())]
 
-    def _transfer_control(
+    def _transfer_control(  # noqa: PLR0911  one return an operation
         self,
         node: Node,
         instruction: Instruction,
@@ -196,7 +197,9 @@ class _Follower:
                 return self._call(node, instruction, self._program.target(node[1], instruction, to), state)
             case CallRegister():
                 return self._call_register(node, instruction, operation, state)
-            case Return():
+            case Return(register=register):
+                if register is not None and leads_on(state.get(register)):
+                    return self._jump_by_table(node, instruction, register, state)
                 return self._return(node, state)
             case Stop():
                 return []
@@ -298,20 +301,22 @@ class _Follower:
     def _jump_by_table(self, node: Node, instruction: Instruction, register: str, state: State) -> Successors:
         calls, name, _, _ = node
         value, code = state.get(register), self._program.codes[name]
-        ways: list[int] = []
+        ways: list[tuple[FunctionCode, int]] = []
         for choice in choices_of(value):
             target = self._program.pointed_to(choice)
             if isinstance(target, tuple) and target[0] == code:
-                ways.append(target[1])
+                ways.append(target)
                 continue
-            found = self._data.jump_targets(choice, code) or self._program.branches_at(choice, name)
+            along = [(code, position) for position in self._program.branches_at(choice, name)]
+            found = self._data.jump_targets(choice, code) or along
             if not found:
                 ways.clear()
                 break
             ways.extend(found)
         if not ways:
             self._escape(node, instruction, f"a jump to where {register} points")
-        return [((calls, name, position, ""), state.copy()) for position in dict.fromkeys(ways)]
+        names = dict.fromkeys((self._program.name(to), position) for to, position in ways)
+        return [((calls, to, position, ""), state.copy()) for to, position in names]
 
     def _call_outside(
         self, node: Node, instruction: Instruction, symbol: str, state: State, *, tail: bool = False
@@ -341,40 +346,24 @@ class _Follower:
     def _hand_over(
         self, node: Node, instruction: Instruction, callee: str, state: State, *, tail: bool = False
     ) -> None:
-        """Unknown code gets the argument registers and the arguments on the stack, and the memory that they point to.
+        """Unknown code gets what is passed to it, and the memory that this points to.
 
         Pointers in the memory that is handed over are not followed further.
         """
-        for register in self._isa.handed_over:
+        for register in passed_registers(state, self._isa):
             value = state.get(register)
             if state.algebra.derived(value):
                 self._escape(node, instruction, f"{register}, a pointer into the window, is handed to {callee}")
             elif any(map(state.algebra.derived, state.hand_over(value))):
                 self._escape(node, instruction, f"{register} leads {callee} to a pointer into the window")
-        for value in self._stack_arguments(state, tail=tail):
+        for place, value in passed_on_the_stack(state, self._isa, tail=tail):
+            if place in self._reloaded or self._arguments.get(place) == value:
+                continue  # the code here loads it again, or it is the function's own argument
             if state.algebra.derived(value):
                 self._escape(node, instruction, f"a pointer into the window is handed to {callee} on the stack")
             elif any(map(state.algebra.derived, state.hand_over(value))):
                 self._escape(node, instruction, f"an argument on the stack leads {callee} to a pointer into the window")
         self._forget_call_clobbered(state)
-
-    def _stack_arguments(self, state: State, *, tail: bool) -> list[Value]:
-        """What lies at the stack pointer and is not loaded again by the code here: that is put there for a callee.
-
-        Arguments of the function under test itself are its caller's.
-        """
-        top = place_of(state.get(self._isa.stack_pointer), self._isa.pushes if tail else 0)
-        if top is None:
-            return []
-        reached = state.memory.reached(Linear(top[0]))
-        return [
-            held
-            for place, held in reached
-            if place[0] == top[0]
-            and place[1] >= top[1]
-            and place not in self._reloaded
-            and self._arguments.get(place) != held
-        ]
 
     def _move_stack(self, state: State, distance: int) -> None:
         if distance:
@@ -384,6 +373,7 @@ class _Follower:
     def _forget_call_clobbered(self, state: State) -> None:
         for register in self._isa.call_clobbered:
             state.registers.pop(register, None)
+        state.unset.update(left_by_a_call(self._isa))
 
     def _return(self, node: Node, state: State) -> Successors:
         calls = node[0]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import Call, CallRegister, Jump, Operation, Skip
-from mmio_bisect.classify.machine.values import Linear, Value
+from mmio_bisect.classify.machine.values import Linear, Value, choices_of
 
 Target = tuple[FunctionCode, int] | str | None
 """Code of this object, or the name of a symbol outside; None if neither."""
@@ -93,3 +93,9 @@ class Program:
                 break
             position = instruction.end
         return tuple(found)
+
+
+def leads_on(value: Value) -> bool:
+    """Whether it is computed from a place of the object: no way back to the caller."""
+    origins = [origin for choice in choices_of(value) for origin, _ in choice.terms]
+    return any(origin.section is not None or origin.entry is not None for origin in origins)

@@ -51,16 +51,18 @@ class State:
     """Registers and pointer-sized words of memory; a register that is not listed holds `ANYTHING`.
 
     Stores through one origin are taken not to change words reached through another: the device's base in `dev->base`
-    stays what it is, as the recipe's `holds` says. `stack_pointer` is that register's name.
+    stays what it is, as the recipe's `holds` says. `stack_pointer` is that register's name; `unset` are those that pass
+    arguments and hold what is left from a call, or nothing.
     """
 
     algebra: Algebra
     stack_pointer: str
     memory: Memory
     registers: dict[str, Value] = field(default_factory=dict)
+    unset: set[str] = field(default_factory=set)
 
     def copy(self) -> "State":
-        return State(self.algebra, self.stack_pointer, self.memory.copy(), dict(self.registers))
+        return State(self.algebra, self.stack_pointer, self.memory.copy(), dict(self.registers), set(self.unset))
 
     def get(self, register: str) -> Value:
         if register == ZERO:
@@ -68,6 +70,10 @@ class State:
         return self.registers.get(register, ANYTHING)
 
     def set(self, register: str, value: Value) -> None:
+        self.unset.discard(register)
+        self._hold(register, value)
+
+    def _hold(self, register: str, value: Value) -> None:
         if value == ANYTHING:
             self.registers.pop(register, None)
         else:
@@ -123,13 +129,14 @@ class State:
 
     def absorb(self, other: "State") -> bool:
         """Join `other` into this state; whether anything changed."""
-        changed = False
+        changed = not self.unset <= other.unset
+        self.unset &= other.unset
         for name in {*self.registers, *other.registers}:
             before = self.get(name)
             after = self.algebra.join(before, other.get(name))
             if after != before:
                 changed = True
-                self.set(name, after)
+                self._hold(name, after)
         return self.memory.absorb(other.memory) or changed
 
     def apply(self, operation: Compute | Bitwise | InsertBits | Choose | Multiply | Opaque) -> None:

@@ -140,8 +140,11 @@ class ImageData:
         at = address.constant or 0
         return origin.section is not None and self.image.containing(origin.section, at) is not None
 
-    def jump_targets(self, value: Linear, code: FunctionCode) -> tuple[int, ...]:
-        """Offsets in `code` to which a jump to `value` may lead; none if no table that is understood leads there."""
+    def jump_targets(self, value: Linear, code: FunctionCode) -> tuple[tuple[FunctionCode, int], ...]:
+        """Code and offsets in it to which a jump to `value` from `code` may lead; none if no table is understood.
+
+        GCC's tables lead into the function's cold part too, which is a function of its own.
+        """
         entries = [(origin.entry, factor) for origin, factor in value.terms if origin.entry is not None]
         others = [(origin, factor) for origin, factor in value.terms if origin.entry is None]
         if len(entries) != 1 or value.constant is None or len(others) > 1:
@@ -152,20 +155,25 @@ class ImageData:
         base = (others[0][0].section, value.constant) if others else None
         if others and others[0][0].section is None and (others[0][0].name != f"&{OFFSET_TABLE}" or value.constant):
             return ()
-        found: list[int] = []
+        found: list[tuple[FunctionCode, int]] = []
         for target in self._targets(entry, factor, base, code):
-            offset = None if target is None else target - code.address
-            if offset == code.size or (offset is not None and code.covers_data(offset)):
-                continue  # a hole among the cases, of which the source says that it is never met
-            if offset is None or code.at(offset) is None:
+            if target is None:
                 break
-            found.append(offset)
+            section, address = target[0], target[1] & ~1 if code.thumb else target[1]
+            offset = address - code.address
+            if section == code.section and (offset == code.size or code.covers_data(offset)):
+                continue  # a hole among the cases, of which the source says that it is never met
+            place = (code, offset) if section == code.section and code.at(offset) is not None else None
+            place = place or self.image.containing(section, address)
+            if place is None or place[0].at(place[1]) is None:
+                break
+            found.append(place)
         return tuple(dict.fromkeys(found))
 
     def _targets(
         self, entry: TableEntry, factor: int, base: tuple[int | None, int] | None, code: FunctionCode
-    ) -> Iterator[int | None]:
-        """Where each entry leads in the section of the code, up to where another table may begin."""
+    ) -> Iterator[tuple[int, int] | None]:
+        """The section and place to which each entry leads, up to where another table may begin."""
         table = self.image.sections.get(entry.section)
         if table is None or table.writable:
             return
@@ -177,7 +185,7 @@ class ImageData:
                 return
             relocations = table.relocations.get(place, ())
             if relocations:
-                yield self._relocated(relocations, factor, base, place, code.section)
+                yield self._relocated(relocations, factor, base, place)
             elif base is not None and base[0] == code.section:
                 content = int.from_bytes(table.content[place : place + entry.width], "little")
                 distance = signed(content, 8 * entry.width) if entry.signs else content
@@ -186,7 +194,7 @@ class ImageData:
                     if target <= place and entry.width < self.pointer_bytes:
                         return  # padding: a short entry leads forward
                     stop = min(stop, target) if target > place else stop
-                yield target
+                yield code.section, target
             else:
                 return
 
@@ -196,19 +204,19 @@ class ImageData:
         factor: int,
         base: tuple[int | None, int] | None,
         place: int,
-        section: int,
-    ) -> int | None:
+    ) -> tuple[int, int] | None:
         first, kinds = relocations[0], self.image.isa.relocations
-        if first.section != section or first.address is None or factor != 1:
+        if first.section is None or first.address is None or factor != 1:
             return None
+        leads = first.section, first.address
         if base is None:
-            return first.address if first.kind in kinds.absolute else None
+            return leads if first.kind in kinds.absolute else None
         if base[0] is None:
-            return first.address if first.kind in kinds.from_table else None
+            return leads if first.kind in kinds.from_table else None
         if first.kind in kinds.relative:
-            return first.address - place + base[1]
+            return first.section, first.address - place + base[1]
         if first.kind in kinds.added and len(relocations) == 2 and relocations[1].address == base[1]:
-            return first.address
+            return leads
         return None
 
     def _known_starts(self, section: int) -> list[int]:

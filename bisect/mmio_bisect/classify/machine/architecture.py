@@ -104,8 +104,8 @@ class Isa:
     """`pointer_bytes` is also a general register's size.
 
     `pushes` is what a call puts on the stack: how far the stack pointer at a function's entry is from where it was
-    before the call. `handed_over` are the registers that a callee may read: those that pass arguments, and the one for
-    a large result. `result_address` is the register with the address of a result in memory; without one it is passed
+    before the call. `handed_over` are the registers that pass arguments, in the order in which they are filled.
+    `result_address` is the register with the address of a result in memory; without one it is passed
     as the first argument. `words_of_float` is how many general registers or stack words a floating-point argument
     takes. `flags` are the registers that conditions of instructions are about; `opposite` negates a condition.
     `branches` are the mnemonics of direct branches in a disassembler's text.

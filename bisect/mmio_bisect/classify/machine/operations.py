@@ -215,7 +215,9 @@ class CallRegister:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """Back to the caller."""
+    """Back to the caller; by a jump through `register`, where that is not always the way back."""
+
+    register: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ AARCH64 = Isa(
     stack_pointer="sp",
     result="x0",
     result_address="x8",
-    handed_over=(*_ARGUMENTS, "x8"),
+    handed_over=_ARGUMENTS,
     call_clobbered=_CLOBBERED,
     # Stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack).
     place_arguments=places_in(_ARGUMENTS, word=8),

@@ -123,7 +123,7 @@ def _miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: P
     to = register(word & 15)
     match word >> 20 & 15, word >> 4 & 15:
         case 2, 1:
-            return (Return(),) if to == LR else (CallRegister(register=to, tail=True),)
+            return (Return(register=LR),) if to == LR else (CallRegister(register=to, tail=True),)
         case 2, 3:
             return (CallRegister(register=to),)
         case 2, 7:

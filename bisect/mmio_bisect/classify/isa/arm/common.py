@@ -88,7 +88,7 @@ def data_processing(  # noqa: PLR0911  one return a kind
         return opaque(place)
     if target == PC:
         if value == Sum.of(LR):
-            return (Return(),)
+            return (Return(register=LR),)
         return Compute(target=SCRATCH, value=value), CallRegister(register=SCRATCH, tail=True)
     return (Compute(target=target, value=value),)
 

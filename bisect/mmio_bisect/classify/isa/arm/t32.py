@@ -159,7 +159,7 @@ def _special(word: int, place: Place) -> tuple[Operation, ...]:
         case _ if word >> 7 & 1:
             return (CallRegister(register=other),)
         case _:
-            return (Return(),) if other == LR else (CallRegister(register=other, tail=True),)
+            return (Return(register=LR),) if other == LR else (CallRegister(register=other, tail=True),)
 
 
 _INDEXED = (
