@@ -47,7 +47,9 @@ def touch(state: State, operation: Touch, address: Value) -> str | None:
     loaded = [_load(state, address, index * width, width, operation) for index in range(len(operation.loads))]
     _write_back(state, operation)
     for register in operation.clobbers:
-        state.set(register, fetched)
+        # Which vectors a structure fills, and which lanes of them, is not worked out: they may keep what they held.
+        kept = operation.transfer.form is Form.STRUCTURE and is_vector(register)
+        state.set(register, state.algebra.join(state.get(register), fetched) if kept else fetched)
     for register, value in zip(operation.loads, loaded, strict=True):
         state.set(register, value)
     return lost

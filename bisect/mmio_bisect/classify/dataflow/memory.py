@@ -26,6 +26,10 @@ Region = Origin | int
 """What two origins have in common that may lead to the same memory: a section of the object, or the origin itself."""
 
 
+_FOLDED = 64
+"""So many bytes before an array's begin code may count from, with the rest added to the index."""
+
+
 @dataclass(slots=True)
 class Memory:
     """What is not listed holds what the object put there (`statics`), or `ANYTHING`. `word` is in bytes.
@@ -91,7 +95,7 @@ class Memory:
 
     def smear(self, pointer: Linear, value: Value) -> None:
         """Store the value into some word of the memory that the pointer leads to."""
-        for place, held in self.reached(pointer):
+        for place, held in self.reached(pointer, stores=True):
             self.set(place, self.algebra.join(held, value))
         for origin, factor in pointer.terms:
             if factor == 1 and not origin.window:
@@ -126,13 +130,17 @@ class Memory:
         regions = [_region(origin) for origin, factor in pointer.terms if factor == 1]
         return [self._anywhere[region] for region in regions if region in self._anywhere]
 
-    def reached(self, pointer: Linear) -> list[tuple[Place, Value]]:
-        """The tracked words that whoever has the pointer may reach; a scaled index is no way to an origin's memory."""
+    def reached(self, pointer: Linear, *, stores: bool = False) -> list[tuple[Place, Value]]:
+        """The tracked words that whoever has the pointer may reach; a scaled index leads to no origin's memory.
+
+        What `stores` at an index changes lies about where the array begins, or beyond.
+        """
         found = []
         for origin, factor in pointer.terms:
             if factor != 1:
                 continue
-            region, first = _region(origin), None if origin.start is None else origin.start + origin.moved
+            region = _region(origin)
+            first = origin.start + origin.moved - _FOLDED if stores and origin.start is not None else None
             found += [
                 ((base, offset), held)
                 for base, words in self._words.items()

@@ -230,9 +230,9 @@ class State:
         if _is_number(held):
             kept = self.algebra.number(_constant(held) & ~mask | (bits or 0))
             return kept if bits is not None else self.algebra.add(kept, ANYTHING)
+        if mask < _LOW_BITS and bits != 0 and (self.algebra.derived(held) or place_of(held, 0) is not None):
+            return self.algebra.add(held, ANYTHING)
         if self.algebra.derived(held):
-            if mask < _LOW_BITS:
-                return self.algebra.add(held, ANYTHING)
             return Tainted("parts of a pointer into the window")
         place = place_of(held, 0)
         if bits == 0 and operation.shift == 0 and place is not None:

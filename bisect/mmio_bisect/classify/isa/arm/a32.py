@@ -13,6 +13,7 @@ from mmio_bisect.classify.isa.arm.common import (
     move_half,
     multiply_add,
     opaque,
+    vector_immediate,
 )
 from mmio_bisect.classify.isa.arm.forms import (
     LR,
@@ -63,7 +64,8 @@ def _unconditional(word: int, place: Place) -> tuple[Operation, ...]:
         return structure(word)
     if word >> 26 & 3 == 1 and word >> 20 & 7 in {1, 5}:  # PLD, PLI, PLDW and barriers
         return (NOTHING,)
-    return opaque(place)
+    moved = vector_immediate(word, 24) if word >> 25 & 7 == 1 else None
+    return moved or opaque(place)
 
 
 def _lift(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  one return a group

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmio_bisect.classify.dataflow.tables import symbol_of
-from mmio_bisect.classify.isa.arm.forms import LR, PC, SCRATCH
+from mmio_bisect.classify.isa.arm.forms import LR, PC, SCRATCH, vector
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation
 from mmio_bisect.classify.machine.operations import (
     Bitwise,
@@ -142,3 +142,13 @@ def multiply_add(target: str, left: str, right: str, plus: str | None, *, less: 
             plus=Sum.of(plus) if plus else Sum(),
         ),
     )
+
+
+def vector_immediate(word: int, top: int) -> tuple[Operation, ...] | None:
+    """VMOV of a 32-bit immediate to each lane; None for other words. `top` is its highest bit's place in the word."""
+    mode = word >> 8 & 15
+    if word >> 19 & 0x17 != 0x10 or word >> 4 & 11 != 1 or mode > 7 or mode & 1:
+        return None
+    number = ((word >> top & 1) << 7 | (word >> 16 & 7) << 4 | word & 15) << 8 * (mode >> 1)
+    target = vector(word >> 12 & 15 | (word >> 22 & 1) << 4, double=True)
+    return (Compute(target=target, value=Sum(constant=number)),)

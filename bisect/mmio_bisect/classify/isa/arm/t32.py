@@ -13,6 +13,7 @@ from mmio_bisect.classify.isa.arm.common import (
     move_half,
     multiply_add,
     opaque,
+    vector_immediate,
 )
 from mmio_bisect.classify.isa.arm.forms import (
     LR,
@@ -221,7 +222,8 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
         plus = None if word >> 12 & 15 == 15 else register(word >> 12 & 15)
         target, left, right = (register(word >> shift & 15) for shift in (8, 16, 0))
         return multiply_add(target, left, right, plus, less=bool(word >> 4 & 15))
-    return opaque(place)
+    moved = vector_immediate(word, 28) if word >> 24 & 0xEF == 0xEF else None
+    return moved or opaque(place)
 
 
 _EXCLUSIVE_WIDTHS = {0: 8, 1: 16, 2: 32, 3: 64}
