@@ -268,6 +268,8 @@ def _loaded(state: State, address: Linear, offset: int, width: int, *, signs: bo
         held = memory.get(place)
         if held != ANYTHING:
             return held
+    elif (entry := memory.statics.entry_at(address, offset, width, signs=signs)) is not None:
+        return entry
     near = [held for held in memory.near(place, width).values() if algebra.derived(held)]
     return _parts(state, near) if near else ANYTHING
 

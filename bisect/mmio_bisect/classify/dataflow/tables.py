@@ -89,6 +89,16 @@ class ImageData:
         stops = [stop for begin, stop in found.objects if begin >= start + moved]
         return range(start + moved, here or min(stops, default=len(found.content)))
 
+    def entry_at(self, address: Linear, offset: int, width: int, *, signs: bool) -> Linear | None:
+        """What is loaded from a known place of a table that is not written: one of the entries from there on."""
+        ((origin, _),) = address.terms
+        found = None if origin.section is None else self.image.sections.get(origin.section)
+        if found is None or found.writable or origin.section is None:
+            return None
+        start = (address.constant or 0) + offset
+        entry = TableEntry(origin.section, start, width, signs)
+        return pointer_to(Origin(f"word {width} of section {origin.section} from {start}", entry=entry))
+
     def led_to(self, address: Linear) -> list[Linear]:
         """Where a table of distances leads, added to a place of the object; none if the address is no such sum."""
         entries = [origin.entry for origin, factor in address.terms if origin.entry is not None and factor == 1]
