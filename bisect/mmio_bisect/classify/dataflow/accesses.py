@@ -269,7 +269,7 @@ def _loaded(state: State, address: Linear, offset: int, width: int, *, signs: bo
         if held != ANYTHING:
             return held
     elif (entry := memory.statics.entry_at(address, offset, width, signs=signs)) is not None:
-        return entry
+        return _entry_or_address(state, entry)
     near = [held for held in memory.near(place, width).values() if algebra.derived(held)]
     return _parts(state, near) if near else ANYTHING
 
@@ -280,7 +280,9 @@ def _loaded_somewhere(state: State, address: Linear, width: int, *, signs: bool)
     values = memory.somewhere(address)
     near = [held for held in values if algebra.derived(held)]
     if width < memory.word:
-        return entry if entry is not None else _parts(state, near) if near else ANYTHING
+        if entry is not None:
+            return _entry_or_address(state, entry)
+        return _parts(state, near) if near else ANYTHING
     tainted = next((value for value in values if isinstance(value, Tainted)), None)
     if tainted is not None:
         return tainted
@@ -291,6 +293,12 @@ def _loaded_somewhere(state: State, address: Linear, width: int, *, signs: bool)
     if near and not any(origin.section is not None for origin, _ in address.terms):
         values = near  # what lies at an index of an array is one of a kind: pointers into the window, or others
     return algebra.one_of([*(one for value in values for one in choices_of(value)), *([] if whole else [rest])])
+
+
+def _entry_or_address(state: State, entry: Linear) -> Value:
+    """A number of a table, or where the table holds addresses of the window in less than a pointer's width, one."""
+    addresses = [one for one in state.memory.statics.numbers(entry) if state.algebra.derived(one)]
+    return state.algebra.one_of([*addresses, entry]) if addresses else entry
 
 
 def _parts(state: State, near: list[Value]) -> Value:

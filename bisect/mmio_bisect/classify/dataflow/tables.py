@@ -89,6 +89,17 @@ class ImageData:
         stops = [stop for begin, stop in found.objects if begin >= start + moved]
         return range(start + moved, here or min(stops, default=len(found.content)))
 
+    def numbers(self, entry: Linear) -> list[Linear]:
+        """The numbers of a table of words of 32 bits, from the entry on."""
+        ((origin, _),) = entry.terms
+        table = origin.entry
+        found = None if table is None else self.image.sections.get(table.section)
+        if table is None or found is None or table.width != 4:
+            return []
+        places = self._extent(table.section, table.start, 0)[:: table.width]
+        contents = (int.from_bytes(found.content[at : at + table.width], "little") for at in places)
+        return [number(content, 8 * self.pointer_bytes) for content in dict.fromkeys(contents)]
+
     def entry_at(self, address: Linear, offset: int, width: int, *, signs: bool) -> Linear | None:
         """What is loaded from a known place of a table that is not written: one of the entries from there on."""
         ((origin, _),) = address.terms
