@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mmio_bisect.classify.dataflow.tables import ImageData
-from mmio_bisect.classify.machine.algebra import Algebra
+from mmio_bisect.classify.machine.algebra import Algebra, is_memory
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
     Linear,
@@ -114,12 +114,11 @@ class Memory:
 
     def holds_pointers_alone(self, pointer: Linear) -> bool:
         """Whether each word that may be loaded from there points into the window."""
-        if len(pointer.terms) != 1:
+        places = [origin for origin, factor in pointer.terms if factor == 1 and is_memory(origin)]
+        if len(places) != 1 or self.reached(pointer) or self.smeared(pointer):
             return False
-        ((origin, factor),) = pointer.terms
-        words = list(self.statics.words(origin))
-        untouched = _region(origin) not in self._anywhere and not self.reached(pointer)
-        return factor == 1 and bool(words) and untouched and all(map(self.algebra.derived, words))
+        words = self.statics.words(places[0])
+        return bool(words) and all(map(self.algebra.derived, words))
 
     def _is_pointer(self, value: Linear) -> bool:
         """Into the window or the object's data."""

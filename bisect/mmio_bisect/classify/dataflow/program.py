@@ -92,7 +92,7 @@ class Program:
             if not isinstance(self.operations(name, instruction)[0], Jump):
                 break
             position = instruction.end
-        return tuple(found)
+        return tuple(found) if len(found) > 1 else ()
 
 
 def leads_on(value: Value) -> bool:

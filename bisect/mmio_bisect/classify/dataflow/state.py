@@ -27,6 +27,7 @@ from mmio_bisect.classify.machine.values import (
     Tainted,
     Value,
     choices_of,
+    extended_entry,
     from_origins,
     moved,
     pointer_to,
@@ -122,6 +123,9 @@ class State:
         held = self.get(term.register)
         if not term.narrow:
             return self.algebra.scale(held, term.factor)
+        entry = extended_entry(held, term.extends)
+        if entry is not None:
+            return self.algebra.scale(entry, term.factor)
         narrowed = self.algebra.narrow(held)
         if isinstance(narrowed, Linear) and narrowed.constant is not None and narrowed.constant > _SMALL:
             return ANYTHING  # which of its bits take part, and whether as a signed number, is not told

@@ -67,7 +67,7 @@ def _like_one(values: Iterable[Linear]) -> Linear:
     return first
 
 
-def _is_array(origin: Origin) -> bool:
+def is_memory(origin: Origin) -> bool:
     """Whether it is memory that the object or the function itself lays out."""
     return origin.section is not None or origin.name.startswith("stack")
 
@@ -78,7 +78,7 @@ def _indexed(value: Linear, index: Linear) -> Linear:
     if is_number or value.constant is None or len(value.terms) != 1:
         return value
     ((origin, factor),) = value.terms
-    if not _is_array(origin) or factor != 1 or origin.start is not None:
+    if not is_memory(origin) or factor != 1 or origin.start is not None:
         return value
     if any(other.section is not None or other.entry is not None for other, _ in index.terms):
         return value  # a distance between sections, or what a table holds

@@ -27,11 +27,12 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """`factor` times a register; `narrow` if only the low part of the register takes part."""
+    """`factor` times a register; `narrow` if only its low part takes part, `extends` bits of it by their sign."""
 
     register: str
     factor: int = 1
     narrow: bool = False
+    extends: int = 0
 
     def times(self, factor: int) -> "Term":
         return replace(self, factor=self.factor * factor)

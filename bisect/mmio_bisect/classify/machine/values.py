@@ -180,6 +180,17 @@ def table_entry(address: Value, width: int, *, signs: bool) -> Linear | None:
     return pointer_to(Origin(f"word {width} of section {section} from {start}", entry=entry))
 
 
+def extended_entry(value: Value, bits: int) -> Linear | None:
+    """What a table holds, whose `bits` bits are extended by their sign; None for other values."""
+    if not isinstance(value, Linear) or value.constant != 0 or len(value.terms) != 1:
+        return None
+    ((origin, factor),) = value.terms
+    if origin.entry is None or factor != 1 or origin.entry.width > 4:
+        return None
+    entry = replace(origin.entry, signs=origin.entry.signs or 8 * origin.entry.width == bits)
+    return pointer_to(replace(origin, entry=entry))
+
+
 CONSTANT_WINDOW = Origin("window", window=True)
 
 

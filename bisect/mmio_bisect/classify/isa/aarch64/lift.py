@@ -109,7 +109,8 @@ def _add_extended(fields: Fields, _: Instruction) -> Operation | None:
     if fields["f"] and fields["d"] == 31:
         return None
     factor = (-1 if fields["o"] else 1) << fields["i"]
-    index = Term(register=general(fields["m"]), factor=factor, narrow=fields["p"] & 3 != 3)
+    extends = 8 << (fields["p"] & 3) if fields["p"] & 4 else 0
+    index = Term(register=general(fields["m"]), factor=factor, narrow=fields["p"] & 3 != 3, extends=extends)
     target = general(fields["d"]) if fields["f"] else base(fields["d"])
     value = Sum(terms=(Term(register=base(fields["n"])), index))
     return _computed(fields, value, target)
