@@ -199,8 +199,13 @@ class State:
             value = self._made(operation.reads)
         self.set(operation.target, value)
 
-    def _still_pointer(self, operation: Bitwise, left: Value, right: Value) -> Value | None:
+    def _still_pointer(  # noqa: PLR0911  one return a kind
+        self, operation: Bitwise, left: Value, right: Value
+    ) -> Value | None:
         """A pointer into the window with low bits set, changed or cleared; what is left of its low bits is a number."""
+        numbers = [_constant(value) for value in (left, right) if _is_number(value)]
+        if operation.kind == "or" and any(map(self.algebra.may_be_scaled, numbers)):
+            return self.algebra.add(left, right)
         if self.algebra.derived(left) == self.algebra.derived(right):
             return None
         pointer, other = (left, right) if self.algebra.derived(left) else (right, left)
