@@ -12,10 +12,13 @@ import unicorn
 from emulated import CPUS, PAGE, Ranges, joined
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.classify.dataflow.accesses import copy
+from mmio_bisect.classify.dataflow.accesses import touch as carry_out
 from mmio_bisect.classify.dataflow.memory import Memory
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.isa.registry import ISAS
+from mmio_bisect.classify.machine.algebra import Algebra
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
@@ -24,15 +27,17 @@ from mmio_bisect.classify.machine.operations import (
     CallRegister,
     Choose,
     Compute,
+    Copy,
     InsertBits,
     Jump,
+    Multiply,
     Opaque,
     Operation,
     Skip,
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.machine.values import Algebra, Linear, Value, number
+from mmio_bisect.classify.machine.values import Linear, Value, number
 from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import Direction
 from mmio_bisect.domain.target import Architecture
@@ -208,9 +213,9 @@ class Stepper:
         )
 
     def state(self, before: Mapping[str, int]) -> State:
-        state = State(
-            Algebra((), self.bits), self.isa.stack_pointer, Memory(self.isa.pointer_bytes, ImageData(self._image))
-        )
+        algebra = Algebra((), self.bits)
+        memory = Memory(algebra, self.isa.pointer_bytes, ImageData(self._image))
+        state = State(algebra, self.isa.stack_pointer, memory)
         for name, value in before.items():
             state.set(name, number(value, self.bits))
         for name in self.vectors:
@@ -292,13 +297,15 @@ class _Ending:
                 if not loaded & {*sources} and self._step.after[target] not in map(self.known, sources):
                     self._wrong.append(f"{target} is none of {sources}")
                 self._state.apply(operation)
-            case Compute() | Bitwise() | InsertBits() | Opaque():
+            case Compute() | Bitwise() | InsertBits() | Multiply() | Opaque():
                 self._state.apply(operation)
             case Touch():
                 address = self._state.evaluate(operation.address)
                 self.touches.append((operation, known(address, self._bits)))
                 self._moved(operation, operation.stores, {name: self.known(name) for name in operation.stores})
-                self._state.touch(operation, address)
+                carry_out(self._state, operation, address)
+            case Copy():
+                copy(self._state, operation)
             case Jump(position=position, conditional=conditional):
                 self._counters = {CODE + position, *((self._counters or ()) if conditional else ())}
             case Call(position=position):
