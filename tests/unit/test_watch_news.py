@@ -22,6 +22,7 @@ from mmio_bisect.workflow.watch.news import (
     advance_line,
     begin_line,
     defer,
+    judge_line_again,
     plan_points,
 )
 
@@ -50,6 +51,27 @@ def test_what_is_lacking_where_not_all_was_seen_is_neither_there_nor_gone() -> N
         state, news = advance_line(state, LINE, str(night), frozenset({OTHER}), patience=3, unseen=frozenset({"f"}))
         assert (news, set(state.marks)) == ((), {MARK, OTHER})
     assert [one.mark for one in advance_line(state, LINE, "9", frozenset({OTHER}), patience=3)[1]] == [MARK]
+
+
+def test_a_change_lies_between_points_at_which_its_function_was_seen() -> None:
+    """Points at which another function is bad are testable, and yet say nothing of what was not seen in this one."""
+    for before, after in ((frozenset[Mark](), frozenset({MARK})), (frozenset({MARK}), frozenset[Mark]())):
+        state = begin_line("0", before)
+        for night in ("1", "2"):
+            state, news = advance_line(state, LINE, night, frozenset(), patience=3, unseen=frozenset({"f"}))
+            assert news == ()
+        state = decode_state(encode_state(SeriesState(lines={LINE: state}))).lines[LINE]
+        _, news = advance_line(state, LINE, "3", after, patience=3)
+        assert [(one.mark, one.last, one.first) for one in news] == [(MARK, "0", "3")]
+
+
+def test_what_comes_where_its_function_was_never_seen_whole_is_known_and_no_news() -> None:
+    by_other_rules = judge_line_again(begin_line("0", frozenset({MARK})), frozenset({OTHER}), unseen=frozenset({"f"}))
+    for begun in (begin_line("0", frozenset({OTHER}), unseen=frozenset({"f"})), by_other_rules):
+        state, news = advance_line(begun, LINE, "1", frozenset({OTHER}), patience=3, unseen=frozenset({"f"}))
+        after, more = advance_line(state, LINE, "2", frozenset({MARK, OTHER}), patience=3)
+        assert (news, more, set(after.marks)) == ((), (), {MARK, OTHER})
+        assert [one.last for one in advance_line(after, LINE, "3", frozenset({OTHER}), patience=3)[1]] == ["2"]
 
 
 def test_what_does_not_change_is_no_news() -> None:

@@ -25,6 +25,7 @@ def encode_state(state: SeriesState) -> str:
         {
             **record_of(line),
             "version": known.version,
+            "unseen": dict(known.unseen),
             "marks": [{**record_of(mark), **record_of(at)} for mark, at in known.marks.items()],
         }
         for line, known in state.lines.items()
@@ -55,7 +56,7 @@ def _members(text: str) -> dict[str, Any]:
 
 def _line_state(members: dict[str, Any]) -> LineState:
     marks = {value_of(Mark, each): value_of(MarkState, each) for each in members["marks"]}
-    return LineState(version=members["version"], marks=marks)
+    return LineState(version=members["version"], marks=marks, unseen=members.get("unseen", {}))
 
 
 class SqlOutbox(OverDatabase):

@@ -29,7 +29,8 @@ class MarkState:
     """One mark of a line that changed under watch, or was there at its beginning.
 
     `last` and `first` are the versions between which it last changed; None: never yet. `lasted` counts the testable
-    points since, that one included. `since` is the version that people were told it came with.
+    points since, that one included. `since` is the version that people were told it came with. `known_at` is the newest
+    at which it was seen to be there or not; None: the line's.
     """
 
     present: bool
@@ -39,14 +40,19 @@ class MarkState:
     lasted: int = 0
     since: str | None = None
     held_back: int = 0
+    known_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineState:
-    """`version` is the newest testable point's."""
+    """`version` is the newest testable point's.
+
+    `unseen` are functions of which not all was seen there, each with the newest version at which all was; None: never.
+    """
 
     version: str
     marks: Mapping[Mark, MarkState] = field(default_factory=dict)
+    unseen: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +67,20 @@ class News:
     since: str | None = None
 
 
-def begin_line(version: str, marks: frozenset[Mark]) -> LineState:
+def begin_line(version: str, marks: frozenset[Mark], *, unseen: frozenset[str] = frozenset()) -> LineState:
     """A line's first measurement: what is there is known, and no news."""
-    return LineState(version=version, marks={mark: MarkState(present=True, reported=True) for mark in marks})
+    return LineState(
+        version=version,
+        marks={mark: MarkState(present=True, reported=True) for mark in marks},
+        unseen=dict.fromkeys(sorted(unseen)),
+    )
 
 
-def judge_line_again(state: LineState, marks: frozenset[Mark]) -> LineState:
+def judge_line_again(state: LineState, marks: frozenset[Mark], *, unseen: frozenset[str] = frozenset()) -> LineState:
     """The line if the marks of its newest testable point are these by other rules: that is known, and no news."""
+    begun = begin_line(state.version, marks, unseen=unseen)
     known = {mark: state.marks[mark] for mark in marks if mark in state.marks and state.marks[mark].present}
-    return LineState(version=state.version, marks=dict(begin_line(state.version, marks).marks) | known)
+    return replace(begun, marks=dict(begun.marks) | {mark: replace(one, known_at=None) for mark, one in known.items()})
 
 
 def advance_line(
@@ -83,24 +94,36 @@ def advance_line(
 ) -> tuple[LineState, tuple[News, ...]]:
     """The line at its next testable point, and what is news there.
 
-    Of functions in which something was `unseen` there, a mark that is lacking is neither there nor gone.
+    Of functions in which something was `unseen` there, a mark that is lacking is neither there nor gone. One that comes
+    where its function was never seen whole before is known, and no news.
     """
     after: dict[Mark, MarkState] = {}
     news = []
     for mark in sorted({*state.marks, *marks}, key=_order):
-        before = state.marks.get(mark, MarkState(present=False, reported=False))
+        before, last = _known(state, mark)
         if mark.function in unseen and mark not in marks:
-            after[mark] = before
+            after[mark] = replace(before, known_at=last)
             continue
-        now, reporting = _step_mark(before, present=mark in marks, last=state.version, here=version, patience=patience)
+        if last is None:
+            after[mark] = MarkState(present=True, reported=True)
+            continue
+        now, reporting = _step_mark(before, present=mark in marks, last=last, here=version, patience=patience)
         if reporting and now.last is not None and now.first is not None:
             change = Change.INTRODUCED if now.present else Change.FIXED
             since = before.since if change is Change.FIXED else None
             news.append(News(line=line, mark=mark, change=change, last=now.last, first=now.first, since=since))
             now = replace(now, reported=now.present, since=now.first if now.present else None, held_back=0)
         if now.present or now.reported or now.lasted <= patience:
-            after[mark] = now
-    return LineState(version=version, marks=after), tuple(news)
+            after[mark] = replace(now, known_at=None)
+    seen_last = {function: state.unseen.get(function, state.version) for function in sorted(unseen)}
+    return LineState(version=version, marks=after, unseen=seen_last), tuple(news)
+
+
+def _known(state: LineState, mark: Mark) -> tuple[MarkState, str | None]:
+    """How the mark is at the newest version at which that is known; None: it was never known."""
+    if mark in state.marks:
+        return state.marks[mark], state.marks[mark].known_at or state.version
+    return MarkState(present=False, reported=False), state.unseen.get(mark.function, state.version)
 
 
 def _step_mark(before: MarkState, *, present: bool, last: str, here: str, patience: int) -> tuple[MarkState, bool]:

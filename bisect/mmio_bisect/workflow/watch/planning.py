@@ -126,16 +126,17 @@ def compare(
             continue
         line, marks = line_of(probe.request), probe.judgement.marks
         if line not in lines:
-            lines[line] = begin_line(probe.point.version, marks)
+            lines[line] = begin_line(probe.point.version, marks, unseen=unseen_in(probe))
             continue
         lines[line], more = advance_line(
-            lines[line], line, probe.point.version, marks, patience=patience, unseen=_unseen(probe)
+            lines[line], line, probe.point.version, marks, patience=patience, unseen=unseen_in(probe)
         )
         news += more
     return replace(state, lines=lines), tuple(news)
 
 
-def _unseen(probe: Probe) -> frozenset[str]:
+def unseen_in(probe: Probe) -> frozenset[str]:
+    """Functions of which not all was seen."""
     return frozenset(found.function for found in probe.judgement.functions if found.unseen)
 
 
@@ -150,7 +151,7 @@ def follow_rules(state: SeriesState, judged: Mapping[Line, Probe | None]) -> tup
             lost, went = lost + 1, went + len(there)
             continue
         marks = probe.judgement.marks
-        lines[line] = judge_line_again(before, marks)
+        lines[line] = judge_line_again(before, marks, unseen=unseen_in(probe))
         came, went = came + len(marks - there), went + len(there - marks)
     after = replace(state, lines=lines, rules=RULES)
     if not state.lines:

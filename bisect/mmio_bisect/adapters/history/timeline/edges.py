@@ -1,6 +1,8 @@
-"""What lies between two neighbouring testable standings of a line: a transition a mark that differs, and other code."""
+"""What lies between testable standings of a line: a transition for a mark that differs, and other code."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from mmio_bisect.domain.access import DefectKind
@@ -41,29 +43,59 @@ class Edge:
     code_changes: tuple[Row, ...]
 
 
-def edge(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: int) -> Edge:
-    """Between two testable standings, the older first, with so many untestable ones between them.
+def edges_of(
+    line_id: int, entries: Iterable[TimelineEntry], between: Callable[[TimelineEntry, TimelineEntry], int]
+) -> Iterator[Edge]:
+    """The edges of a line's testable standings, oldest first, of which some follow one another.
 
-    A mark changes only where it is there on one side, and all of its function was seen on the other.
+    A mark changes between a standing that has it and one at which all of its function was seen without it. At what lies
+    between these two, as many as `between` says, it is not known. Where not all was seen at the first entry, nothing
+    is known from before.
     """
-    if last.marks is None or first.marks is None:
-        raise ValueError("an edge lies between testable standings")
-    common = _common(line_id, last, first, untestable)
-    changed = [(mark, Change.FIXED) for mark in _lacking(last.marks, first.marks)]
-    changed += [(mark, Change.INTRODUCED) for mark in _lacking(first.marks, last.marks)]
+    previous: TimelineEntry | None = None
+    there: dict[MarkRow, TimelineEntry] = {}
+    seen_last: dict[str, TimelineEntry | None] = {}
+    for entry in entries:
+        if entry.marks is None:
+            raise ValueError("an edge lies between testable standings")
+        own = {mark for mark in entry.marks if mark[2] not in UNSEEN}
+        in_part = {function for function, _, kind in entry.marks if kind in UNSEEN}
+        gone = {mark for mark in there if mark not in own and mark[0] not in in_part}
+        changed = [(mark, Change.FIXED, there.pop(mark)) for mark in gone]
+        for mark in own:
+            lacked = seen_last.get(mark[0], previous)
+            if mark not in there and lacked is not None:
+                changed.append((mark, Change.INTRODUCED, lacked))
+            there[mark] = entry
+        if previous is not None:
+            yield _edge(line_id, previous, entry, changed, between)
+        seen_last = {function: seen_last.get(function, previous) for function in in_part}
+        previous = entry
+
+
+def _edge(
+    line_id: int,
+    last: TimelineEntry,
+    first: TimelineEntry,
+    changed: Iterable[tuple[MarkRow, Change, TimelineEntry]],
+    between: Callable[[TimelineEntry, TimelineEntry], int],
+) -> Edge:
     rows = tuple(
-        {**common, "function": function, "access": access, "kind": kind, "change": change.value}
-        for (function, access, kind), change in sorted(changed)
+        {
+            **_common(line_id, before, first, between(before, first)),
+            "function": function,
+            "access": access,
+            "kind": kind,
+            "change": change.value,
+        }
+        for (function, access, kind), change, before in sorted(changed, key=itemgetter(0, 1))
     )
-    other_code = last.fingerprint != first.fingerprint
-    code_changes = ({**common, "same_verdict": not rows},) if other_code else ()
-    return Edge(transitions=rows, code_changes=code_changes)
-
-
-def _lacking(there: frozenset[MarkRow], elsewhere: frozenset[MarkRow]) -> set[MarkRow]:
-    """Those that are there and for certain not elsewhere."""
-    in_part = {function for function, _, kind in elsewhere if kind in UNSEEN}
-    return {mark for mark in there - elsewhere if mark[2] not in UNSEEN and mark[0] not in in_part}
+    if last.fingerprint == first.fingerprint:
+        return Edge(transitions=rows, code_changes=())
+    return Edge(
+        transitions=rows,
+        code_changes=({**_common(line_id, last, first, between(last, first)), "same_verdict": not rows},),
+    )
 
 
 def _common(line_id: int, last: TimelineEntry, first: TimelineEntry, untestable: int) -> Row:

@@ -4,7 +4,7 @@ One text of a recipe at a time, so that a million outcomes need no more memory t
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_numbered
 from mmio_bisect.adapters.history.timeline import derived, vectors
-from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edge
-from mmio_bisect.adapters.history.timeline.timeline_update import keep_edges
+from mmio_bisect.adapters.history.timeline.edge_update import keep_edges
+from mmio_bisect.adapters.history.timeline.edges import Edge, MarkRow, TimelineEntry, edges_of
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.domain.outcome import Verdict
 
@@ -232,19 +232,14 @@ class _Text:
             derived.tallies,
             [{"line_id": line, "vector_id": vector, "standings": count} for vector, count in counted.items()],
         )
-        keep_edges(self.connection, _edges(line, (standing for standing, _, _ in standings)))
+        keep_edges(self.connection, _edges(line, [standing for standing, _, _ in standings]))
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         for start in range(0, len(rows), _BATCH):
             self.connection.execute(insert(table), rows[start : start + _BATCH])
 
 
-def _edges(line: int, standings: Iterable[TimelineEntry]) -> Iterator[Edge]:
-    last, untestable = None, 0
-    for standing in standings:
-        if standing.marks is None:
-            untestable += 1
-            continue
-        if last is not None:
-            yield edge(line, last, standing, untestable)
-        last, untestable = standing, 0
+def _edges(line: int, standings: Sequence[TimelineEntry]) -> Iterator[Edge]:
+    at = {standing.place: index for index, standing in enumerate(standings)}
+    testable = (standing for standing in standings if standing.marks is not None)
+    return edges_of(line, testable, lambda last, first: at[first.place] - at[last.place] - 1)

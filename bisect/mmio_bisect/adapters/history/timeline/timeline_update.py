@@ -7,30 +7,23 @@ prepare and send a statement takes longer than a database needs to carry it out.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Integer,
     Row,
-    String,
     bindparam,
     delete,
-    func,
     insert,
     select,
-    tuple_,
     update,
 )
 
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import among, select_in
 from mmio_bisect.adapters.history.timeline import derived, vectors
-from mmio_bisect.adapters.history.timeline.edges import Edge, TimelineEntry, edge
+from mmio_bisect.adapters.history.timeline.edge_update import mend
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.records import value_of
 
 _outcomes, _points, _cases, _judgements = schema.outcomes, schema.points, schema.cases, schema.judgements
 _standings, _tallies = derived.standings, derived.tallies
@@ -72,7 +65,7 @@ def place(connection: Connection, wanted: Mapping[Place, Line]) -> None:
     for row in (*gone, *come):
         lines_at[row["sort_key"], row["version"]].add(row["line_id"])
     for (sort_key, version), lines in lines_at.items():
-        _mend(connection, sorted(lines), sort_key, version)
+        mend(connection, sorted(lines), sort_key, version)
 
 
 _KEY = ("line_id", "sort_key", "version")
@@ -224,133 +217,3 @@ def _count(connection: Connection, gone: Iterable[Mapping[str, Any]], come: Iter
     for statement, rows_of_it in ((_NEWLY_TALLIED, added), (_RETALLIED, altered), (_NO_MORE, ended)):
         if rows_of_it:
             connection.execute(statement, rows_of_it)
-
-
-_TESTABLE = derived.vectors.c.verdict != Verdict.UNTESTABLE.value
-_OWN_PLACE = tuple_(_standings.c.sort_key, _standings.c.version)
-_GIVEN_PLACE = tuple_(bindparam("sort_key", type_=String()), bindparam("version", type_=String()))
-
-
-def _nearest(column: ColumnElement[Any], *, before: bool) -> ColumnElement[Any]:
-    """Of a line's nearest testable standing before or after a place."""
-    beyond = _OWN_PLACE < _GIVEN_PLACE if before else _OWN_PLACE > _GIVEN_PLACE
-    order = [name.desc() if before else name for name in (_standings.c.sort_key, _standings.c.version)]
-    return (
-        select(column)
-        .join(derived.vectors, derived.vectors.c.id == _standings.c.vector_id)
-        .where(_standings.c.line_id == derived.lines.c.id, beyond, _TESTABLE)
-        .order_by(*order)
-        .limit(1)
-        .correlate(derived.lines)
-        .scalar_subquery()
-    )
-
-
-_NEIGHBOURS = select(
-    derived.lines.c.id,
-    _nearest(_standings.c.sort_key, before=True).label("before_key"),
-    _nearest(_standings.c.version, before=True).label("before_version"),
-    _nearest(_standings.c.sort_key, before=False).label("after_key"),
-    _nearest(_standings.c.version, before=False).label("after_version"),
-).where(among(derived.lines.c.id, "lines"))
-_SEEN = (
-    select(
-        _standings.c.line_id,
-        _standings.c.sort_key,
-        _standings.c.version,
-        _standings.c.vector_id,
-        _standings.c.cell_key,
-        _standings.c.recorded,
-        _judgements.c.fingerprint,
-        schema.toolchains.c.llvm_version.label("llvm"),
-    )
-    .join(derived.vectors, derived.vectors.c.id == _standings.c.vector_id)
-    .join(_outcomes, _outcomes.c.cell_key == _standings.c.cell_key)
-    .join(schema.toolchains, schema.toolchains.c.digest == _outcomes.c.toolchain_digest)
-    .outerjoin(_judgements, _judgements.c.id == _standings.c.judgement_id)
-    .where(
-        _TESTABLE,
-        tuple_(_standings.c.line_id, _standings.c.sort_key, _standings.c.version).in_(
-            bindparam("places", expanding=True)
-        ),
-    )
-)
-_FORGET = [
-    delete(table).where(
-        table.c.line_id == bindparam("its_line"),
-        table.c.first_sort_key == bindparam("its_key"),
-        table.c.first_version == bindparam("its_version"),
-    )
-    for table in (derived.transitions, derived.code_changes)
-]
-
-
-def _mend(connection: Connection, lines: Collection[int], sort_key: str, version: str) -> None:
-    """Make the edges anew that end or begin at a place of these lines, whatever stands there now."""
-    here = {"sort_key": sort_key, "version": version}
-    neighbours = list(select_in(connection, _NEIGHBOURS, "lines", lines, **here))
-    ends = [(row.id, sort_key, version) for row in neighbours]
-    ends += [(row.id, row.after_key, row.after_version) for row in neighbours if row.after_key is not None]
-    forgotten = [{"its_line": line, "its_key": key, "its_version": of_end} for line, key, of_end in ends]
-    for statement in _FORGET:
-        connection.execute(statement, forgotten)
-    starts = [(row.id, row.before_key, row.before_version) for row in neighbours if row.before_key is not None]
-    in_order = defaultdict(list)
-    for line, standing in sorted(_seen(connection, (*starts, *ends)), key=lambda found: (found[0], found[1].place)):
-        in_order[line].append(standing)
-    gaps = _with_gaps(connection, lines)
-    keep_edges(
-        connection,
-        [
-            edge(line, last, first, _untestable_between(connection, line, last, first) if line in gaps else 0)
-            for line, standings in in_order.items()
-            for last, first in pairwise(standings)
-        ],
-    )
-
-
-def keep_edges(connection: Connection, edges: Iterable[Edge]) -> None:
-    edges = list(edges)
-    for table, rows in (
-        (derived.transitions, [row for found in edges for row in found.transitions]),
-        (derived.code_changes, [row for found in edges for row in found.code_changes]),
-    ):
-        if rows:
-            connection.execute(insert(table), rows)
-
-
-def _seen(connection: Connection, places: Collection[tuple[int, str, str]]) -> list[tuple[int, TimelineEntry]]:
-    """The testable standings among these."""
-    rows = list(select_in(connection, _SEEN, "places", places))
-    marks = vectors.load(connection, {row.vector_id for row in rows})
-    return [
-        (row.line_id, value_of(TimelineEntry, row._mapping, marks=marks.get(row.vector_id, frozenset())))  # noqa: SLF001 - public in SQLAlchemy
-        for row in rows
-    ]
-
-
-_GAPS = (
-    select(_tallies.c.line_id)
-    .join(derived.vectors, derived.vectors.c.id == _tallies.c.vector_id)
-    .where(~_TESTABLE, among(_tallies.c.line_id, "lines"))
-)
-_BETWEEN = (
-    select(func.count())
-    .select_from(_standings)
-    .where(
-        _standings.c.line_id == bindparam("line", type_=Integer()),
-        tuple_(bindparam("low_key", type_=String()), bindparam("low_version", type_=String())) < _OWN_PLACE,
-        tuple_(bindparam("high_key", type_=String()), bindparam("high_version", type_=String())) > _OWN_PLACE,
-    )
-)
-
-
-def _with_gaps(connection: Connection, lines: Collection[int]) -> set[int]:
-    """Those of the lines that have an untestable standing at all."""
-    return {row.line_id for row in select_in(connection, _GAPS, "lines", lines)}
-
-
-def _untestable_between(connection: Connection, line_id: int, last: TimelineEntry, first: TimelineEntry) -> int:
-    where = {"low_key": last.sort_key, "low_version": last.version}
-    where |= {"high_key": first.sort_key, "high_version": first.version}
-    return connection.scalar(_BETWEEN, {"line": line_id, **where}) or 0
