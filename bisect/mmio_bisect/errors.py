@@ -50,7 +50,7 @@ class InvalidRangeError(MmioBisectError):
 
 
 class NothingTestableError(MmioBisectError):
-    """No probed toolchain turned the case into an object."""
+    """The case is untestable with every toolchain that was probed."""
 
     exit_code = 16
 

@@ -141,6 +141,12 @@ def test_a_relocation_to_a_symbol_of_the_object_says_where_it_is() -> None:
     assert {(r.symbol, r.section, r.address) for _, r in relocations} == {("counter", 4, 0)}
 
 
+def test_a_relocation_that_the_library_has_no_name_for_is_named_as_the_abi_does() -> None:
+    assert SHAPES.count(bytes([285 & 255, 1, 0, 0])) == 2
+    wide = functions(SHAPES.replace(bytes([285 & 255, 1, 0, 0]), bytes([299 & 255, 1, 0, 0])))["bump"]
+    assert [relocation.kind for _, relocation in wide.relocations][1:] == ["R_AARCH64_LDST128_ABS_LO12_NC"] * 2
+
+
 def test_a_relocation_to_a_section_is_named_after_it_and_placed_with_the_addend() -> None:
     elf = ElfFile(
         symbols=[("", SECTION, TEXT, 0, 0), ("f", FUNC, TEXT, 4, 12)],

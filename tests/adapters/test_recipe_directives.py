@@ -211,6 +211,12 @@ def test_compiletest_keys_keep_their_meaning_and_other_ones_are_passed_over() ->
     assert case.compile_flags == ("-C", "target-feature=+lse", "-g")
 
 
+@pytest.mark.parametrize("flags", ["-C opt-level=0", "-Copt-level=3", "-O", "--codegen=opt-level=s", "--emit=asm"])
+def test_a_level_or_a_product_among_rustcs_flags_is_refused(flags: str) -> None:
+    with pytest.raises(InvalidRecipeError, match="compile-flags say"):
+        parse(f"//@ compile-flags: {flags}\n{GOOD}", Language.RUST)
+
+
 def test_directives_of_llvm_ir_follow_a_semicolon() -> None:
     case = parse("; Why.\n;mmio: fn=f(mmio) each=store32\n", Language.LLVM_IR)
     assert (case.description, case.functions[0].symbol) == ("Why.", "f")
@@ -327,6 +333,8 @@ WRONG: list[tuple[str, str]] = [
     (f"{GOOD};mmio: opt=2\n", "x.c:2: this looks like a directive"),
     ("\ufeff" + GOOD, "x.c:1: this looks like a directive"),
     (f"{GOOD}//@ edition: 2021\n", "x.c:2: edition in a .c file means nothing; allowed: edition in .rs files"),
+    (f"{GOOD}//@ compile-flags: -g -O0\n", "x.c:2: compile-flags say `-O0`, which opt= or target= and the options"),
+    (f"{GOOD}//@ compile-flags: --target=arm-none-eabi\n", "x.c:2: compile-flags say `--target=arm-none-eabi`"),
     (f"{GOOD}//@ compile-flags -g\n", "x.c:2: compiletest's key compile-flags has no colon"),
     (f"{GOOD}//@ compile-flags: 'a\n", "x.c:2: compile-flags `'a` cannot be split"),
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_toolchain
 
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.families import CompilerFamily
@@ -15,8 +16,8 @@ from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
-from mmio_bisect.workflow.probing.compile import cell_of, command_of, compile_cell
-from mmio_bisect.workflow.probing.judge import compared, restrict
+from mmio_bisect.workflow.probing.compile import cell_of, command_of, compile_cell, outcome_without
+from mmio_bisect.workflow.probing.judge import compared, judge_outcome, restrict
 from mmio_bisect.workflow.probing.requests import requests_of
 
 OBJECTS = Path(__file__).parents[1] / "fixtures" / "objects"
@@ -185,6 +186,29 @@ def test_a_mark_without_an_access_covers_those_with_one() -> None:
     assert bad.defects[0].access is not None
     assert restrict(bad, None, frozenset({whole})).verdict is Verdict.BAD
     assert restrict(bad, None, frozenset({replace(whole, access="store8+9")})).verdict is Verdict.GOOD
+
+
+def test_a_mark_names_functions_by_a_pattern_or_without_parameters_and_is_never_good_for_want_of_one() -> None:
+    bad = a_judgement(Verdict.BAD)
+    found = bad.functions[0]
+    of_cpp = replace(
+        found, function="a::b(unsigned int)", defects=(replace(found.defects[0], function="a::b(unsigned int)"),)
+    )
+    judgement = bad.of_functions([of_cpp])
+    kind = found.defects[0].kind
+    for name, verdict in (
+        ("a::b", Verdict.BAD),
+        ("a::*", Verdict.BAD),
+        ("a::c", Verdict.UNTESTABLE),
+        ("c*", Verdict.UNTESTABLE),
+    ):
+        assert restrict(judgement, None, frozenset({Mark(function=name, access=None, kind=kind)})).verdict is verdict
+
+
+def test_an_untestable_cell_is_of_the_profile_that_its_target_has() -> None:
+    cell = cell_of(replace(request(a_case()), target=TARGETS["x86_64"]), a_toolchain())
+    judgement = judge_outcome(cell, outcome_without("it is gone"), ARM_ISV, lambda *_: a_judgement())
+    assert judgement.profile == "kvm-x86"
 
 
 def test_compared_judgements_are_bad_exactly_when_the_code_differs() -> None:

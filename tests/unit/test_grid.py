@@ -79,6 +79,20 @@ def test_what_cannot_be_read_is_no_change_by_itself() -> None:
     assert probed == ["0", "2", "4"]
 
 
+def test_a_mark_changes_between_points_at_which_its_group_was_seen_whole() -> None:
+    """Group by case: `B` is of b's group. Of it not all is seen in the middle, where another mark is there."""
+    grid = Grid[str](points(5), lines=1, group_of=str.lower)
+    entries = [("", ""), ("a", "b"), ("aB", "b"), ("a", "b"), ("ab", "")]
+    for point, (marks, blind) in zip(points(5), entries, strict=True):
+        grid.record(point, (frozenset(marks),), (frozenset(blind),))
+    assert found(grid) == [
+        (0, "a", "introduced", "0", "1"),
+        (0, "B", "introduced", "0", "2"),
+        (0, "b", "introduced", "0", "4"),
+        (0, "B", "fixed", "2", "4"),
+    ]
+
+
 def test_one_line_may_be_unreadable_where_another_changes() -> None:
     grid, _ = explore("..xaa", "bbb..", stride=4)
     assert found(grid) == [(0, "a", "introduced", "1", "3"), (1, "b", "fixed", "2", "3")]

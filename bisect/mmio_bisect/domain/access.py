@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mmio_bisect.domain.names import select
 from mmio_bisect.domain.recipe import Direction
 
 RULES = 4
@@ -166,7 +167,11 @@ class Mark:
 
     def covers(self, other: "Mark") -> bool:
         """Whether `other` is this mark, or, if this one names no access, one of any access."""
-        return (self.function, self.kind) == (other.function, other.kind) and self.access in {None, other.access}
+        return self.kind is other.kind and self.access in {None, other.access} and self.names(other.function)
+
+    def names(self, function: str) -> bool:
+        """Whether the function is the mark's, whose name may be a pattern, or lack the parameters."""
+        return bool(select(self.function, {function: function}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,11 @@ class Judgement:
     def defects(self) -> tuple[Defect, ...]:
         return tuple(defect for function in self.functions for defect in function.defects)
 
+    @property
+    def blind(self) -> frozenset[str]:
+        """The functions in which something was not seen: there may be more defects."""
+        return frozenset(function.function for function in self.functions if function.unseen)
+
     def of_functions(self, functions: Sequence[FunctionJudgement]) -> "Judgement":
         """The judgement of the same object by these functions: bad if one is, else untestable if one is."""
         verdicts = {function.verdict for function in functions}

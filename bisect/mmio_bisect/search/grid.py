@@ -6,14 +6,14 @@ whatever it is told; to propose no point that is known or in flight; and to leav
 probed points unplaced. What it does not promise: a change that was undone between two probed points is not seen.
 """
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import isqrt
 from typing import Generic, TypeVar
 
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.domain.trail import Trail
 from mmio_bisect.search.line import gaps, spread
 
 Value = TypeVar("Value", bound=Hashable)
@@ -23,8 +23,8 @@ Value = TypeVar("Value", bound=Hashable)
 class Step(Generic[Value]):
     """Along line number `line` a mark came or went after `last`, at `first` at the latest.
 
-    `between` are the points that lie between, oldest first: none of them could be read. Without any, `last` and
-    `first` are neighbours.
+    `between` are the points that lie between, oldest first: the mark could be read at none of them. Without any,
+    `last` and `first` are neighbours.
     """
 
     line: int
@@ -33,6 +33,11 @@ class Step(Generic[Value]):
     last: Point
     first: Point
     between: tuple[Point, ...]
+
+
+def _order(changed: tuple[Value, Change, int]) -> tuple[int, bool, str]:
+    mark, change, low = changed
+    return low, change is Change.FIXED, repr(mark)
 
 
 def coarse_stride(points: int) -> int:
@@ -50,23 +55,35 @@ class Grid(Generic[Value]):
     pair of neighbours that differ in the end.
     """
 
-    def __init__(self, points: Sequence[Point], *, lines: int, stride: int = 1) -> None:
-        """Search `points`, oldest first. Raises `ValueError` unless they are distinct, and one or more."""
+    def __init__(
+        self, points: Sequence[Point], *, lines: int, stride: int = 1, group_of: Callable[[Value], Hashable] = hash
+    ) -> None:
+        """Search `points`, oldest first. Raises `ValueError` unless they are distinct, and one or more.
+
+        What is not seen of a point's marks is told by their groups.
+        """
         self._points = tuple(points)
         self._positions = {point: position for position, point in enumerate(self._points)}
         if not self._points or len(self._positions) < len(self._points):
             raise ValueError("a grid needs points, all of them distinct")
         self._lines = lines
         self._coarse = sorted({*range(0, len(self._points), stride), len(self._points) - 1})
+        self._group_of = group_of
         self._seen: dict[int, tuple[frozenset[Value] | None, ...]] = {}
+        self._blind: dict[int, Sequence[Collection[Hashable]]] = {}
 
     @property
     def coarse(self) -> tuple[Point, ...]:
         """The points that are probed whatever is seen."""
         return tuple(self._points[position] for position in self._coarse)
 
-    def record(self, point: Point, vector: tuple[frozenset[Value] | None, ...]) -> None:
-        """Take what was seen; the same again is harmless.
+    def record(
+        self,
+        point: Point,
+        vector: tuple[frozenset[Value] | None, ...],
+        blind: Sequence[Collection[Hashable]] | None = None,
+    ) -> None:
+        """Take what was seen; the same again is harmless. In each line's `blind` groups there may be more marks.
 
         Raises `ValueError` for a point outside the range, a vector of another length, or one that contradicts.
         """
@@ -77,6 +94,7 @@ class Grid(Generic[Value]):
             raise ValueError(f"{len(vector)} entries for {self._lines} lines")
         if self._seen.setdefault(position, vector) != vector:
             raise ValueError(f"{point} was seen otherwise before")
+        self._blind[position] = blind or ((),) * self._lines
 
     def propose(self, in_flight: Collection[Point], free: int) -> tuple[Point, ...]:
         """At most `free` further points to probe, given those being probed now: the grid first, then between."""
@@ -108,22 +126,18 @@ class Grid(Generic[Value]):
                 between=self._points[low + 1 : high],
             )
             for line in range(self._lines)
-            for low, high in self._brackets(line)
-            for change, marks in self._changes(line, low, high)
-            for mark in marks
+            for low, high, change, mark in self._changes(line)
         )
 
-    def _changes(self, line: int, low: int, high: int) -> tuple[tuple[Change, list[Value]], ...]:
-        before, after = self._seen[low][line] or frozenset(), self._seen[high][line] or frozenset()
-        return (
-            (Change.INTRODUCED, sorted(after - before, key=repr)),
-            (Change.FIXED, sorted(before - after, key=repr)),
-        )
-
-    def _brackets(self, line: int) -> list[tuple[int, int]]:
-        """Pairs of positions, neighbours among those where the line can be read, that differ; oldest first."""
-        readable = [position for position in sorted(self._seen) if self._seen[position][line] is not None]
-        return [(low, high) for low, high in pairwise(readable) if self._seen[low][line] != self._seen[high][line]]
+    def _changes(self, line: int) -> list[tuple[int, int, Change, Value]]:
+        """What came and went between positions at which that can be read; oldest first."""
+        trail = Trail[int, Value](group_of=self._group_of)
+        return [
+            (low, high, change, mark)
+            for high in sorted(self._seen)
+            if (marks := self._seen[high][line]) is not None
+            for mark, change, low in sorted(trail.step(high, marks, self._blind[high][line]), key=_order)
+        ]
 
     def _unseen_coarse(self) -> list[int]:
         return [position for position in self._coarse if position not in self._seen]
@@ -134,7 +148,7 @@ class Grid(Generic[Value]):
         brackets = {
             (low, high)
             for line in range(self._lines)
-            for low, high in self._brackets(line)
+            for low, high, _, _ in self._changes(line)
             if not any(low < position < high for position in waiting)
         }
         return [

@@ -39,8 +39,30 @@ _PARSER_ERRORS = (
 )  # fmt: skip
 """What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
 
+_AARCH64_BEYOND = {
+    "R_AARCH64_LDST128_ABS_LO12_NC": 299,
+    "R_AARCH64_LD64_GOTPAGE_LO15": 313,
+    "R_AARCH64_PLT32": 314,
+    "R_AARCH64_GOTPCREL32": 315,
+    "R_AARCH64_TLSDESC_LD_PREL19": 560,
+    "R_AARCH64_TLSDESC_ADR_PREL21": 561,
+    "R_AARCH64_TLSDESC_ADR_PAGE21": 562,
+    "R_AARCH64_TLSDESC_LD64_LO12": 563,
+    "R_AARCH64_TLSDESC_ADD_LO12": 564,
+    "R_AARCH64_TLSDESC_OFF_G1": 565,
+    "R_AARCH64_TLSDESC_OFF_G0_NC": 566,
+    "R_AARCH64_TLSDESC_LDR": 567,
+    "R_AARCH64_TLSDESC_ADD": 568,
+    "R_AARCH64_TLSDESC_CALL": 569,
+    "R_AARCH64_TLSLE_LDST128_TPREL_LO12": 570,
+    "R_AARCH64_TLSLE_LDST128_TPREL_LO12_NC": 571,
+    "R_AARCH64_TLSLD_LDST128_DTPREL_LO12": 572,
+    "R_AARCH64_TLSLD_LDST128_DTPREL_LO12_NC": 573,
+}
+"""Static relocations that pyelftools has no names for: ELF for the Arm 64-bit Architecture, section 5.7."""
+
 _TABLES: Mapping[str, Mapping[str, object]] = {
-    "R_AARCH64_": ENUM_RELOC_TYPE_AARCH64,
+    "R_AARCH64_": {**ENUM_RELOC_TYPE_AARCH64, **_AARCH64_BEYOND},
     "R_ARM_": ENUM_RELOC_TYPE_ARM,
     "R_386_": ENUM_RELOC_TYPE_i386,
     "R_X86_64_": ENUM_RELOC_TYPE_x64,

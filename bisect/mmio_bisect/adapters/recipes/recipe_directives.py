@@ -7,7 +7,7 @@ what `Case.source` blanks before compiling.
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mmio_bisect.adapters.recipes.recipe_grammar import (
@@ -40,6 +40,8 @@ _LOOKS_LIKE_ONE = {
     "//": re.compile(r"(//|/\*)[\s/!*]*mmio\s*:|^\s*;\s?mmio:", re.ASCII | re.IGNORECASE),
     ";": re.compile(r";[\s;]*mmio\s*:|^\s*//\s?mmio:", re.ASCII | re.IGNORECASE),
 }
+_CLANG_SAYS = re.compile(r"(?<!\S)(?:-O\S*|--?target\b\S*|-mtriple\b\S*|-o\S*|-[SEc])(?!\S)")
+_RUSTC_SAYS = re.compile(r"(?<!\S)(?:-O|(?:-C|--codegen)[ =]?opt-level\b\S*|--target\b\S*|--emit\b\S*|-o\S*)(?!\S)")
 _COMPILETEST = re.compile(r"\s*//@\s*(?P<key>edition|compile-flags)\b(?P<value>.*)", re.ASCII)
 
 
@@ -239,6 +241,13 @@ class _Reader:
             raise NotUnderstoodError(f"{what} was given on line {self.line_of[what]} already", allowed)
         self.line_of[what] = number
 
+    def _refuse_what_cells_say(self, words: Sequence[str]) -> None:
+        """A level or a target among the flags would have what is kept as another cell's."""
+        said = re.search(_RUSTC_SAYS if self.language is Language.RUST else _CLANG_SAYS, " ".join(words))
+        if said is not None:
+            wrong = f"compile-flags say {quoted(said[0].strip())}, which opt= or target= and the options decide"
+            raise NotUnderstoodError(wrong, "flags without a level, a target or a product")
+
     def _read_compiletest(self, key: str, value: str) -> None:
         """Two of compiletest's own keys mean something to us; the rest are for compiletest."""
         if not value.startswith(":"):
@@ -246,11 +255,13 @@ class _Reader:
         value = value.removeprefix(":").strip()
         if key == "compile-flags":
             try:
-                self.compile_flags += shlex.split(value)
+                words = shlex.split(value)
             except ValueError:
                 raise NotUnderstoodError(
                     f"compile-flags {quoted(value)} cannot be split", "words as a shell splits them, quotes closed"
                 ) from None
+            self._refuse_what_cells_say([*self.compile_flags, *words])
+            self.compile_flags += words
             return
         if self.language is not Language.RUST:
             raise NotUnderstoodError(f"edition in a .{self.language} file means nothing", "edition in .rs files")

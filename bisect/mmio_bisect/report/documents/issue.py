@@ -99,7 +99,9 @@ def _claim(cell: CellAnswer) -> str:
     probes = {probe.point: probe for probe in cell.probes}
     match cell.answer:
         case Culprit(change=change, last=last, first=first):
-            return f"{change} in {_name(first, probes)}; the one before, {_name(last, probes)}, differs"
+            checked = cell.verification
+            doubt = f". Not verified: {checked.why}" if checked is not None and not checked.confirmed else ""
+            return f"{change} in {_name(first, probes)}; the one before, {_name(last, probes)}, differs{doubt}"
         case Suspects(change=change, last=last, first=first, suspects=suspects):
             return (
                 f"{change} after {_name(last, probes)} and in {_name(first, probes)} at the latest; "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
-from mmio_bisect.domain.run import FinishedRun
+from mmio_bisect.domain.run import CellAnswer, FinishedRun
 from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.terminal.descents import descent_text
 from mmio_bisect.workflow.bisect.descend import Stopped
@@ -37,6 +37,7 @@ def change_notice(
         lines.append(f"This closes {closed}.")
     if len(claims) > 1:
         lines += [f"{cell.request.target.name} -O{cell.request.opt}: {_claim(cell.answer)}" for cell in answers]
+    lines += [f"Not verified: {why}." for why in dict.fromkeys(filter(None, map(_unverified, answers)))]
     lines += _descent_lines(levels)
     if (why := why_unfinished(levels)) is not None:
         lines.append(f"The descent goes on in the next tick: {why}.")
@@ -151,6 +152,12 @@ def _line(one: News) -> str:
     access = f" of {one.mark.access}" if one.mark.access else ""
     what = "no longer " if one.change is Change.FIXED else ""
     return f"{one.line.target} -O{one.line.opt}: {what}{one.mark.kind}{access} in {one.mark.function}"
+
+
+def _unverified(cell: CellAnswer) -> str | None:
+    """Why a culprit was neither confirmed nor refuted, if it was looked at again."""
+    checked = cell.verification
+    return checked.why if isinstance(cell.answer, Culprit) and checked is not None and not checked.confirmed else None
 
 
 def _claim(answer: Answer) -> str:

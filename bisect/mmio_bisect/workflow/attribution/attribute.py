@@ -7,9 +7,10 @@ them off one search step after another (`-opt-bisect-limit`), and by comparing b
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.attribution import Attribution, Layer, NothingToAttribute, Side, Trial
-from mmio_bisect.domain.outcome import CellRequest, Verdict
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.workflow.attribution.layers import conclude, mixes_of
@@ -59,10 +60,11 @@ def _attribute(
             return NothingToAttribute(
                 older=older, newer=newer, reason=f"{side.point} is untestable: {side.judgement.reason}"
             )
-    introduced = newer.judgement.marks - older.judgement.marks
-    fixed = older.judgement.marks - newer.judgement.marks
+    introduced, fixed = _lacked(newer.judgement, older.judgement), _lacked(older.judgement, newer.judgement)
     if not introduced and not fixed:
-        return NothingToAttribute(older=older, newer=newer, reason="both have the same defects, or none")
+        same = older.judgement.marks == newer.judgement.marks
+        reason = "both have the same defects, or none" if same else "where they differ, one of them did not show it all"
+        return NothingToAttribute(older=older, newer=newer, reason=reason)
     began = time.monotonic()
     good, bad = pair if introduced else (newer, older)
     change = Change.INTRODUCED if introduced else Change.FIXED
@@ -76,6 +78,11 @@ def _attribute(
             judge_object=tools.wiring.judge(),
         )
         return _compare(comparison, toolchains, (good, bad), change, began)
+
+
+def _lacked(there: Judgement, elsewhere: Judgement) -> frozenset[Mark]:
+    """The marks that are there and for certain not elsewhere."""
+    return frozenset(mark for mark in there.marks - elsewhere.marks if mark.function not in elsewhere.blind)
 
 
 def _compare(

@@ -19,7 +19,7 @@ from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, SandboxSession
 from mmio_bisect.workflow.probing.compile import outcome_of
-from mmio_bisect.workflow.probing.judge import judge_outcome
+from mmio_bisect.workflow.probing.judge import judge_outcome, restrict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +116,8 @@ class Comparison:
     def judge(self, outcome: Outcome, began: OpenToolchain) -> tuple[Verdict, str | None]:
         """Bad if it has one of the telling defects; another defect is not what is asked for."""
         judgement = judge_outcome(began.cell, outcome, self.profile, self.judge_object)
-        if judgement.verdict is Verdict.UNTESTABLE:
-            return Verdict.UNTESTABLE, judgement.reason
-        return (Verdict.BAD if judgement.marks & self.telling else Verdict.GOOD), None
+        told = restrict(judgement, None, self.telling)
+        return told.verdict, told.reason
 
 
 @dataclass(slots=True)

@@ -94,7 +94,7 @@ class HuntResult:
 def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResult:
     """Bisect for every request at once.
 
-    Raises `NothingTestableError` when no probed point made an object for any request, and the errors of the adapters;
+    Raises `NothingTestableError` when no probed point is testable for any request, and the errors of the adapters;
     whatever was probed until then is kept.
     """
     prober = Prober(tools, request.profile, ask_again=request.ask_again)
@@ -131,10 +131,15 @@ def _nothing_testable(request: HuntRequest, answers: tuple[CellAnswer, ...]) -> 
     points = {probe.point for probe in probes}
     name, example = request.requests[0].case.file_name, probes[0]
     unprobed = len(request.points) - len(points)
+    advice = (
+        "Let the recipe say more, `recipes/README.md` tells what."
+        if any(probe.outcome.object_code is not None for probe in probes)
+        else "Mend the recipe, or choose a range or a language that these compilers know."
+    )
     return (
-        f"None of the {len(points)} probed points of {request.points[0]}..{request.points[-1].version} turned {name} "
-        f"into an object ({unprobed} not probed); {example.point} says: {example.judgement.reason}. "
-        "Mend the recipe, or choose a range or a language that these compilers know."
+        f"{name} is untestable at all of the {len(points)} probed points of {request.points[0]}.."
+        f"{request.points[-1].version} ({unprobed} not probed); {example.point} says: {example.judgement.reason}. "
+        f"{advice}"
     )
 
 
@@ -207,10 +212,10 @@ class _Search:
     def _read(self, probe: Probe) -> Judgement:
         if self.hunt.changed and probe.point == self.hunt.points[0]:
             self._baseline = probe.judgement.fingerprint
-            if probe.judgement.verdict is Verdict.UNTESTABLE:
+            if compared(probe.judgement, self._baseline).verdict is Verdict.UNTESTABLE:
                 raise NothingTestableError(
                     f"--changed compares with {probe.point}, which is untestable ({probe.judgement.reason}): "
-                    "begin the range at a point that makes an object."
+                    "begin the range at a point that makes an object with the functions under test."
                 )
         return self.reread(probe.judgement)
 

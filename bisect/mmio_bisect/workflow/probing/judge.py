@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
 from mmio_bisect.domain.outcome import Cell, FunctionJudgement, Judgement, Outcome, OutcomeKind, Verdict, untestable
 from mmio_bisect.domain.profile import Profile
@@ -11,7 +12,8 @@ from mmio_bisect.workflow.ports.judge import Judge
 def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, judge: Judge) -> Judgement:
     """A pure function of its arguments: history can be judged again without a compiler."""
     if outcome.kind is not OutcomeKind.OBJECT or outcome.object_code is None:
-        return untestable(outcome.reason or outcome.kind.value, profile.name)
+        used = profile_for(profile, cell.request.target.architecture)
+        return untestable(outcome.reason or outcome.kind.value, used.name)
     return judge(cell.request.case, outcome.object_code, profile)
 
 
@@ -21,7 +23,7 @@ def restrict(
     """The judgement if only defects of `kinds` count, and of these only those that one of `marks` covers (None: all).
 
     A function in which something was not seen cannot be cleared of them: without any that counts it is untestable.
-    With `marks`, only the functions that they name are looked at.
+    With `marks`, only the functions that they name are looked at; one that the object lacks makes it untestable.
     """
     if (kinds is None and marks is None) or not judgement.functions:
         return judgement
@@ -31,11 +33,17 @@ def restrict(
         return of_kind and (marks is None or any(mark.covers(defect.mark) for mark in marks))
 
     def restricted(function: FunctionJudgement) -> FunctionJudgement:
-        looked_at = marks is None or any(mark.function == function.function for mark in marks)
+        looked_at = marks is None or any(mark.names(function.function) for mark in marks)
         defects = tuple(filter(counts, function.defects))
         return replace(function, defects=defects, unseen=function.unseen if looked_at else ())
 
-    return judgement.of_functions([restricted(function) for function in judgement.functions])
+    functions = [restricted(function) for function in judgement.functions]
+    told = judgement.of_functions(functions)
+    lacking = sorted({mark.function for mark in marks or () if not any(mark.names(one.function) for one in functions)})
+    if not lacking or told.verdict is Verdict.BAD:
+        return told
+    unseen = [found.why for one in judgement.functions for found in one.unseen if found.kind is DefectKind.UNDEFINED]
+    return replace(told, verdict=Verdict.UNTESTABLE, reason=unseen[0] if unseen else f"no function is {lacking[0]}")
 
 
 def compared(judgement: Judgement, fingerprint: str | None) -> Judgement:

@@ -9,6 +9,7 @@ from there.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from typing import Protocol
 
 from mmio_bisect.domain.access import DefectKind, Mark
@@ -138,7 +139,9 @@ class _Sweeping:
 
     def __post_init__(self) -> None:
         request = self.request
-        self.grid = Grid(request.points, lines=len(request.requests), stride=request.stride)
+        self.grid = Grid(
+            request.points, lines=len(request.requests), stride=request.stride, group_of=attrgetter("function")
+        )
         self._prober = Prober(
             self.tools,
             request.profile,
@@ -199,7 +202,11 @@ class _Sweeping:
         read = {id(probe.request): self._read(probe) for probe in probes}
         ordered = [read.get(id(request)) for request in self.request.requests]
         self._probes[point] = tuple(probe for probe in ordered if probe is not None)
-        self.grid.record(point, tuple(None if probe is None else _marks(probe) for probe in ordered))
+        self.grid.record(
+            point,
+            tuple(None if probe is None else _marks(probe) for probe in ordered),
+            [() if probe is None else probe.judgement.blind for probe in ordered],
+        )
 
     def _read(self, probe: Probe) -> Probe:
         return replace(probe, judgement=restrict(probe.judgement, self.request.defects))

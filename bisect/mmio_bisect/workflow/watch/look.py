@@ -153,7 +153,7 @@ def _add_baselines(state: SeriesState, plan: PointPlan, tick: SeriesTick) -> Ser
         for probe in prober.known(point, tuple(missing.values())) if missing else ():
             if probe.judgement.verdict is not Verdict.UNTESTABLE:
                 line = line_of(probe.request)
-                unseen = planning.unseen_in(probe)
+                unseen = probe.judgement.blind
                 lines[line] = begin_line(point.version, probe.judgement.marks, unseen=unseen)
                 del missing[line]
     return replace(state, lines=lines)

@@ -126,18 +126,13 @@ def compare(
             continue
         line, marks = line_of(probe.request), probe.judgement.marks
         if line not in lines:
-            lines[line] = begin_line(probe.point.version, marks, unseen=unseen_in(probe))
+            lines[line] = begin_line(probe.point.version, marks, unseen=probe.judgement.blind)
             continue
         lines[line], more = advance_line(
-            lines[line], line, probe.point.version, marks, patience=patience, unseen=unseen_in(probe)
+            lines[line], line, probe.point.version, marks, patience=patience, unseen=probe.judgement.blind
         )
         news += more
     return replace(state, lines=lines), tuple(news)
-
-
-def unseen_in(probe: Probe) -> frozenset[str]:
-    """Functions of which not all was seen."""
-    return frozenset(found.function for found in probe.judgement.functions if found.unseen)
 
 
 def follow_rules(state: SeriesState, judged: Mapping[Line, Probe | None]) -> tuple[SeriesState, Events]:
@@ -151,7 +146,7 @@ def follow_rules(state: SeriesState, judged: Mapping[Line, Probe | None]) -> tup
             lost, went = lost + 1, went + len(there)
             continue
         marks = probe.judgement.marks
-        lines[line] = judge_line_again(before, marks, unseen=unseen_in(probe))
+        lines[line] = judge_line_again(before, marks, unseen=probe.judgement.blind)
         came, went = came + len(marks - there), went + len(there - marks)
     after = replace(state, lines=lines, rules=RULES)
     if not state.lines:

@@ -8,6 +8,7 @@ from typing import Any
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Change
 from mmio_bisect.domain.llvm import LlvmVersion
+from mmio_bisect.domain.trail import Trail
 
 MarkRow = tuple[str, str, str]
 """A `Mark` as the tables keep it: function, access (empty where it is None) and kind of defect."""
@@ -48,28 +49,17 @@ def edges_of(
 ) -> Iterator[Edge]:
     """The edges of a line's testable standings, oldest first, of which some follow one another.
 
-    A mark changes between a standing that has it and one at which all of its function was seen without it. At what lies
-    between these two, as many as `between` says, it is not known. Where not all was seen at the first entry, nothing
-    is known from before.
+    A transition is as `Trail` has it, of a mark in its function; `between` counts what lies between its ends.
     """
     previous: TimelineEntry | None = None
-    there: dict[MarkRow, TimelineEntry] = {}
-    seen_last: dict[str, TimelineEntry | None] = {}
+    trail = Trail[TimelineEntry, MarkRow](group_of=itemgetter(0))
     for entry in entries:
         if entry.marks is None:
             raise ValueError("an edge lies between testable standings")
-        own = {mark for mark in entry.marks if mark[2] not in UNSEEN}
-        in_part = {function for function, _, kind in entry.marks if kind in UNSEEN}
-        gone = {mark for mark in there if mark not in own and mark[0] not in in_part}
-        changed = [(mark, Change.FIXED, there.pop(mark)) for mark in gone]
-        for mark in own:
-            lacked = seen_last.get(mark[0], previous)
-            if mark not in there and lacked is not None:
-                changed.append((mark, Change.INTRODUCED, lacked))
-            there[mark] = entry
+        own = [mark for mark in entry.marks if mark[2] not in UNSEEN]
+        changed = trail.step(entry, own, {function for function, _, kind in entry.marks if kind in UNSEEN})
         if previous is not None:
             yield _edge(line_id, previous, entry, changed, between)
-        seen_last = {function: seen_last.get(function, previous) for function in in_part}
         previous = entry
 
 
