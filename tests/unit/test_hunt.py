@@ -14,14 +14,16 @@ from mmio_bisect.adapters.recipes.recipe_files import shipped_folder
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.domain.access import DefectKind
+from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.answer import Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
-from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.outcome import CellRequest, Judgement
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import DownloadError, MmioBisectError, NothingTestableError, SandboxError
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult, hunt
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.probing.probe import Adapters
 
 
@@ -81,6 +83,7 @@ def run(
     watcher: Watcher | None = None,
     levels: Sequence[OptLevel] = (OptLevel.O2,),
     jobs: int = 1,
+    judge: Judge | None = None,
     **options: object,
 ) -> HuntResult:
     wiring = scripted(compilers, Settings(store=folder / "store"))
@@ -89,7 +92,7 @@ def run(
         source=source,
         store=wiring.store(),
         sandbox=wiring.local_sandbox(),
-        judge=wiring.judge(),
+        judge=judge or wiring.judge(),
         history=history or MemoryHistory(),
     )
     request = HuntRequest(
@@ -248,6 +251,24 @@ def test_changed_takes_any_change_of_the_code(case: Case, tmp_path: Path) -> Non
     answer = the_answer(result).answer
     assert isinstance(answer, Culprit)
     assert (answer.change, answer.first.version) == (Change.INTRODUCED, "1.3")
+
+
+def test_changed_compares_code_in_which_something_escaped(case: Case, tmp_path: Path) -> None:
+    real = ScriptedWiring(Settings(store=tmp_path), Script({})).judge()
+
+    def judge(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+        found = real(case, object_code, profile)
+        escaped = Defect(
+            function="store_then_step", access=None, kind=DefectKind.ESCAPES, code=None, position=None,
+            instruction=None, why="it is handed to sink",
+        )  # fmt: skip
+        return found.of_functions([replace(one, defects=(), unseen=(escaped,)) for one in found.functions])
+
+    with pytest.raises(NothingTestableError, match=r"handed to sink\. Let the recipe say more"):
+        run(script("bbbggg"), case, tmp_path, judge=judge)
+    answer = the_answer(run(script("bbbggg"), case, tmp_path, judge=judge, changed=True)).answer
+    assert isinstance(answer, Culprit)
+    assert answer.first.version == "1.3"
 
 
 def test_changed_needs_an_oldest_point_that_makes_an_object(case: Case, tmp_path: Path) -> None:

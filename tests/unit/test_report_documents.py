@@ -6,15 +6,20 @@ from dataclasses import replace
 import pytest
 from report_values import BROKEN, CASE, FIRST_BAD, LAST_GOOD, cell_answer, point
 
+from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead
+from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, Verification
 from mmio_bisect.errors import CorruptDatabaseError
+from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.documents.json_text import text_of
+from mmio_bisect.report.documents.notices import change_notice
 from mmio_bisect.report.documents.run_documents import answer_member, replay, run_document
 from mmio_bisect.report.terminal.answers import answer_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
+from mmio_bisect.workflow.watch.news import Line, News
+from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Finding
 
 ARGV = ("mmio-bisect", "run", "store_then_step", "zig:..")
 COST = Cost(toolchains_fetched=2, cells_compiled=3)
@@ -185,6 +190,23 @@ def test_a_stored_run_is_printed_again_word_for_word(answer: Answer, *, changed:
     assert again is not None
     assert (again.cost, again.argv, again.changed) == (COST, ARGV, changed)
     assert printed(*again.answers, changed=changed) == printed(cell, changed=changed)
+
+
+def test_a_report_and_a_notice_say_that_a_culprit_was_not_verified() -> None:
+    doubt = Verification(confirmed=False, why="zig@0.13.0 cannot be judged", compiles=2, builds=0)
+    cell = replace(cell_answer(CULPRIT, *PROBES), verification=doubt)
+    text = text_of(run_document(HEAD, run=7, answers=(cell,), cost=COST))
+    again = replay(stored(text), map(kept, PROBES))
+    assert again is not None
+    assert "Not verified: zig@0.13.0 cannot be judged" in issue_text(stored(text), again)
+    line = Line(case="store_then_step.c", target="aarch64", opt="2")
+    (mark,) = FIRST_BAD.judgement.marks
+    news = News(line=line, mark=mark, change=Change.INTRODUCED, last="0.12.1", first="0.13.0")
+    group = ChangeGroup(
+        series="zig", profile=ARM_ISV, points=(CULPRIT.last, CULPRIT.first), requests=(cell.request,), news=(news,)
+    )
+    finding = Finding(group=group, bisection=Bisected(run=7))
+    assert "Not verified: zig@0.13.0 cannot be judged." in change_notice(finding, (), stored(text), again).plain
 
 
 def test_an_outcome_that_is_gone_leaves_the_claim_standing() -> None:

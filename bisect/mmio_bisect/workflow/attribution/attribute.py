@@ -31,7 +31,7 @@ def attribute_all(
     """One finding for each pair that was asked. Raises the errors of `acquire` and `compile_cell`."""
     older = _probe(request, tools, request.older, [pair[0] for pair in request.asked], signals(request.older))
     newer = _probe(request, tools, request.newer, [pair[1] for pair in request.asked], signals(request.newer))
-    return tuple(_attribute(request, tools, pair, signals) for pair in zip(older, newer, strict=True))
+    return tuple(attribute_pair(request, tools, pair, signals) for pair in zip(older, newer, strict=True))
 
 
 def _probe(
@@ -51,7 +51,7 @@ def _probe(
     ]
 
 
-def _attribute(
+def attribute_pair(
     request: AttributeRequest, tools: AttributeTools, pair: tuple[Side, Side], signals: Callable[[Point], Signals]
 ) -> Finding:
     older, newer = pair

@@ -43,7 +43,11 @@ def restrict(
     if not lacking or told.verdict is Verdict.BAD:
         return told
     unseen = [found.why for one in judgement.functions for found in one.unseen if found.kind is DefectKind.UNDEFINED]
-    return replace(told, verdict=Verdict.UNTESTABLE, reason=unseen[0] if unseen else f"no function is {lacking[0]}")
+    return replace(
+        told,
+        verdict=Verdict.UNTESTABLE,
+        reason=unseen[0] if unseen else f"the object has no function {lacking[0]} under test",
+    )
 
 
 def compared(judgement: Judgement, fingerprint: str | None) -> Judgement:
