@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mmio_bisect.cli.app import main
+from mmio_bisect.errors import UsageError
 
 SHAPES = Path(__file__).parents[1] / "fixtures" / "objects" / "shapes.o"
 # In the function `store`: str w8, [x0] and str w8, [x0], #4
@@ -61,6 +62,15 @@ def write_compiler(path: Path, choice: str, folder: Path) -> None:
 def test_a_good_object_exits_with_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--object", str(folder / "good.o"), "--fn", "store(mmio) accesses=store32+0"]) == 0
     assert capsys.readouterr().out.startswith("good.o: good\n")
+
+
+def test_a_pattern_that_matches_no_function_is_an_error_that_names_those_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--object", str(folder / "good.o"), "--fn"]
+    assert main([*words, "st*re(mmio) accesses=store32+0"]) == 0
+    assert main([*words, "stroe*(mmio) accesses=store32+0"]) == 128 + UsageError.exit_code
+    assert "error: The object defines no function stroe*; it defines store, " in capsys.readouterr().err
 
 
 def test_a_bad_object_exits_with_1_and_shows_the_instruction(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from history_values import a_judgement
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
@@ -13,7 +14,8 @@ from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.domain.outcome import CellRequest
+from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
+from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, OptLevel
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.toolchain import Point
@@ -24,6 +26,7 @@ from mmio_bisect.errors import (
     SandboxError,
     UnknownVersionError,
 )
+from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import parse_range
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
@@ -88,13 +91,18 @@ class Sweeper:
         return replace(request, **options)  # type: ignore[arg-type]
 
     def sweep(
-        self, watcher: Watcher | None = None, *, levels: Sequence[OptLevel] = (OptLevel.O2,), **options: object
+        self,
+        watcher: Watcher | None = None,
+        *,
+        levels: Sequence[OptLevel] = (OptLevel.O2,),
+        judge: Judge | None = None,
+        **options: object,
     ) -> SweepResult:
         tools = Adapters(
             source=self.wiring.source("zig"),
             store=self.wiring.store(),
             sandbox=self.wiring.local_sandbox(),
-            judge=self.wiring.judge(),
+            judge=judge or self.wiring.judge(),
             history=self.history,
         )
         return sweep(self.request(levels, **options), tools, watcher or Watcher())
@@ -147,6 +155,23 @@ def test_transitions_are_told_by_function_access_and_defect(sweeper: Make) -> No
     mark = result.transitions[0].mark
     assert (mark.function, mark.access, mark.kind) == ("store_then_step", "store32+0", DefectKind.WRITEBACK_POST)
     assert [point.version for point in result.transitions[0].suspects] == ["1.2"]
+
+
+def test_what_was_not_seen_where_another_function_is_bad_is_no_transition(sweeper: Make) -> None:
+    made = sweeper("bgb")
+    real = made.wiring.judge()
+
+    def judge(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+        found, shown = real(case, object_code, profile), a_judgement(Verdict.BAD)
+        if found.verdict is Verdict.GOOD:
+            return shown
+        function, defect = shown.functions[0], shown.functions[0].defects[0]
+        escaped = replace(defect, kind=DefectKind.ESCAPES, access=None)
+        other = replace(function, function="other", defects=(replace(defect, function="other"),))
+        return shown.of_functions([replace(function, defects=(), unseen=(escaped,)), other])
+
+    told = [(move.mark.function, move.change.value, move.first.version) for move in made.sweep(judge=judge).transitions]
+    assert told == [("other", "fixed", "1.1"), ("other", "introduced", "1.2")]
 
 
 def test_untestable_points_beside_a_transition_are_suspects(sweeper: Make) -> None:

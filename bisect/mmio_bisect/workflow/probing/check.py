@@ -8,12 +8,14 @@ from pathlib import Path
 
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import profile_for
+from mmio_bisect.classify.verdict.undefined import undefined_reason
 from mmio_bisect.domain.families import family_of
+from mmio_bisect.domain.names import is_pattern
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
-from mmio_bisect.errors import BrokenToolchainError
+from mmio_bisect.errors import BrokenToolchainError, UsageError
 from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.objects import ObjectReader
 from mmio_bisect.workflow.ports.progress import Unwatched
@@ -33,8 +35,11 @@ def check_object(
     profile: Profile,
     objects: ObjectReader,
 ) -> Judgement:
-    """Raises `MalformedObjectError`."""
+    """Raises `MalformedObjectError`, and `UsageError` for a pattern that matches no function."""
     image = objects.read(data)
+    for function in case_functions:
+        if is_pattern(function.symbol) and not image.functions_named(function.symbol):
+            raise UsageError(f"{undefined_reason(function.symbol, image)}.")
     return judge_image(image, case_functions, windows, profile_for(profile, image.architecture))
 
 
