@@ -3,7 +3,7 @@
 from itertools import pairwise
 from math import ceil, log2
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmio_bisect.domain.answer import Change
@@ -71,6 +71,7 @@ def steps_by_force(history: tuple[Vector, ...], known: set[int]) -> set[tuple[in
 
 
 @given(histories(), st.integers(1, 12), st.integers(1, 4), st.data())
+@settings(deadline=None)
 def test_every_difference_between_probed_neighbours_is_narrowed_to_adjacent_readable_points(
     history: tuple[Vector, ...], stride: int, jobs: int, data: st.DataObject
 ) -> None:

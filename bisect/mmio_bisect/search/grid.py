@@ -35,9 +35,9 @@ class Step(Generic[Value]):
     between: tuple[Point, ...]
 
 
-def _order(changed: tuple[Value, Change, int]) -> tuple[int, bool, str]:
-    mark, change, low = changed
-    return low, change is Change.FIXED, repr(mark)
+def _order(changed: tuple[int, int, Change, Value]) -> tuple[int, int, bool, str]:
+    low, high, change, mark = changed
+    return high, low, change is Change.FIXED, repr(mark)
 
 
 def coarse_stride(points: int) -> int:
@@ -71,6 +71,7 @@ class Grid(Generic[Value]):
         self._group_of = group_of
         self._seen: dict[int, tuple[frozenset[Value] | None, ...]] = {}
         self._blind: dict[int, Sequence[Collection[Hashable]]] = {}
+        self._changed: dict[int, list[tuple[int, int, Change, Value]]] = {}
 
     @property
     def coarse(self) -> tuple[Point, ...]:
@@ -95,6 +96,7 @@ class Grid(Generic[Value]):
         if self._seen.setdefault(position, vector) != vector:
             raise ValueError(f"{point} was seen otherwise before")
         self._blind[position] = blind or ((),) * self._lines
+        self._changed.clear()
 
     def propose(self, in_flight: Collection[Point], free: int) -> tuple[Point, ...]:
         """At most `free` further points to probe, given those being probed now: the grid first, then between."""
@@ -126,18 +128,20 @@ class Grid(Generic[Value]):
                 between=self._points[low + 1 : high],
             )
             for line in range(self._lines)
-            for low, high, change, mark in self._changes(line)
+            for low, high, change, mark in sorted(self._changes(line), key=_order)
         )
 
     def _changes(self, line: int) -> list[tuple[int, int, Change, Value]]:
         """What came and went between positions at which that can be read; oldest first."""
-        trail = Trail[int, Value](group_of=self._group_of)
-        return [
-            (low, high, change, mark)
-            for high in sorted(self._seen)
-            if (marks := self._seen[high][line]) is not None
-            for mark, change, low in sorted(trail.step(high, marks, self._blind[high][line]), key=_order)
-        ]
+        if line not in self._changed:
+            trail = Trail[int, Value](group_of=self._group_of)
+            self._changed[line] = [
+                (low, high, change, mark)
+                for high in sorted(self._seen)
+                if (marks := self._seen[high][line]) is not None
+                for mark, change, low in trail.step(high, marks, self._blind[high][line])
+            ]
+        return self._changed[line]
 
     def _unseen_coarse(self) -> list[int]:
         return [position for position in self._coarse if position not in self._seen]
