@@ -41,6 +41,16 @@ def a32(chance: Random) -> bytes:
     return (condition << 28 | word).to_bytes(4, "little")
 
 
+def a32_exclusive(chance: Random) -> bytes:
+    """LDREX and STREX of every width: few among random words."""
+    loads = chance.randrange(2)
+    word = (
+        0x0180_0F90 | chance.randrange(4) << 21 | loads << 20 | chance.randrange(15) << 16 | chance.randrange(14) << 12
+    )
+    word |= 15 if loads else chance.randrange(14)
+    return (14 << 28 | word).to_bytes(4, "little")
+
+
 def t16(chance: Random) -> bytes:
     return chance.randrange(0xE800).to_bytes(2, "little")
 
@@ -130,6 +140,7 @@ _OTHER_LINKS = r"jal (?!t0)\w+, "
 SETS = {
     "a64": Set(architecture=Architecture.AARCH64, words=a64, odd="movk w"),
     "a32": Set(architecture=Architecture.ARM, words=a32, odd=_PC_WRITTEN_BACK),
+    "a32 exclusive": Set(architecture=Architecture.ARM, words=a32_exclusive),
     "t16": Set(architecture=Architecture.ARM, words=t16, thumb=True, odd="it[te]* "),
     "t32": Set(
         architecture=Architecture.ARM,
@@ -166,6 +177,9 @@ EXACT = {
     "a32": """
         add | adds | and | ands | bic | eor | eors | ldm | ldmda | ldmdb | ldmib | ldrb | ldrbt | ldrsh | ldrt | movt |
         orr | orrs | rsb | stm | stmda | stmdb | stmib | str | strb lsl | strt | subs
+    """,
+    "a32 exclusive": """
+        ldrex | ldrexb | ldrexd | ldrexh | strex | strexb | strexd | strexh
     """,
     "t16": """
         add | adds | adr | b | beq | bge | bgt | bhi | bhs | ble | blo | bls | blt | bmi | bne | bpl | bvc | cbnz | cbz
