@@ -1,0 +1,130 @@
+"""Inputs on which a verdict was wrong once, and what is right of each.
+
+The files in `tests/fixtures/cases` say in their first lines what they are about. Truth was read from a disassembler, or
+trapped in an emulator. A row is a file, the targets of its objects, and the findings: what is wrong, `unseen` where
+something cannot be known, or nothing.
+"""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from held_functions import gcc
+from real_zigs import RealZigs
+
+from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.recipe_files import read_case
+from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
+from mmio_bisect.domain.outcome import Judgement
+from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.workflow.probing.objects import Objects, judge_object
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "cases"
+OBJECTS = Objects(read_object, DISASSEMBLERS)
+UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`wrong` are the kinds of defects; `accesses` how many there are, None: not said."""
+
+    file: str
+    targets: str
+    wrong: frozenset[str] = frozenset()
+    accesses: int | None = None
+    levels: str | None = None
+
+
+def row(file: str, targets: str, *wrong: str, accesses: int | None = None, levels: str | None = None) -> Row:
+    return Row(file, targets, frozenset(wrong), accesses, levels)
+
+
+CLANG = (
+    row("const_devs.c", "aarch64 x86_64 riscv64", "widened"),
+    row("const_devs.c", "arm thumb", "pair"),
+    row("tab_idx_fixed.c", "aarch64 x86_64 riscv64", "extra"),
+    row("tab_idx_fixed.c", "arm", "pair", UNSEEN),
+    row("chan_table.c", "aarch64", accesses=4),
+    row("const_index.c", "arm", "pair", "writeback-pre", accesses=3),
+    row("const_index.c", "thumb", "pair", accesses=3),
+    row("const_index.c", "x86_64", accesses=3),
+    row("xchg_ptr.c", "aarch64", accesses=3),
+    row("xchg_ptr.c", "x86_64", accesses=3),
+    row("x86_directions.c", "x86_64", UNSEEN),
+    row("x_nt.c", "x86_64"),
+    row("copy_falsebad.c", "aarch64", "writeback-post"),
+    row("copy_falsebad.c", "x86_64"),
+    row("min_orr.c", "aarch64"),
+    row("min_umaddl.c", "aarch64 arm thumb x86_64 i386 riscv64 riscv32"),
+    row("x_zone.c", "aarch64 x86_64 riscv64 arm"),
+    row("x8_udelay.c", "aarch64 x86_64"),
+    row("x8_udelay.c", "riscv64", levels="123s"),
+    row("sw_false_intro.c", "aarch64"),
+    row("state_machine.c", "aarch64 x86_64 riscv64 thumb"),
+    row("indexed_field.c", "aarch64 x86_64 riscv64"),
+    row("helper_out.c", "aarch64 x86_64 riscv64"),
+    row("gcc_switch.c", "aarch64"),
+    row("min_torn2.c", "riscv32 i386", "torn"),
+    row("min_narrow_each.c", "aarch64", "narrowed"),
+    row("min_noinline.c", "aarch64 x86_64 riscv64", accesses=3, levels="12sz"),
+    row("zilsd.c", "riscv32", UNSEEN),
+    row("min_cond.c", "aarch64 x86_64 riscv64"),
+    row("min_early.c", "aarch64 x86_64 riscv64"),
+    row("min_fifo.c", "aarch64 x86_64", "extra"),
+    row("abi_efi.c", "x86_64", accesses=1),
+    row("abi_regparm.c", "i386", accesses=1),
+    row("vanished.c", "aarch64", UNSEEN),
+)
+
+
+GCC = (
+    row("const_devs.c", "x86_64", "widened"),
+    row("const_index.c", "x86_64", accesses=3),
+    row("thumb_bx_lr.c", "thumb", "pair"),
+    row("gcc_switch.c", "aarch64"),
+    row("sw_false_intro.c", "aarch64"),
+    row("min_noinline.c", "aarch64 x86_64", accesses=3, levels="2s"),
+)
+"""By Debian's GCC 12."""
+
+
+def found(judgement: Judgement) -> set[str]:
+    kinds = {defect.kind.value for defect in judgement.defects}
+    return kinds | ({UNSEEN} if any(function.unseen for function in judgement.functions) else set())
+
+
+def check(row: Row, folder: Path, command_for: Callable[[str], Sequence[str]]) -> None:
+    """Compile the row's file for each target at each level, and hold what is found against the row."""
+    case = read_case(FOLDER / row.file)
+    (folder / case.file_name).write_bytes(case.source)
+    for name in row.targets.split():
+        for level in map(OptLevel, row.levels or case.opt_levels):
+            words = [*command_for(name), f"-O{level}", *case.compile_flags, "-w", "-c", case.file_name, "-o", "made.o"]
+            subprocess.run(words, check=True, cwd=folder)
+            judgement = judge_object(case, (folder / "made.o").read_bytes(), DEFAULT_PROFILE, OBJECTS)
+            whys = [one.why for function in judgement.functions for one in (*function.defects, *function.unseen)]
+            assert found(judgement) == row.wrong, (name, level, whys)
+            if row.accesses is not None:
+                accesses = sum(len(function.accesses) for function in judgement.functions)
+                assert accesses == row.accesses, (name, level)
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{row.file}-{row.targets}") for row in CLANG])
+def test_what_clang_makes_of_it_is_judged_right(zigs: RealZigs, tmp_path: Path, row: Row) -> None:
+    def clang(name: str) -> Sequence[str]:
+        target = TARGETS[name]
+        program = str(zigs.programs["0.17.1"])
+        return (program, "clang", f"--target={target.clang_triple}", *target.clang_flags, "-nostdlibinc")
+
+    check(row, tmp_path, clang)
+
+
+@pytest.mark.cross_gcc
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{row.file}-{row.targets}") for row in GCC])
+def test_what_gcc_makes_of_it_is_judged_right(tmp_path: Path, row: Row) -> None:
+    check(row, tmp_path, lambda name: gcc().words[name])
