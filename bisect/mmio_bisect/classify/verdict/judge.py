@@ -1,6 +1,7 @@
 """From an object's code to a verdict: follow, decode, compare with the expectation, apply the profile."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -175,10 +176,13 @@ def _judge_function(
 
 
 def _units(flow: Flow, indices: Iterable[int]) -> list[Unit]:
+    """What may go to one place of the window and to no other counts as if it did: by its form and its width."""
+    places = Counter(touch.node for touch in flow.touches if not touch.certain)
     units: list[Unit] = []
     for index in indices:
         touch = flow.touches[index]
-        units.extend(units_of(index, touch.transfer, touch.region, touch.offset))
+        certain = touch.certain or places[touch.node] == 1
+        units.extend(units_of(index, touch.transfer, touch.region, touch.offset, certain=certain))
     return units
 
 
