@@ -8,7 +8,7 @@ RUNS   := $(VENV)/.runs
 STAMP  := $(VENV)/.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint format lock benchmark benchmark-history results ladders fuzz mutants pin clean
+.PHONY: demo test test-all lint format lock benchmark benchmark-history results ladders brute-force fuzz mutants pin clean
 
 $(RUNS): requirements.lock
 $(STAMP): requirements-dev.lock
@@ -48,7 +48,7 @@ format: $(STAMP)
 lock: $(STAMP)  ## the newest versions in pyproject.toml's ranges, with hashes: commit what it changes
 	.ci/lock.sh
 
-LONG := %/ladders.py %/differential.py %/million_outcomes.py %/history_queries.py %/mutants.py
+LONG := %/ladders.py %/differential.py %/brute_force.py %/million_outcomes.py %/history_queries.py %/mutants.py
 
 benchmark: $(STAMP)  ## side-by-side measurements, see tests/benchmarks/
 	for each in $(filter-out $(LONG),$(wildcard tests/benchmarks/*.py)); do \
@@ -60,6 +60,10 @@ ladders: $(STAMP)  ## all of Debian's compilers in docker: a quarter of an hour,
 OBJECTS ?= 21000
 differential: $(STAMP)  ## OBJECTS of driver-shaped functions, run and held against what is said of them: an hour or so
 	PYTHONPATH=tests/fakes $(BIN)/python tests/benchmarks/differential.py --objects $(OBJECTS)
+
+FUNCTIONS ?= 60
+brute-force: $(STAMP)  ## run for FUNCTIONS over all zigs, beside what executions say of each version: six minutes, 3 GB in the store
+	PYTHONPATH=tests/fakes $(BIN)/python tests/benchmarks/brute_force.py --functions $(FUNCTIONS)
 
 SECONDS ?= 60
 fuzz: $(STAMP)  ## malformed objects, instructions and recipes for SECONDS; what crashes is kept in tests/fixtures/corpus

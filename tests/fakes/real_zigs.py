@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,13 @@ STORED = ("0.8.0", "0.9.1", "0.12.1", "0.13.0", "0.13.0.post1", "0.15.1", "0.17.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealZigs:
-    """The store that the tests share, with `STORED` in it; `programs` are the paths of the compilers."""
+    """The store that the tests share; `programs` are the paths of its compilers, by version."""
 
     store: Path
     programs: Mapping[str, Path]
 
 
-def fetch_zigs(folder: Path) -> RealZigs:
+def fetch_zigs(folder: Path, versions: Sequence[str] = STORED) -> RealZigs:
     """Filled by pip as it is configured here. The tool's own locks keep test runs at the same time apart."""
     kept = os.environ.get("MMIO_BISECT_TEST_STORE")
     store = Path(kept) if kept else platformdirs.user_cache_path("mmio-bisect") / "test-toolchains"
@@ -38,7 +38,7 @@ def fetch_zigs(folder: Path) -> RealZigs:
         "MMIO_BISECT_STORE": str(store),
         "XDG_CACHE_HOME": str(listed.home / ".cache"),
     }
-    words = ("toolchains", "fetch", *(f"zig@{version}" for version in STORED), "--json")
+    words = ("toolchains", "fetch", *(f"zig@{version}" for version in versions), "--json")
     fetched = subprocess.run(
         [sys.executable, "-m", "mmio_bisect", *words],
         stdout=subprocess.PIPE,
@@ -49,7 +49,7 @@ def fetch_zigs(folder: Path) -> RealZigs:
     digests = {member["point"]: member["digest"] for member in json.loads(fetched.stdout)["toolchains"]}
     programs = {
         version: store / "entries" / digests[f"zig@{version}"].removeprefix("sha256:") / "root" / "ziglang" / "zig"
-        for version in STORED
+        for version in versions
     }
     return RealZigs(store=store, programs=programs)
 
