@@ -48,6 +48,12 @@ def _download(signals: Signals, size: int, *, piece: int, known: bool) -> None:
         raise CancelledError("stopped")
 
 
+def _fetch_announced(budget: Budget, size: int) -> None:
+    with budget.spending(Work.DOWNLOAD, Nobody()) as signals:
+        signals.progress(0, size)
+        _download(signals, size, piece=size, known=True)
+
+
 def worked_until(budget: Budget, told: Callable[[], None], signals: Signals) -> None:
     """A step that gives up when it is told to."""
     with budget.spending(Work.NOTHING, signals) as metered:
@@ -77,6 +83,14 @@ def test_a_download_is_stopped_as_soon_as_it_is_known_to_be_too_large() -> None:
     with pytest.raises(OverBudgetError):
         fetch(budget, 10)
     assert budget.spent.downloads == 150
+
+
+def test_a_download_that_says_first_how_large_it_is_costs_nothing_if_that_is_too_large() -> None:
+    budget = Budget(Allowance(downloads=150))
+    fetch(budget, 100)
+    with pytest.raises(OverBudgetError):
+        _fetch_announced(budget, 100)
+    assert budget.spent.downloads == 100
 
 
 def test_the_first_download_is_brought_to_its_end_however_large() -> None:

@@ -7,10 +7,10 @@ import pytest
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.attribution import PassName, Snapshot
 from mmio_bisect.workflow.attribution.dumps import (
-    diverging,
-    forming,
+    find_divergence,
+    find_forming_pass,
     memory_opcodes,
-    normalised,
+    normalise,
     read_bisected,
     read_snapshots,
     same_pass,
@@ -46,7 +46,7 @@ def test_another_functions_dumps_are_not_this_ones() -> None:
 
 
 def test_the_access_takes_its_form_in_the_load_store_optimiser() -> None:
-    found = forming(real(18), POST)
+    found = find_forming_pass(real(18), POST)
     assert found is not None
     assert found.before is not None
     assert str(found.name) == "aarch64-ldst-opt"
@@ -55,17 +55,17 @@ def test_the_access_takes_its_form_in_the_load_store_optimiser() -> None:
 
 
 def test_a_form_that_is_never_left_is_there_from_instruction_selection_on() -> None:
-    found = forming(real(17))
+    found = find_forming_pass(real(17))
     assert found is not None
     assert str(found.name) == "aarch64-isel"
 
 
 def test_no_machine_code_no_forming_pass() -> None:
-    assert forming(real(18)[:3]) is None
+    assert find_forming_pass(real(18)[:3]) is None
 
 
 def test_the_two_versions_part_after_instruction_selection() -> None:
-    found = diverging(real(17), real(18))
+    found = find_divergence(real(17), real(18))
     assert found is not None
     assert found.common is not None
     assert found.bad is not None
@@ -77,18 +77,18 @@ def test_the_two_versions_part_after_instruction_selection() -> None:
 
 
 def test_what_never_parts_does_not_diverge() -> None:
-    assert diverging(real(18), real(18)) is None
+    assert find_divergence(real(18), real(18)) is None
 
 
 def test_what_came_together_again_is_said() -> None:
     mine = [snapshot("a", "define void @f() {\n  ret void\n}"), snapshot("b", X), snapshot("c", Y)]
-    found = diverging([snapshot("p", X), snapshot("q", "define void @f() {\n  unreachable\n}")], mine)
+    found = find_divergence([snapshot("p", X), snapshot("q", "define void @f() {\n  unreachable\n}")], mine)
     assert found is not None
     assert (found.earlier, str(found.bad and found.bad.name), str(found.good and found.good.name)) == (True, "c", "q")
 
 
 def test_two_that_never_agree_diverge_at_once() -> None:
-    found = diverging([snapshot("p", X)], [snapshot("c", Y)])
+    found = find_divergence([snapshot("p", X)], [snapshot("c", Y)])
     assert found is not None
     assert (found.common, str(found.bad and found.bad.name)) == (None, "c")
 
@@ -111,16 +111,16 @@ def snapshot(name: str, text: str, *, machine: bool = False) -> Snapshot:
     ],
 )
 def test_names_attributes_metadata_and_typed_pointers_make_no_difference(one: str, other: str) -> None:
-    assert normalised(snapshot("a", one)) == normalised(snapshot("b", other))
+    assert normalise(snapshot("a", one)) == normalise(snapshot("b", other))
 
 
 def test_that_lifetimes_had_sizes_makes_no_difference() -> None:
     old, new = ("%a = alloca i64\ncall void @llvm.lifetime.start.p0(" + size + "ptr %a)" for size in ("i64 8, ", ""))
-    assert normalised(snapshot("a", old)) == normalised(snapshot("b", new))
+    assert normalise(snapshot("a", old)) == normalise(snapshot("b", new))
 
 
 def test_another_number_does() -> None:
-    assert normalised(snapshot("a", X)) != normalised(snapshot("a", Y))
+    assert normalise(snapshot("a", X)) != normalise(snapshot("a", Y))
 
 
 def test_liveness_and_register_names_make_no_difference_in_machine_code() -> None:
@@ -128,7 +128,7 @@ def test_liveness_and_register_names_make_no_difference_in_machine_code() -> Non
         "# Machine code for function f: IsSSA\n\nbb.0:\n  liveins: $x0\n  %3:gpr64sp = nuw ADDXri killed %0:gpr64, 8, 0"
     )
     other = "# Machine code for function f: NoPHIs\n\nbb.0:\n16B\t  %7:gpr64 = ADDXri %1:gpr64common, 8, 0"
-    assert normalised(snapshot("a", one, machine=True)) == normalised(snapshot("b", other, machine=True))
+    assert normalise(snapshot("a", one, machine=True)) == normalise(snapshot("b", other, machine=True))
 
 
 def test_the_legacy_pass_managers_banners_are_read_too() -> None:

@@ -18,7 +18,7 @@ from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Probe, VerifyMode
 from mmio_bisect.report.terminal.progress import Watcher
 from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
-from mmio_bisect.workflow.bisect.verify import Again, verified
+from mmio_bisect.workflow.bisect.verify import Again, verify_answer
 from mmio_bisect.workflow.probing.probe import Adapters
 
 
@@ -126,8 +126,8 @@ def test_equal_accesses_refute_a_culprit_unless_code_was_what_was_looked_for() -
     def again(one: Probe) -> Again:
         return Again(outcome=an_object(str(one.point).encode()), judgement=one.judgement)
 
-    refuted = verified(answer, again, lambda found: found, forced=True, by_code=False)
+    refuted = verify_answer(answer, again, lambda found: found, forced=True, by_code=False)
     assert isinstance(refuted.answer, Contradiction)
     assert refuted.verification is not None
     assert refuted.verification.why.endswith("access the window by the same instructions in the same orders")
-    assert verified(answer, again, lambda found: found, forced=True, by_code=True).answer == culprit
+    assert verify_answer(answer, again, lambda found: found, forced=True, by_code=True).answer == culprit

@@ -71,7 +71,7 @@ def check(
         case Path(), None if case is not None:
             if function or window:
                 raise UsageError("--fn and --window go with --object: with --compiler the recipe says what is judged.")
-            checked = _check_compiler(wiring, case, _found(compiler), what, how, keep)
+            checked = _check_compiler(wiring, case, _find_program(compiler), what, how, keep)
         case None, Path():
             if what.target or what.opt or keep:
                 raise UsageError("--target, --opt and --keep go with --compiler: an object is judged as it is.")
@@ -134,7 +134,7 @@ def _check_object(
     return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(what.defect)))]
 
 
-def _found(compiler: Path) -> Path:
+def _find_program(compiler: Path) -> Path:
     """A bare name is looked for as the shell does."""
     where = None if compiler.exists() else shutil.which(compiler)
     return Path(where) if where else compiler

@@ -58,7 +58,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - Typer keeps these types to itself
         name, command, rest = super().resolve_command(ctx, args)
-        return name, _made(command.entry) if isinstance(command, _Listed) else command, rest
+        return name, _load_command(command.entry) if isinstance(command, _Listed) else command, rest
 
 
 def list_all(group: TyperGroup, entries: Sequence[Command | Group]) -> TyperGroup:
@@ -67,7 +67,7 @@ def list_all(group: TyperGroup, entries: Sequence[Command | Group]) -> TyperGrou
     return group
 
 
-def _made(entry: Command | Group) -> Any:  # noqa: ANN401 - for the same reason
+def _load_command(entry: Command | Group) -> Any:  # noqa: ANN401 - for the same reason
     app = typer.Typer(cls=LazyGroup, add_completion=False, rich_markup_mode="rich")
     if isinstance(entry, Group):
         app.callback(help=entry.help, epilog=entry.epilog(), no_args_is_help=True)(lambda: None)

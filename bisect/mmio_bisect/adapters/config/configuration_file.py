@@ -124,7 +124,7 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
         read = File.model_validate_json(json.dumps(document, default=lambda _: {}), context=base)
         return _configuration(read, file, base)
     except ValidationError as error:
-        raise InvalidConfigurationError(_said(error, file, text, named)) from error
+        raise InvalidConfigurationError(_explain(error, file, text, named)) from error
 
 
 def _text(file: Path | None) -> str:
@@ -189,7 +189,7 @@ def _configuration(read: File, file: Path | None, base: Path) -> Configuration:
     )
 
 
-def _said(error: ValidationError, file: Path | None, text: str, named: Mapping[tuple[str, ...], str]) -> str:
+def _explain(error: ValidationError, file: Path | None, text: str, named: Mapping[tuple[str, ...], str]) -> str:
     problem = error.errors(include_input=False, include_url=False)[0]
     path = tuple(str(part) for part in problem["loc"] if isinstance(part, str))
     key = ".".join(path)

@@ -21,6 +21,7 @@ from mmio_bisect.errors import CancelledError, CorruptArtefactError, DiskFullErr
 from mmio_bisect.workflow.ports.progress import Signals
 
 _CHILD: Final = Path(__file__).with_name("pip_child.py")
+_ALWAYS: Final = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir")
 _POLL_SECONDS: Final = 0.1
 _PROGRESS: Final = re.compile(rb"Progress (\d+)(?: of (\d+))?\s*")
 _UNFETCHED: Final = re.compile(r"Could not fetch URL (.*) - skipping$")
@@ -58,10 +59,29 @@ def run_pip(
     heard of pip for `silence_seconds`: its own timeouts are the user's to set, this one is for a child that hangs.
     """
     log = scratch / "pip.log"
-    always = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir", "--log", str(log))
-    process = subprocess.Popen(
+    process = _start((*words, *_ALWAYS, "--log", str(log)), scratch)
+    try:
+        output, errors = _read_both(process, silence_seconds, signals)
+        status = process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    return PipResult(
+        status=status,
+        output=output.decode(errors="replace"),
+        errors=errors.decode(errors="replace"),
+        unfetched=_unfetched(log),
+    )
+
+
+def _start(words: Sequence[str], scratch: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         # -P: pip, not what lies beside the program.
-        [sys.executable, "-P", str(_CHILD), str(os.getpid()), *words, *always],
+        [sys.executable, "-P", str(_CHILD), str(os.getpid()), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -70,42 +90,35 @@ def run_pip(
         start_new_session=True,
         env=os.environ | {"TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "LC_MESSAGES": "C"},
     )
+
+
+def _read_both(
+    process: subprocess.Popen[bytes], silence_seconds: float, signals: Signals
+) -> tuple[bytearray, bytearray]:
+    """What pip prints until it ends, its progress told to `signals` meanwhile. Raises as `run_pip` does."""
     assert process.stdout is not None  # noqa: S101 - for the type checker: they are pipes
     assert process.stderr is not None  # noqa: S101
     output, errors = bytearray(), bytearray()
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ, output)
-            selector.register(process.stderr, selectors.EVENT_READ, errors)
-            heard = time.monotonic()
-            while selector.get_map():
-                for key, _ in selector.select(_POLL_SECONDS):
-                    data = os.read(key.fd, 1 << 16)
-                    key.data.extend(data)
-                    heard = time.monotonic()
-                    if not data:
-                        selector.unregister(key.fileobj)
-                _take_progress(output, signals)
-                if signals.cancelled():
-                    raise CancelledError("the download was cancelled")
-                if time.monotonic() - heard > silence_seconds:
-                    raise DownloadError(
-                        f"nothing was heard of the package index for {silence_seconds:.0f} s: check the network, "
-                        "then run the same command again"
-                    )
-        status = process.wait()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
-    return PipResult(
-        status=status,
-        output=output.decode(errors="replace"),
-        errors=errors.decode(errors="replace"),
-        unfetched=_unfetched(log),
-    )
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, output)
+        selector.register(process.stderr, selectors.EVENT_READ, errors)
+        heard = time.monotonic()
+        while selector.get_map():
+            for key, _ in selector.select(_POLL_SECONDS):
+                data = os.read(key.fd, 1 << 16)
+                key.data.extend(data)
+                heard = time.monotonic()
+                if not data:
+                    selector.unregister(key.fileobj)
+            _take_progress(output, signals)
+            if signals.cancelled():
+                raise CancelledError("the download was cancelled")
+            if time.monotonic() - heard > silence_seconds:
+                raise DownloadError(
+                    f"nothing was heard of the package index for {silence_seconds:.0f} s: check the network, "
+                    "then run the same command again"
+                )
+    return output, errors
 
 
 def explain(result: PipResult, what: str) -> MmioBisectError:

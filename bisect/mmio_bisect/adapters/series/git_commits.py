@@ -261,7 +261,7 @@ class GitSeries(NamedSource):
             self._build_sandbox.session(tree, self._config.room, signals, cache=compiled) as build_sandbox,
         ):
             finished = build_sandbox.run(self._command(cached=compiled is not None), signals)
-        log = self._kept(f"{point}-again" if afresh else str(point), finished)
+        log = self._keep_log(f"{point}-again" if afresh else str(point), finished)
         if finished.status != 0 or finished.product is None or finished.limit is not None:
             raise _failed(point, finished, log)
         _unpack(finished.product, folder)
@@ -308,7 +308,7 @@ class GitSeries(NamedSource):
             product=_PRODUCTS,
         )
 
-    def _kept(self, name: str, finished: Finished) -> Path:
+    def _keep_log(self, name: str, finished: Finished) -> Path:
         """The log of the build."""
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)

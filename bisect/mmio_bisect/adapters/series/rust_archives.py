@@ -83,6 +83,7 @@ def fetch_rustc(
     lengths = [downloads.length(archive.url, signals) for archive in archives]
     known = [length for length in lengths if length is not None]
     total = _Progress(signals, sum(known) if len(known) == len(lengths) else None)
+    total.add(0)  # a budget that is too small for all of it stops it here
     parts = sorted([archive.component, _unpack(archive, folder, signals, downloads, total)] for archive in archives)
     if not (folder / PROGRAM).is_file():
         raise BrokenToolchainError(f"the archives of {point} hold no {PROGRAM}: leave it out of the range")

@@ -166,12 +166,16 @@ def _judge_function(
         function=expectation.symbol,
         accesses=tuple(dict.fromkeys(accesses)),
         defects=tuple(dict.fromkeys(defects)),
-        listing=tuple(
-            ListingLine(code=code.name, position=line.position, encoding=line.encoding, text=line.text)
-            for code in flow.followed
-            for line in code.instructions
-        ),
+        listing=_listing(flow),
         unseen=tuple(unseen),
+    )
+
+
+def _listing(flow: Flow) -> tuple[ListingLine, ...]:
+    return tuple(
+        ListingLine(code=code.name, position=line.position, encoding=line.encoding, text=line.text)
+        for code in flow.followed
+        for line in code.instructions
     )
 
 

@@ -33,17 +33,17 @@ from mmio_bisect.workflow.ports.history import RunRecord
 _SAME_ARCHITECTURE = {"thumb": "arm"}
 
 
-def issue_text(record: RunRecord, told: FinishedRun, notes: Sequence[NoteRow] = ()) -> str:
+def issue_text(record: RunRecord, run: FinishedRun, notes: Sequence[NoteRow] = ()) -> str:
     """All of it, with what people noted of the recipe. An answer without two neighbours gives what there is."""
-    telling = next((cell for cell in told.answers if _neighbours(cell)), told.answers[0] if told.answers else None)
-    sections = [f"# {_title(record, telling)}", _what(told.answers), _commits(told.answers)]
+    telling = next((cell for cell in run.answers if _neighbours(cell)), run.answers[0] if run.answers else None)
+    sections = [f"# {_title(record, telling)}", _what(run.answers), _commits(run.answers)]
     if telling is not None:
         neighbours = _neighbours(telling)
         sections += [_code(telling, neighbours), _recipe(telling), _reproduction(telling, neighbours)]
         bad = next((probe for probe in reversed(neighbours) if probe.judgement.verdict is Verdict.BAD), None)
         if bad is not None:
             sections += [_test(telling, bad), _hypervisors(bad)]
-    sections += [_untestable(told.answers), _noted(notes), _digests(record, told.answers)]
+    sections += [_untestable(run.answers), _noted(notes), _digests(record, run.answers)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -180,10 +180,12 @@ def plain_commands(probe: Probe) -> list[str]:
         program = ["python3", "-m", "ziglang", *toolchain.tool[1:]]
         return [install, shlex.join([*program, *_assembly_flags(probe), case.file_name, "-o", "-"])]
     program = [toolchain.family.descriptor.program]
-    return [f"{shlex.join([*program, *_assembly_flags(probe), case.file_name, '-o', '-'])}  # {_told(toolchain)}"]
+    return [
+        f"{shlex.join([*program, *_assembly_flags(probe), case.file_name, '-o', '-'])}  # {_version_line(toolchain)}"
+    ]
 
 
-def _told(toolchain: Toolchain) -> str:
+def _version_line(toolchain: Toolchain) -> str:
     return toolchain.version_text.splitlines()[0] if toolchain.version_text else compiler_name(toolchain)
 
 

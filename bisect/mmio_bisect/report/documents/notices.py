@@ -167,7 +167,7 @@ def _claim(answer: Answer) -> str:
         case Suspects(suspects=suspects):
             return f"one of {', '.join(map(str, suspects))}"
         case NoChange(verdict=verdict):
-            return f"bisected by kind of defect there is no change ({verdict} at both ends)"
+            return f"bisected by kind of defect nothing changed ({verdict} at both ends)"
         case Contradiction(witnesses=witnesses):
             return "contradicted by " + ", ".join(f"{point} {verdict}" for point, verdict in witnesses)
         case NothingTestable():

@@ -46,7 +46,7 @@ def same_pass(one: PassName, other: PassName) -> bool:
     return bool(names & {name for name in (other.title, other.argument) if name})
 
 
-def forming(snapshots: Sequence[Snapshot], kinds: frozenset[DefectKind] = frozenset()) -> PassChange | None:
+def find_forming_pass(snapshots: Sequence[Snapshot], kinds: frozenset[DefectKind] = frozenset()) -> PassChange | None:
     """The machine pass after which the accesses have their last form, and keep it; None where there is no machine code.
 
     The form is the opcodes, each as often as it is there: those that look like a defect of `kinds` where the last dump
@@ -89,14 +89,14 @@ def change_at(snapshots: Sequence[Snapshot], place: int) -> PassChange:
     return PassChange(name=snapshots[place].after, before=before, after=snapshots[place])
 
 
-def diverging(good: Sequence[Snapshot], bad: Sequence[Snapshot]) -> Divergence | None:
+def find_divergence(good: Sequence[Snapshot], bad: Sequence[Snapshot]) -> Divergence | None:
     """Where the two part for good; None where the bad one ends in a state that the good one reaches too.
 
     Passes come in another order in another version, and differences may be undone: so what counts is the last state
     of the bad one that the good one reaches at all, as `normalised` sees it.
     """
-    reached = {normalised(snapshot): place for place, snapshot in enumerate(good)}
-    states = [normalised(snapshot) for snapshot in bad]
+    reached = {normalise(snapshot): place for place, snapshot in enumerate(good)}
+    states = [normalise(snapshot) for snapshot in bad]
     shared = [place for place, state in enumerate(states) if state in reached]
     last = shared[-1] if shared else -1
     if last == len(bad) - 1:
@@ -148,7 +148,7 @@ _MEMORY_OPERAND = re.compile(r":: \((?P<inside>[^\n]*)\)$", re.MULTILINE)
 _VALUE = re.compile(r"%[\w.-]+")
 
 
-def normalised(snapshot: Snapshot) -> str:
+def normalise(snapshot: Snapshot) -> str:
     """The text without what says nothing of the code: metadata, attributes, wrap flags, liveness, value numbers.
 
     Values are numbered as they appear. Typed pointers, which LLVM had until 14, count as `ptr`; so that lifetimes had

@@ -134,7 +134,7 @@ class Mixer:
         place = self._place(back)
         if front == middle == back and not place.reads_ir:
             outcome = place.run(layer_commands.whole(place.cell))
-            return self._judged(mix, outcome, place, frozenset(), began=place)
+            return self._judge(mix, outcome, place, frozenset(), began=place)
         reader = place.reader(Layer.BACK)
         if isinstance(reader, Refused):
             return _untestable(mix, reader)
@@ -142,7 +142,7 @@ class Mixer:
         stand_ins = frozenset(layer for layer, is_lent in lent.items() if is_lent)
         written = partial(self.optimised, front=front, middle=middle)
         read = read_handed(reader, self._place(middle), written, layer_commands.back)
-        return self._judged(mix, read, reader, stand_ins, began=self._place(front))
+        return self._judge(mix, read, reader, stand_ins, began=self._place(front))
 
     def front(self, *, bad: bool, bitcode: bool = False) -> "bytes | Refused":
         if (bad, bitcode) not in self._fronts:
@@ -168,7 +168,7 @@ class Mixer:
         outcome = read_handed(reader, self._place(front), partial(self.front, bad=front), stage)
         return outcome if isinstance(outcome, Refused) else reader.product(outcome)
 
-    def _judged(
+    def _judge(
         self,
         mix: Mix,
         outcome: "Outcome | Refused",

@@ -67,7 +67,7 @@ class OpenToolchains:
     @contextmanager
     def opened(self, side: Side) -> Iterator[OpenToolchain]:
         with ExitStack() as stack:
-            place = self._entered(stack, side.point, side.request)
+            place = self._enter(stack, side.point, side.request)
             if not place.reads_ir:
                 self._lend(stack, side, place)
             yield place
@@ -77,7 +77,7 @@ class OpenToolchains:
         others: list[str] = []
         for point in self._candidates(side):
             try:
-                stand_in = self._entered(stack, point, side.request, lent=True)
+                stand_in = self._enter(stack, point, side.request, lent=True)
             except CancelledError:
                 raise
             except MmioBisectError as error:
@@ -87,7 +87,7 @@ class OpenToolchains:
             if stand_in.cell.toolchain.llvm_major != side.toolchain.llvm_major:
                 others.append(f"{point} has LLVM {theirs}, so it cannot stand in for {side.point} with LLVM {llvm}")
                 continue
-            place.likeness = likeness(place, stand_in, side.judgement, lambda outcome: self._judged(side, outcome))
+            place.likeness = likeness(place, stand_in, side.judgement, lambda outcome: self._judge(side, outcome))
             if place.likeness[Layer.BACK] is Likeness.UNLIKE:
                 self.notes.append(
                     f"{point} cannot stand in for {side.point}: of that one's IR it did not make what that one makes"
@@ -129,13 +129,13 @@ class OpenToolchains:
             self.notes.append(f"the series {series} has no LLVM {llvm} that could stand in for {side.point}'s")
         return found[:_TRIED]
 
-    def _judged(self, side: Side, outcome: Outcome) -> Judgement:
+    def _judge(self, side: Side, outcome: Outcome) -> Judgement:
         made = judge_outcome(
             cell_of(side.request, side.toolchain), outcome, self.request.profile, self.tools.wiring.judge()
         )
         return restrict(made, self.request.defects)
 
-    def _entered(self, stack: ExitStack, point: Point, request: CellRequest, *, lent: bool = False) -> OpenToolchain:
+    def _enter(self, stack: ExitStack, point: Point, request: CellRequest, *, lent: bool = False) -> OpenToolchain:
         tools, watched = self.tools.of(point.series), self.signals(point)
         lease = stack.enter_context(acquire(point, tools.source, tools.store, tools.sandbox, watched))
         session = stack.enter_context(tools.sandbox.session(lease.root, lease.image))

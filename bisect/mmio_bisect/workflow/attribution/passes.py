@@ -11,7 +11,7 @@ from functools import partial
 from mmio_bisect.domain.attribution import Divergence, Layer, PassFindings, PassName, Snapshot
 from mmio_bisect.domain.outcome import Outcome
 from mmio_bisect.workflow.attribution import layer_commands
-from mmio_bisect.workflow.attribution.dumps import diverging, forming, function_in, read_snapshots
+from mmio_bisect.workflow.attribution.dumps import find_divergence, find_forming_pass, function_in, read_snapshots
 from mmio_bisect.workflow.attribution.mixing import Comparison, Mixer, OpenToolchain, Refused
 from mmio_bisect.workflow.ports.sandbox import Command
 
@@ -40,13 +40,13 @@ class Passes:
         theirs, ours = read_snapshots(good, function), read_snapshots(bad, function)
         given, found = None, None
         if theirs and ours:
-            found = diverging(
+            found = find_divergence(
                 (*self._written(function, bad=False), *theirs), (*self._written(function, bad=True), *ours)
             )
         if found is not None and found.common is None and Layer.FRONT not in self.guilty:
             given, again = self._on_one_ir(function)
             found = again or found
-        return PassFindings(function=function, forming=forming(ours, kinds), diverging=found, given=given)
+        return PassFindings(function=function, forming=find_forming_pass(ours, kinds), diverging=found, given=given)
 
     def _written(self, function: str, *, bad: bool) -> tuple[Snapshot, ...]:
         """What the front end makes of it, as the first state."""
@@ -74,7 +74,9 @@ class Passes:
             if good and ours:
                 by = Layer.FRONT if through_middle else Layer.MIDDLE
                 start = self._state(function, ir, f"the {by}")
-                found = diverging((*start, *read_snapshots(good, function)), (*start, *read_snapshots(ours, function)))
+                found = find_divergence(
+                    (*start, *read_snapshots(good, function)), (*start, *read_snapshots(ours, function))
+                )
                 return f"the IR of {place.point}'s {by}", found
         return None, None
 

@@ -142,19 +142,19 @@ def plan_descent(
 ) -> tuple[PlannedLevel, ...]:
     """What a descent from this range is expected to take, level by level, without fetching a toolchain."""
     series = points[0].series
-    levels = [_planned(sources(series), len(points), exact=True)]
+    levels = [_plan_level(sources(series), len(points), exact=True)]
     ends: tuple[str, str] | None = (points[0].version, points[-1].version)
     gaps = len(points) - 1
     while (below := finer(series)) is not None and below.series not in {level.series for level in levels}:
-        counted = _counted(sources(below.series), ends) if ends and below.by is Handle.VERSION else None
+        counted = _count_points(sources(below.series), ends) if ends and below.by is Handle.VERSION else None
         ends = None  # what the next level is called depends on the answer of this one
         about = below.usually if counted is None else max(2, math.ceil(counted / gaps) + 1)
-        levels.append(_planned(sources(below.series), about, exact=counted is not None and gaps == 1))
+        levels.append(_plan_level(sources(below.series), about, exact=counted is not None and gaps == 1))
         series, gaps = below.series, 1
     return tuple(levels)
 
 
-def _counted(source: SeriesSource, ends: tuple[str, str]) -> int | None:
+def _count_points(source: SeriesSource, ends: tuple[str, str]) -> int | None:
     """How many points of it lie there, if its listing can be had."""
     try:
         text = RangeText(series=source.name, first=ends[0], last=ends[1])
@@ -163,7 +163,7 @@ def _counted(source: SeriesSource, ends: tuple[str, str]) -> int | None:
         return None
 
 
-def _planned(source: SeriesSource, points: int, *, exact: bool) -> PlannedLevel:
+def _plan_level(source: SeriesSource, points: int, *, exact: bool) -> PlannedLevel:
     seconds = source.capabilities.seconds
     return PlannedLevel(
         series=source.name,

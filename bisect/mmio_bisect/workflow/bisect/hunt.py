@@ -19,7 +19,7 @@ from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, VerifyMode
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, NothingTestableError
 from mmio_bisect.search import Session
-from mmio_bisect.workflow.bisect.verify import Again, Rebuilds, compile_again, verified
+from mmio_bisect.workflow.bisect.verify import Again, Rebuilds, compile_again, verify_answer
 from mmio_bisect.workflow.ports.progress import ProbeEvents
 from mmio_bisect.workflow.ports.series import SeriesSource
 from mmio_bisect.workflow.probing.judge import compared, restrict
@@ -104,7 +104,7 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
     probing.seed()
     probing.drain()
     with Rebuilds(tools, request.verify_build) as rebuilds:
-        answers = tuple(_with_commits(probing.verified(search, rebuilds), tools.source) for search in searches)
+        answers = tuple(_with_commits(probing.verify_answer(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
         raise NothingTestableError(_nothing_testable(request, answers))
     tools.history.finish_run(run, prober.spent, request.render(request.head, run, answers, prober.spent))
@@ -267,7 +267,7 @@ class _Probing:
                 for point in pool.points:
                     self.events.dropped(point)
 
-    def verified(self, search: _Search, rebuilds: Rebuilds) -> CellAnswer:
+    def verify_answer(self, search: _Search, rebuilds: Rebuilds) -> CellAnswer:
         """A search's answer, its culprit looked at twice where that is wanted."""
         answer, wanted = search.answer(), self.request.verify
         if wanted is VerifyMode.NEVER:
@@ -279,7 +279,7 @@ class _Probing:
             return with_back_off(work, signals, self.request.back_off, partial(self.events.retrying, probe.point))
 
         forced = VerifyMode.ALWAYS in {wanted, self.request.verify_build}
-        return verified(answer, again, search.reread, forced=forced, by_code=self.request.changed)
+        return verify_answer(answer, again, search.reread, forced=forced, by_code=self.request.changed)
 
     def _launch(self, pool: Pool[tuple[Probe, ...]]) -> None:
         """Fill free workers: first each search's most wanted point, then what several workers may try besides."""

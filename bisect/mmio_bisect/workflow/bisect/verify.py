@@ -101,7 +101,7 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
     )
 
 
-def verified(
+def verify_answer(
     answer: CellAnswer,
     again: Callable[[Probe], Again],
     read: Callable[[Judgement], Judgement],
@@ -125,7 +125,13 @@ def verified(
     if not forced and not any(probe.cell_key in compiled for probe in sides):
         return answer
     found = [again(probe) for probe in sides]
-    verdicts = [read(one.judgement).verdict for one in found]
+    return _hold(answer, sides, found, [read(one.judgement).verdict for one in found], by_code=by_code)
+
+
+def _hold(
+    answer: CellAnswer, sides: tuple[Probe, Probe], found: list[Again], verdicts: list[Verdict], *, by_code: bool
+) -> CellAnswer:
+    """The answer, held against both sides of its culprit as they were compiled again, with their verdicts."""
     points = [probe.point for probe in sides]
     doubt = _same_code(points, found) or (None if by_code else _same_accesses(points, found))
     unjudged = _unjudged(sides, verdicts, found)

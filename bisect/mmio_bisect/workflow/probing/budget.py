@@ -112,7 +112,7 @@ class Budget:
         """Why what the meter counts has to stop."""
         with self._lock:
             bound = self.allowance.downloads
-            if bound is not None and meter is not self._first and meter.counted:
+            if bound is not None and meter is not self._first and (meter.counted or meter.total):
                 left = max(0, (meter.total or 0) - meter.done)
                 if self._downloads + left > bound:
                     return self._full()

@@ -127,8 +127,8 @@ class Prober:
     def probe(self, point: Point, requests: Sequence[CellRequest], signals: Signals) -> tuple[Probe, ...]:
         """Answer all requests, fetching and compiling what history lacks: one sandbox start for all of it.
 
-        A killed run loses half a second's outcomes at most, or one compile that takes longer. A toolchain that is not
-        to be had, or whose compiler does not start, makes all its cells untestable: that is its own doing. Raises the
+        A killed run loses half a second's outcomes at most, or one compile that takes longer. A toolchain that is
+        unavailable, or whose compiler does not start, makes all its cells untestable: that is its own doing. Raises the
         other errors of `acquire`, those of `compile_cell`, and `OverBudgetError`, which are never verdicts.
         """
         known = self.known(point, requests)
