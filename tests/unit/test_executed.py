@@ -138,7 +138,7 @@ class Set:
 _PC_WRITTEN_BACK = r"\[pc.*\]!|\[pc\], "
 _OTHER_LINKS = r"jal (?!t0)\w+, "
 SETS = {
-    "a64": Set(architecture=Architecture.AARCH64, words=a64, odd="movk w"),
+    "a64": Set(architecture=Architecture.AARCH64, words=a64),
     "a32": Set(architecture=Architecture.ARM, words=a32, odd=_PC_WRITTEN_BACK),
     "a32 exclusive": Set(architecture=Architecture.ARM, words=a32_exclusive),
     "t16": Set(architecture=Architecture.ARM, words=t16, thumb=True, odd="it[te]* "),

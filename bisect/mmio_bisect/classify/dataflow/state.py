@@ -150,8 +150,9 @@ class State:
                 self.set(target, self.algebra.narrow(value, signs=signs) if narrow else value)
             case Bitwise():
                 self._bitwise(operation)
-            case InsertBits(target=target):
-                self.set(target, self._insert(operation))
+            case InsertBits(target=target, narrow=narrow):
+                value = self._insert(operation)
+                self.set(target, self.algebra.narrow(value) if narrow else value)
             case Choose(target=target, sources=sources):
                 value = self.get(sources[0])
                 for source in sources[1:]:

@@ -101,13 +101,17 @@ class Bitwise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsertBits:
-    """`width` bits of `target` from bit `shift` on are replaced by `bits`, or by the low ones of `source`."""
+    """`width` bits of `target` from bit `shift` on are replaced by `bits`, or by the low ones of `source`.
+
+    `narrow` if only the low 32 bits are kept, zero-extended.
+    """
 
     target: str
     shift: int
     width: int
     bits: int = 0
     source: Sum | None = None
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,7 +135,7 @@ def _move_wide(fields: Fields, instruction: Instruction) -> Operation | None:
         case 2:
             constant = fields["i"] << shift
         case 3:
-            return InsertBits(target=target, shift=shift, width=16, bits=fields["i"])
+            return InsertBits(target=target, shift=shift, width=16, bits=fields["i"], narrow=not fields["x"])
         case _:
             return None
     return _computed(fields, Sum(constant=constant), target)
@@ -193,14 +193,15 @@ def _multiply_add(fields: Fields, _: Instruction) -> Operation | None:
 
 def _insert_field(fields: Fields, _: Instruction) -> Operation | None:
     """BFM as BFI, and as BFXIL, which takes bits from the middle of its source."""
-    size = 64 if fields["x"] else 32
+    size, narrow = (64, False) if fields["x"] else (32, True)
     target, source = general(fields["d"]), Sum(terms=(Term(register=general(fields["n"])),))
     if fields["d"] == 31:
         return None
     if fields["s"] < fields["r"]:
-        return InsertBits(target=target, shift=size - fields["r"], width=fields["s"] + 1, source=source)
+        shift, width = size - fields["r"], fields["s"] + 1
+        return InsertBits(target=target, shift=shift, width=width, source=source, narrow=narrow)
     some = source if fields["r"] == 0 else Sum(terms=(UNKNOWN_AMOUNT,))
-    return InsertBits(target=target, shift=0, width=fields["s"] - fields["r"] + 1, source=some)
+    return InsertBits(target=target, shift=0, width=fields["s"] - fields["r"] + 1, source=some, narrow=narrow)
 
 
 def bitmask_immediate(n: int, imms: int, immr: int, width: int) -> int | None:
