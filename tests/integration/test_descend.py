@@ -128,7 +128,7 @@ def test_what_stops_a_descent_leaves_the_answer_above(tool: Tool, tcc: TccReposi
     assert said.status == 0, said.err
     (level,) = said.document["descent"]
     assert (level["series"], level["run"]) == ("rust-ci", None)
-    assert "None of the 2 probed points" in level["stopped"]
+    assert "is untestable at all of the 2 probed points" in level["stopped"]
     assert said.document["answers"][0]["kind"] == "culprit"
 
 

@@ -130,7 +130,7 @@ def test_a_commit_that_is_no_merge_is_refused(tool: Tool, grown: Grown) -> None:
 def test_a_folder_that_is_no_repository_is_refused(tool: Tool) -> None:
     said = tool("run", "store_then_step", "rust-ci:..", "--rust-repo", str(tool.home))
     assert said.status == 2
-    assert f"{tool.home} is not a git repository: give a clone of Rust's." in said.err
+    assert f"{tool.home} is not a git repository: give a clone of Rust's with --rust-repo." in said.err
 
 
 @pytest.mark.rust_archives

@@ -130,7 +130,7 @@ def test_releases_are_bisected_too(tool: Tool, server: DistServer) -> None:
         (
             "rust-nightly:2014-12-31..latest",
             14,
-            "There is “2014-12-31” is before the first nightly, which is of 2015-05-15.",
+            "“2014-12-31” is before the first nightly, which is of 2015-05-15.",
         ),
         ("rust-nightly:2024-02-01..2999-01-01", 14, "The nightly of 2999-01-01 is still to come"),
         ("rust-nightly:2024-02-01..2024-02-01", 15, "is the one point rust-nightly@2024-02-01"),

@@ -131,7 +131,11 @@ def test_a_bisection_that_was_cut_off_is_told_when_the_next_tick_has_ended_it(wo
     tick = world.night(4, budget)
     assert tick.status == 1, tick.err
     assert world.titles == ["store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"]
-    assert [downloads_of(world.server, day) for day in (2, 3, 4)] == [1, 2, 1]  # of 3 the first piece, then all
+    assert [downloads_of(world.server, day) for day in (2, 3, 4)] == [
+        1,
+        1,
+        1,
+    ]  # of 3 nothing, as it had no room, then all
 
 
 def test_a_change_that_cannot_be_bisected_for_want_of_budget_is_told_all_the_same(world: World) -> None:
