@@ -107,7 +107,7 @@ def _vectors(ask: Ask, ids: Collection[int], kinds: frozenset[str]) -> dict[int,
 
 
 def restricted(verdict: str, marks: str, kinds: frozenset[str]) -> str:
-    """The verdict if only these kinds count, as `workflow.judge.restrict` has it."""
+    """The verdict if only these kinds count, as `workflow.probing.judge.restrict` has it."""
     if verdict != Verdict.BAD:
         return verdict
     told = [mark.split(" ") for mark in marks.split(", ")]
