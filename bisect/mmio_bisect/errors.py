@@ -1,7 +1,8 @@
 """Every way in which mmio-bisect refuses or gives up: one base class, one exit code a class.
 
 A message is one whole sentence that names the thing, the reason and what to do next. Only the command line's `main()`
-turns an error into an exit code; nothing else exits. Codes 0 to 4 are answers (see `cli`), so errors begin at 10.
+turns an error into an exit code; nothing else exits. Codes 0 to 4 are answers (see `cli`), so errors begin at 10; they
+end at 54, since commands for `git bisect run` add 200 and 255 is a crash. An interrupt alone has 130.
 """
 
 from typing import ClassVar
@@ -168,25 +169,25 @@ class InvalidExportError(MmioBisectError):
 class InvalidConfigurationError(MmioBisectError):
     """`mmio-bisect.toml`, or a variable that overrides it, says what cannot be: see file, line and key."""
 
-    exit_code = 70
+    exit_code = 50
 
 
 class WatchBusyError(MmioBisectError):
     """Another watch is at work on the same store."""
 
-    exit_code = 71
+    exit_code = 51
 
 
 class UndeliveredError(MmioBisectError):
     """A notice could not be handed over; it is kept and tried again."""
 
-    exit_code = 72
+    exit_code = 52
 
 
 class OverBudgetError(MmioBisectError):
     """What may be spent is spent: no fault, and what is left is done another time."""
 
-    exit_code = 73
+    exit_code = 53
 
 
 class CancelledError(MmioBisectError):

@@ -69,7 +69,7 @@ def test_a_pattern_that_matches_no_function_is_an_error_that_names_those_there(
 ) -> None:
     words = ["check", "--object", str(folder / "good.o"), "--fn"]
     assert main([*words, "st*re(mmio) accesses=store32+0"]) == 0
-    assert main([*words, "stroe*(mmio) accesses=store32+0"]) == 128 + UsageError.exit_code
+    assert main([*words, "stroe*(mmio) accesses=store32+0"]) == 200 + UsageError.exit_code
     assert "error: The object defines no function stroe*; it defines store, " in capsys.readouterr().err
 
 
@@ -117,7 +117,7 @@ def test_what_was_compiled_can_be_kept(folder: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_foreign_recipe_needs_the_sandbox_to_be_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(folder / "store.c"), "--compiler", str(folder / "clang-good")]) == 128 + 20
+    assert main(["check", str(folder / "store.c"), "--compiler", str(folder / "clang-good")]) == 200 + 20
     assert "pass --sandbox local" in capsys.readouterr().err
 
 

@@ -15,9 +15,9 @@ from pydantic_core import SchemaValidator, core_schema
 from mmio_bisect import __version__
 from mmio_bisect.cli import codes
 from mmio_bisect.cli.app import main
-from mmio_bisect.cli.commands import COMMANDS, Command, Group
+from mmio_bisect.cli.commands import COMMANDS, Command, Group, commands_for_git_bisect, is_for_git_bisect
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.errors import CancelledError, MmioBisectError
+from mmio_bisect.errors import CancelledError, MissingToolchainError, MmioBisectError
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,9 +37,28 @@ def test_every_class_of_errors_has_an_exit_code_of_its_own() -> None:
     assert not {codes.ANSWERED, 1, codes.SUSPECTS_ONLY, codes.CONTRADICTED} & set(numbers)
 
 
-def test_in_check_every_error_stops_git_bisect_and_none_is_the_mark_of_a_crash() -> None:
-    numbers = [codes.in_check(found.exit_code) for found in codes.error_classes()]
-    assert all(128 <= code < codes.CHECK_CRASHED for code in numbers)
+@pytest.mark.parametrize("error", list(codes.error_classes()), ids=lambda found: found.__name__)
+def test_an_error_stops_git_bisect_with_200_and_its_code_and_is_no_signal_no_crash_and_no_other_error(
+    error: type[MmioBisectError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Raised where the adapters are made, by each of the table's commands that are made for `git bisect run`."""
+
+    def refuse(_settings: Settings) -> NoReturn:
+        raise MissingToolchainError("No.", for_good=True) if error is MissingToolchainError else error("No.")
+
+    stopped = CancelledError.exit_code if error is CancelledError else 200 + error.exit_code
+    for name in commands_for_git_bisect():
+        assert main([*name.split(), "a"], wire=refuse) == stopped
+    assert main(["recipes", "list"], wire=refuse) == error.exit_code
+    assert stopped == 130 or 128 + signal.NSIG <= stopped < codes.CRASHED
+    capsys.readouterr()
+
+
+def test_check_is_made_for_git_bisect_and_words_that_only_look_like_it_are_not() -> None:
+    assert "check" in commands_for_git_bisect()
+    assert is_for_git_bisect(["check", "--nonsense"])
+    for words in (["recipes", "check"], ["history", "check"], ["recipes", "show", "check"], ["chec"], ["--help"], []):
+        assert not is_for_git_bisect(words), words
 
 
 def test_help_lists_every_exit_code() -> None:
@@ -185,21 +204,27 @@ def test_a_crash_of_check_is_not_taken_for_a_bad_commit(
     def crash(_settings: object) -> None:
         raise ZeroDivisionError
 
-    assert main(["check", "store_then_step", "--compiler", "cc"], wire=crash) == codes.CHECK_CRASHED  # type: ignore[arg-type]
+    assert main(["check", "store_then_step", "--compiler", "cc"], wire=crash) == codes.CRASHED  # type: ignore[arg-type]
     assert "ZeroDivisionError" in capsys.readouterr().err
-    with pytest.raises(ZeroDivisionError):
-        main(["recipes", "list"], wire=crash)  # type: ignore[arg-type]
+
+
+def test_a_crash_of_any_command_has_a_code_that_no_answer_has(capsys: pytest.CaptureFixture[str]) -> None:
+    def crash(_settings: object) -> None:
+        raise ZeroDivisionError
+
+    assert main(["recipes", "list"], wire=crash) == codes.CRASHED  # type: ignore[arg-type]
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_the_program_word_check_decides_and_not_an_argument_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes", "show", "check"]) == 11
-    assert main(["check", "--nonsense"]) == 130
+    assert main(["check", "--nonsense"]) == 202
     capsys.readouterr()
 
 
 def test_an_object_alone_is_no_question_but_its_functions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     shapes = Path(__file__).parents[1] / "fixtures" / "objects" / "flows.o"
-    assert main(["check", "--object", str(shapes)]) == 130
+    assert main(["check", "--object", str(shapes)]) == 202
     said = capsys.readouterr()
     assert {"moved", "copies_in"} <= set(said.out.split("\n"))
     assert "functions of these with --fn" in said.err
@@ -208,17 +233,17 @@ def test_an_object_alone_is_no_question_but_its_functions_are_listed(capsys: pyt
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        ((), 130, "either RECIPE --compiler PATH, or --object FILE"),
-        (("store_then_step",), 130, "either RECIPE --compiler PATH, or --object FILE"),
-        (("store_then_step", "--compiler", "/nowhere/cc"), 147, "No compiler found at /nowhere/cc"),
-        (("nothing_like_it", "--compiler", "/nowhere/cc"), 139, "No recipe is named 'nothing_like_it'"),
-        (("--object", "/nowhere/f.o", "--fn", "f(mmio)"), 154, "/nowhere/f.o cannot be read"),
-        (("--object", "/dev/null"), 154, "/dev/null: "),
-        (("--object", "/dev/null", "--fn", "f(mmio"), 130, "is not a function"),
-        (("--object", "/dev/null", "--fn", "f(mmio)"), 154, "/dev/null: "),
-        (("--object", "/dev/null", "--fn", "f(mmio)", "--window", "4"), 130, "is not a range; allowed: LOW..HIGH"),
-        (("--object", "/dev/null", "--fn", "f(mmio)", "--opt", "2"), 130, "go with --compiler"),
-        (("store_then_step", "--compiler", "cc", "--fn", "f(mmio)"), 130, "--fn and --window go with --object"),
+        ((), 202, "either RECIPE --compiler PATH, or --object FILE"),
+        (("store_then_step",), 202, "either RECIPE --compiler PATH, or --object FILE"),
+        (("store_then_step", "--compiler", "/nowhere/cc"), 219, "No compiler found at /nowhere/cc"),
+        (("nothing_like_it", "--compiler", "/nowhere/cc"), 211, "No recipe is named 'nothing_like_it'"),
+        (("--object", "/nowhere/f.o", "--fn", "f(mmio)"), 226, "/nowhere/f.o cannot be read"),
+        (("--object", "/dev/null"), 226, "/dev/null: "),
+        (("--object", "/dev/null", "--fn", "f(mmio"), 202, "is not a function"),
+        (("--object", "/dev/null", "--fn", "f(mmio)"), 226, "/dev/null: "),
+        (("--object", "/dev/null", "--fn", "f(mmio)", "--window", "4"), 202, "is not a range; allowed: LOW..HIGH"),
+        (("--object", "/dev/null", "--fn", "f(mmio)", "--opt", "2"), 202, "go with --compiler"),
+        (("store_then_step", "--compiler", "cc", "--fn", "f(mmio)"), 202, "--fn and --window go with --object"),
     ],
 )
 def test_what_check_cannot_do_is_a_sentence_and_stops_git_bisect(

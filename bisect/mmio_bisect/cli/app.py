@@ -11,7 +11,7 @@ import typer
 
 from mmio_bisect import __version__
 from mmio_bisect.cli import codes
-from mmio_bisect.cli.commands import COMMANDS
+from mmio_bisect.cli.commands import COMMANDS, is_for_git_bisect
 from mmio_bisect.cli.context import Invocation
 from mmio_bisect.cli.lazy import LazyGroup, list_all
 from mmio_bisect.errors import CancelledError, MmioBisectError, sentence
@@ -65,24 +65,21 @@ def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> in
     signal.signal(signal.SIGTERM, interrupts)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a job that a script left running
         signal.signal(signal.SIGINT, interrupts)
-    in_check = next((word for word in words if not word.startswith("-")), None) == "check"
+    for_git_bisect = is_for_git_bisect(words)
     try:
-        code = _run(words, wire)
+        return _run(words, wire)
     except MmioBisectError as error:
         cancelled = isinstance(error, CancelledError)  # ends with a command that is to be copied
         output.note(str(error) if cancelled else f"error: {sentence(str(error))}")
-        return codes.in_check(error.exit_code) if in_check else error.exit_code
+        return codes.of_error(error.exit_code, for_git_bisect=for_git_bisect)
     except typer.TyperException as error:  # Typer's own word on wrong usage
         _explain_usage(error, words)
-        return codes.in_check(error.exit_code) if in_check else error.exit_code
-    except Exception:
+        return codes.of_error(error.exit_code, for_git_bisect=for_git_bisect)
+    except Exception:  # noqa: BLE001 - whatever it is, Python's own code for it means “bad” and “a regression”
         if interrupts.came:  # pydantic, for one, makes a SchemaError of it
             return codes.INTERRUPTED
-        if not in_check:
-            raise
         traceback.print_exc()
-        return codes.CHECK_CRASHED
-    return code
+        return codes.CRASHED
 
 
 def _run(words: Sequence[str], wire: "Wire | None") -> int:

@@ -32,8 +32,8 @@ Examples:
 
   git bisect run mmio-bisect check store_then_step --compiler build/bin/clang --opt 2
 
-Exits with 0 good, 1 bad, 125 untestable, and 128 + the code of any error, at which `git bisect run` stops. Bad if any
-level is bad; untestable if any is and none is bad.
+Exits with 0 good, 1 bad, 125 untestable, 200 + the code of any error, at which `git bisect run` stops, and 130 when
+interrupted. Bad if any level is bad; untestable if any is and none is bad.
 """
 
 

@@ -4,6 +4,7 @@ A module is imported when its command is asked for, so that `--help` costs littl
 table and `composition` imports by name or inside a function.
 """
 
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -11,7 +12,10 @@ _LOOK = "Look things up"
 
 
 class Command(NamedTuple):
-    """A function of a module below this package, or a Typer application; `examples` is the module's constant."""
+    """A function of a module below this package, or a Typer application; `examples` is the module's constant.
+
+    `for_git_bisect`: made for `git bisect run`, which wants other exit codes (see `codes`).
+    """
 
     name: str
     module: str
@@ -19,6 +23,7 @@ class Command(NamedTuple):
     help: str
     examples: str = ""
     panel: str | None = None
+    for_git_bisect: bool = False
 
     def load(self) -> Any:  # noqa: ANN401 - a function or an application
         return _from_module(self.module, self.function)
@@ -179,7 +184,14 @@ COMMANDS: tuple[Command | Group, ...] = (
         "Compile and judge every recipe with every compiler of a series, and show where verdicts change.",
         "EXAMPLES",
     ),
-    Command("check", "check", "check", "Judge one compiler or one object: 0 good, 1 bad, 125 untestable.", "EXAMPLES"),
+    Command(
+        "check",
+        "check",
+        "check",
+        "Judge one compiler or one object: 0 good, 1 bad, 125 untestable.",
+        "EXAMPLES",
+        for_git_bisect=True,
+    ),
     Command(
         "attribute",
         "attribute",
@@ -225,3 +237,24 @@ COMMANDS: tuple[Command | Group, ...] = (
     Group("toolchains", "toolchains", "List, fetch and remove compilers on this disk.", _TOOLCHAINS),
     Group("config", "configuration", "The watch's configuration, mmio-bisect.toml.", _CONFIG),
 )
+
+
+def is_for_git_bisect(words: Sequence[str]) -> bool:
+    """Whether the command that these words call is; what is no command is not."""
+    named = [word for word in words if not word.startswith("-")]
+    return any(tuple(named[: len(path)]) == path and command.for_git_bisect for path, command in _paths(COMMANDS))
+
+
+def commands_for_git_bisect() -> tuple[str, ...]:
+    return tuple(" ".join(path) for path, command in _paths(COMMANDS) if command.for_git_bisect)
+
+
+def _paths(
+    entries: Sequence[Command | Group], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Command]]:
+    for entry in entries:
+        path = (*above, entry.name)
+        if isinstance(entry, Group):
+            yield from _paths(entry.commands, path)
+        else:
+            yield path, entry
