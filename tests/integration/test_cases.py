@@ -44,17 +44,20 @@ def row(file: str, targets: str, *wrong: str, accesses: int | None = None, level
 
 
 CLANG = (
-    row("const_devs.c", "aarch64 x86_64 riscv64", "widened"),
+    row("const_devs.c", "aarch64 x86_64 riscv64", "extra"),
     row("const_devs.c", "arm thumb", "pair"),
     row("tab_idx_fixed.c", "aarch64 x86_64 riscv64", "extra"),
-    row("tab_idx_fixed.c", "arm", "pair", UNSEEN),
+    row("tab_idx_fixed.c", "arm thumb", "extra", "pair"),
+    row("tab_idx_fixed.c", "i386 riscv32", "extra"),
     row("chan_table.c", "aarch64", accesses=4),
     row("const_index.c", "arm", "pair", "writeback-pre", accesses=3),
     row("const_index.c", "thumb", "pair", accesses=3),
     row("const_index.c", "x86_64", accesses=3),
     row("xchg_ptr.c", "aarch64", accesses=3),
     row("xchg_ptr.c", "x86_64", accesses=3),
-    row("x86_directions.c", "x86_64", UNSEEN),
+    row("x86_directions.c", "x86_64 i386", accesses=2),
+    row("x86_directions.c", "arm thumb", "exclusive"),
+    row("x86_directions.c", "riscv64 riscv32", "atomic", accesses=1),
     row("x_nt.c", "x86_64"),
     row("copy_falsebad.c", "aarch64", "writeback-post"),
     row("copy_falsebad.c", "x86_64"),
@@ -82,7 +85,11 @@ CLANG = (
 
 
 GCC = (
-    row("const_devs.c", "x86_64", "widened"),
+    row("const_devs.c", "x86_64", "extra"),
+    row("tab_idx_fixed.c", "aarch64 x86_64 riscv64", "extra"),
+    row("tab_idx_fixed.c", "arm thumb", "extra", "pair"),
+    row("x86_directions.c", "x86_64", accesses=2),
+    row("x86_directions.c", "arm thumb", "exclusive"),
     row("const_index.c", "x86_64", accesses=3),
     row("thumb_bx_lr.c", "thumb", "pair"),
     row("gcc_switch.c", "aarch64"),

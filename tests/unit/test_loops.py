@@ -6,10 +6,21 @@ import pytest
 
 from mmio_bisect.classify.dataflow.findings import Flow, Node, WindowTouch
 from mmio_bisect.classify.machine.instructions import Instruction
-from mmio_bisect.classify.verdict.paths import happens_again, leaves_out, repeated
+from mmio_bisect.classify.verdict.paths import Order, happens_again, leaves_out, only_try, repeated, tried_again
 from mmio_bisect.domain.access import Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
+EXCLUSIVE = tuple(
+    Transfer(
+        form=Form.EXCLUSIVE,
+        directions=(direction,),
+        element_width=32,
+        register_class=RegisterClass.GENERAL,
+        syndrome_valid=False,
+        why="",
+    )
+    for direction in Direction
+)
 LOAD = Transfer(
     form=Form.SINGLE,
     directions=(Direction.LOAD,),
@@ -24,19 +35,19 @@ def node(place: int) -> Node:
     return ((), "f", place, "")
 
 
-def flow(edges: Mapping[int, Sequence[int]], touches: Sequence[int]) -> Flow:
-    """A function that begins at 0; an access at each of `touches`."""
+def flow(edges: Mapping[int, Sequence[int]], touches: Sequence[int], *transfers: Transfer) -> Flow:
+    """A function that begins at 0; an access at each of `touches`, a plain load or one of the `transfers`."""
     return Flow(
         entry=node(0),
         touches=tuple(
             WindowTouch(
                 node=node(place),
                 instruction=Instruction(position=place, encoding=b"", text="load"),
-                transfer=LOAD,
+                transfer=transfer,
                 region="mmio",
                 offset=0,
             )
-            for place in touches
+            for place, transfer in zip(touches, transfers or [LOAD] * len(touches), strict=True)
         ),
         escapes=(),
         edges={node(at): tuple(map(node, onward)) for at, onward in edges.items()},
@@ -81,3 +92,33 @@ def test_a_graph_says_what_is_done_again(
     drawn = flow(edges, touches)
     assert happens_again(drawn, range(len(touches))) == again
     assert leaves_out(drawn, repeated(drawn)) == leaving
+
+
+@pytest.mark.parametrize(
+    ("edges", "touches", "tried"),
+    [
+        ({0: [1], 1: [2], 2: [1, 3], 3: []}, [1, 2], {0, 1}),
+        ({0: [1], 1: [2, 3], 2: [1, 3], 3: []}, [1, 2], {0, 1}),
+        ({0: [1], 1: [2], 2: [1, 3], 3: [0, 4], 4: []}, [1, 2], set()),
+        ({0: [1], 1: [2], 2: [3], 3: []}, [1, 2], set()),
+    ],
+    ids=["a retry", "a retry that may give up", "a retry in a loop of the source", "no loop"],
+)
+def test_an_exclusive_pair_that_is_tried_again_is_told_from_a_loop_of_the_source(
+    edges: Mapping[int, Sequence[int]], touches: Sequence[int], tried: set[int]
+) -> None:
+    assert tried_again(flow(edges, touches, *EXCLUSIVE)) == tried
+
+
+def test_a_loop_with_another_access_is_one_of_the_source() -> None:
+    assert not tried_again(
+        flow({0: [1], 1: [2], 2: [3], 3: [1, 4], 4: []}, [1, 2, 3], EXCLUSIVE[0], LOAD, EXCLUSIVE[1])
+    )
+
+
+def test_of_a_retry_only_one_try_counts_and_one_that_stores_nothing_is_not_the_last() -> None:
+    first = flow({0: [1], 1: [2], 2: [1, 3], 3: []}, [1, 2, 1, 2], *EXCLUSIVE, *EXCLUSIVE)
+    tried = tried_again(first)
+    assert only_try(first, Order((0, 1, 2, 3), complete=True), tried) == Order((0, 1), complete=True)
+    assert only_try(first, Order((0,), complete=True), tried) == Order((0,), complete=False)
+    assert only_try(first, Order((), complete=True), tried) == Order((), complete=True)

@@ -67,7 +67,9 @@ def found(match: Match) -> list[str]:
             [f"torn store64+0 {n}" for n in (0, 2, 1, 3)],
         ),
         ("store64+0", "store32+0", ["narrowed store64+0 0"]),
-        ("store32+0", "store32+0 store32+?", ["escapes - 1"]),
+        ("store32+0", "store32+0 store32+?", ["extra - 1"]),
+        ("store32+0,store32+4", "store32+0 store32+?", ["missing store32+4 None", "escapes - 1"]),
+        ("store32+0*", "store32+0 store32+?", ["escapes - 1"]),
         ("store32+0", "store32+0 store64+?", ["extra - 1"]),
         ("store32+0", "may-store32+0", []),
         ("store32+0", "store32+0 may-store32+0", []),
@@ -99,6 +101,15 @@ def each(items: str, done: Sequence[Unit]) -> Match:
     return match_each(expectation, wants, done, frozenset(), instructions=len(done))
 
 
+def test_in_a_loop_a_wider_access_does_what_several_did() -> None:
+    expectation = parse_function("f(mmio) each=store32").expectation
+    assert isinstance(expectation, EachAccess)
+    wants = [wanted(item, lambda label: label) for item in expectation.items]
+    done = units("store32+0 store128+?")
+    match = match_each(expectation, wants, done, frozenset(), instructions=2, again=frozenset({1}))
+    assert found(match) == ["widened store32 1"]
+
+
 @pytest.mark.parametrize(
     ("items", "done", "wrong"),
     [
@@ -113,6 +124,10 @@ def each(items: str, done: Sequence[Unit]) -> Match:
         ("load32+24,store32+40", "load32+24 store32+40", []),
         ("load32+24,store32+40", "load32+24 store32+28", ["extra - 1"]),
         ("load32+24", "load64+24", ["widened load32+24 0"]),
+        ("store32", "store64+8", ["widened store32 0"]),
+        ("store32", "store32+4 store64+8", ["extra - 1"]),
+        ("store32", "store32+4 store64+?", ["extra - 1"]),
+        ("store32", "store32+4 store16+8", ["narrowed store32 1"]),
         ("load32+24", "load16+24 load16+26", ["torn load32+24 0", "torn load32+24 1"]),
         ("load32+24", "load32+?", ["escapes - 0"]),
         ("load32+24,load32", "load32+?", []),

@@ -61,9 +61,9 @@ class Transfer:
 
     `element_width` in bits; `width` is the whole (a pair of words is 2 elements of 32), or None where the encoding
     does not say (block copies, scalable vectors). `syndrome_valid` is the architecture's own word on ISV (AArch64) or
-    its like, and `why` the rule behind it in a phrase. `operation` is the manual's mnemonic, prefixes before it, where
-    profiles ask for it, and `base` the register that writeback changes; neither is kept by history: the encoding
-    implies them.
+    its like, and `why` the rule behind it in a phrase. History keeps none of these, since the encoding implies them:
+    `operation`, the manual's mnemonic, prefixes before it, where profiles ask for it; `base`, the register that
+    writeback changes; `compares`, for a compare-and-exchange.
     """
 
     form: Form
@@ -79,10 +79,16 @@ class Transfer:
     why: str
     operation: str = field(default="", compare=False)
     base: str | None = field(default=None, compare=False)
+    compares: bool = field(default=False, compare=False)
 
     @property
     def width(self) -> int | None:
         return None if self.element_width is None else self.element_width * self.elements
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether code tries it again until nothing came in between: then only the last one counts."""
+        return self.form is Form.EXCLUSIVE or self.compares
 
     @property
     def defects(self) -> "tuple[DefectKind, ...]":
@@ -93,7 +99,9 @@ class Transfer:
             kinds.append(DefectKind.WRITEBACK_POST if post else DefectKind.WRITEBACK_PRE)
         if self.form is not Form.SINGLE:
             kinds.append(DefectKind(self.form.value))
-        if self.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}:
+        # A structure is of vectors' elements always.
+        vectors = self.register_class in {RegisterClass.SIMD_FP, RegisterClass.SCALABLE}
+        if vectors and self.form is not Form.STRUCTURE:
             kinds.append(DefectKind.SIMD_FP)
         return tuple(kinds) or (DefectKind.UNEMULATED,)
 

@@ -8,9 +8,18 @@ from mmio_bisect.domain.recipe import EachAccess
 
 
 def match_each(
-    each: EachAccess, wants: Sequence[Wanted], units: Sequence[Unit], calls: frozenset[int], *, instructions: int
+    each: EachAccess,
+    wants: Sequence[Wanted],
+    units: Sequence[Unit],
+    calls: frozenset[int],
+    *,
+    instructions: int,
+    again: frozenset[int] = frozenset(),
 ) -> Match:
-    """`wants` are the items of `each`; without any, only the number of instructions counts. `calls` as elsewhere."""
+    """`wants` are the items of `each`; without any, only the number of instructions counts. `calls` as elsewhere.
+
+    `again` are the touches in loops.
+    """
     match = Match()
     strange: list[Unit] = []
     for unit in units:
@@ -20,7 +29,7 @@ def match_each(
         elif wants and unit.touch not in calls:
             strange.append(unit)
     for unit in strange:
-        _explain(match, wants, unit, strange)
+        _explain(match, wants, unit, strange, again)
     if instructions < each.minimum:
         item = next((one.item for one in wants), None)
         why = f"{instructions} instructions touch the window; the source asks for at least {each.minimum}"
@@ -31,7 +40,7 @@ def match_each(
     return match
 
 
-def _explain(match: Match, wants: Sequence[Wanted], unit: Unit, strange: Sequence[Unit]) -> None:
+def _explain(match: Match, wants: Sequence[Wanted], unit: Unit, strange: Sequence[Unit], again: frozenset[int]) -> None:
     """An access that the source does not have: too wide, too narrow, a part of one, or none of its own."""
     if not unit.certain:
         match.find(None, DefectKind.ESCAPES, unit.touch, f"{unit} may be to the window, and is not asked for")
@@ -41,7 +50,7 @@ def _explain(match: Match, wants: Sequence[Wanted], unit: Unit, strange: Sequenc
         match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")
         return
     near = [one for one in alike if one.beside(unit)]
-    if not near:
+    if not near or (unit.touch not in again and _is_one_more(match, near, unit)):
         what = f"{unit}" if alike else f"{unit.direction}"
         match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {what}")
         return
@@ -53,6 +62,12 @@ def _explain(match: Match, wants: Sequence[Wanted], unit: Unit, strange: Sequenc
     if unit.width < max(one.width for one in near):
         kind = DefectKind.TORN if any(_is_part(unit, one, strange) for one in near) else DefectKind.NARROWED
     match.blame(unit.touch, item, kind, f"{unit.direction}{unit.width} where the source has {item}")
+
+
+def _is_one_more(match: Match, near: Sequence[Wanted], unit: Unit) -> bool:
+    """Whether it is too wide beside others that are what the source has; in a loop it would do what several did."""
+    wide = unit.width is not None and unit.width > max(one.width for one in near)
+    return wide and any(match.touches_of(one) for one in near)
 
 
 def _is_part(unit: Unit, want: Wanted, strange: Sequence[Unit]) -> bool:

@@ -24,7 +24,15 @@ from mmio_bisect.classify.verdict.matching import (
     units_of,
     wanted,
 )
-from mmio_bisect.classify.verdict.paths import MAX_ORDERS, happens_again, leaves_out, orders, repeated
+from mmio_bisect.classify.verdict.paths import (
+    MAX_ORDERS,
+    happens_again,
+    leaves_out,
+    only_try,
+    orders,
+    repeated,
+    tried_again,
+)
 from mmio_bisect.classify.verdict.undefined import undefined_reason
 from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, Transfer
 from mmio_bisect.domain.names import is_pattern
@@ -119,7 +127,7 @@ def _match(expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...]
             wants = [wanted(item, lambda label: label and region(label)) for item in each.items]
             places = {(touch.code, touch.instruction.position) for touch in flow.touches}
             units = _units(flow, range(len(flow.touches)))
-            found = match_each(each, wants, units, _calls(flow), instructions=len(places))
+            found = match_each(each, wants, units, _calls(flow), instructions=len(places), again=repeated(flow))
         case ExactAccesses(accesses=items):
             wants = [wanted(item, region) for item in items]
             found = _match_orders(partial(match_exact, wants), wants, flow)
@@ -209,13 +217,15 @@ def _match_orders(matching: _Matching, wants: Sequence[Wanted], flow: Flow) -> M
         why = f"more than {MAX_ORDERS} orders of accesses: not compared with the expectation"
         found.find(None, DefectKind.ESCAPES, None, why)
         return found
+    tried = tried_again(flow)
+    ways = tuple(dict.fromkeys(only_try(flow, order, tried) for order in ways))
     returning = any(order.complete for order in ways)
     for order in ways:
         found.absorb(matching(_units(flow, order.touches), _calls(flow), whole=order.complete or not returning))
     for want in wants:
         if want.optional and not found.touches_of(want):
             found.find(want.name, DefectKind.MISSING, None, f"no instruction on any path does {want.name}")
-    for index in sorted(repeated(flow)):
+    for index in sorted(repeated(flow) - tried):
         if not any(want.repeated and index in found.touches_of(want) for want in wants):
             found.find(None, DefectKind.ESCAPES, index, "in a loop: how often it is executed is not followed")
     return found

@@ -23,7 +23,8 @@ def _holds(outer: range | None, inner: range | None) -> bool:
 class Unit:
     """One datum that moves: a single access, or one register of a pair. `touch` is the index of its instruction.
 
-    Unless it is `certain`, it may go somewhere else than to the window.
+    Unless it is `certain`, it may go somewhere else than to the window. `compared` is what a compare-and-exchange or an
+    exclusive load reads to see whether it changed.
     """
 
     touch: int
@@ -32,6 +33,7 @@ class Unit:
     region: str
     offset: int | None
     certain: bool = True
+    compared: bool = False
 
     @property
     def span(self) -> range | None:
@@ -151,6 +153,7 @@ def units_of(
             region=region,
             offset=None if offset is None else offset + index * step,
             certain=certain,
+            compared=transfer.may_fail and direction is Direction.LOAD,
         )
         for direction in transfer.directions
         for index in range(transfer.elements)
@@ -197,10 +200,12 @@ def match_exact(expected: Sequence[Wanted], units: Sequence[Unit], calls: frozen
         if row not in dict(pairs) and (whole or row < last or any(map(item.beside, left_units)))
     ]
     _take_calls(match, left_items, left_units, calls)
+    # Where each item is met already, an access more is one too many, wherever it goes.
+    full = len(pairs) == len(expected) and not any(item.repeated for item in expected)
     while left_items:
         _explain_item(match, left_items.pop(0), left_items, left_units)
     for unit in left_units:
-        _explain_unit(match, unit, expected)
+        _explain_unit(match, unit, expected, full=full)
     return match
 
 
@@ -307,19 +312,20 @@ def _explain_wide(match: Match, item: Wanted, unit: Unit, items: list[Wanted], u
             items.remove(one)
 
 
-def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted]) -> None:
+def _explain_unit(match: Match, unit: Unit, expected: Sequence[Wanted], *, full: bool) -> None:
     if not unit.certain:
         if not any(item.met_by(unit) for item in expected):
             match.find(None, DefectKind.ESCAPES, unit.touch, f"{unit} may be to the window, and is not asked for")
         return
     alike = any((one.direction, one.width) == (unit.direction, unit.width) for item in expected for one in item.choices)
-    if unit.width is None or (unit.span is None and alike):
+    if unit.width is None or (unit.span is None and alike and not full):
         match.find(None, DefectKind.ESCAPES, unit.touch, f"a {unit} whose place in the window is not followed")
         return
     same = next((item for item in expected if item.met_by(unit)), None)
     if same is not None:
         _meet(match, same, unit)
-        match.find(same.item, DefectKind.DOUBLED, unit.touch, f"{same.item} is done once more than the source asks")
+        if not unit.compared:
+            match.find(same.item, DefectKind.DOUBLED, unit.touch, f"{same.item} is done once more than the source asks")
     else:
         match.find(None, DefectKind.EXTRA, unit.touch, f"the source asks for no {unit}")
 

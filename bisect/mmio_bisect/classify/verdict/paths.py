@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mmio_bisect.classify.dataflow.findings import Flow, Node
+from mmio_bisect.domain.recipe import Direction
 
 MAX_ORDERS = 64
 
@@ -39,6 +40,44 @@ def _reachable(edges: Mapping[Node, tuple[Node, ...]], roots: tuple[Node, ...]) 
     return seen
 
 
+def tried_again(flow: Flow) -> frozenset[int]:
+    """Indices of the touches whose only loop tries a compare-and-exchange, or an exclusive pair, until it succeeds.
+
+    What is known of flags tells a loop's first round from the others: it belongs to them.
+    """
+    at: dict[Node, list[int]] = {}
+    for index, touch in enumerate(flow.touches):
+        at.setdefault(touch.node, []).append(index)
+    before, places = _before(flow), set[tuple[object, ...]]()
+    for index in repeated(flow):
+        node = flow.touches[index].node
+        if node[:3] in places or not flow.touches[index].transfer.may_fail:
+            continue
+        loop, _ = _innermost_loop(flow, before, node)
+        inside = [one for node in loop for one in at.get(node, ())]
+        onward = tuple(to for node in loop for to in flow.edges[node] if to not in loop)
+        if all(flow.touches[one].transfer.may_fail for one in inside) and not loop & _reachable(flow.edges, onward):
+            places.update(flow.touches[one].node[:3] for one in inside)
+    return frozenset(index for index, touch in enumerate(flow.touches) if touch.node[:3] in places)
+
+
+def only_try(flow: Flow, order: Order, tried: frozenset[int]) -> Order:
+    """The order without second tries; not complete where nothing was stored, so that it would be tried again."""
+    first = {flow.touches[index].node[:3]: index for index in reversed(order.touches)}
+    kept = tuple(index for index in order.touches if index not in tried or first[flow.touches[index].node[:3]] == index)
+    tries = [flow.touches[index].transfer.directions for index in kept if index in tried]
+    failed = bool(tries) and not any(Direction.STORE in directions for directions in tries)
+    return Order(kept, order.complete and not failed)
+
+
+def _before(flow: Flow) -> dict[Node, set[Node]]:
+    before: dict[Node, set[Node]] = {}
+    for node, onward in flow.edges.items():
+        for to in onward:
+            before.setdefault(to, set()).add(node)
+    return before
+
+
 def happens_again(flow: Flow, touches: Collection[int]) -> bool:
     """Whether one of the touches may follow one of them: in a loop, or in a loop's copies."""
     making = frozenset(flow.touches[index].node for index in touches)
@@ -48,10 +87,7 @@ def happens_again(flow: Flow, touches: Collection[int]) -> bool:
 def leaves_out(flow: Flow, touches: Collection[int]) -> bool:
     """Whether an innermost loop around one of the touches can be gone round without any of them."""
     making = frozenset(flow.touches[index].node for index in touches)
-    before: dict[Node, set[Node]] = {}
-    for node, onward in flow.edges.items():
-        for to in onward:
-            before.setdefault(to, set()).add(node)
+    before = _before(flow)
     for node in making:
         loop, heads = _innermost_loop(flow, before, node)
         spared = {at: tuple(to for to in flow.edges[at] if to in loop - making) for at in loop - making}

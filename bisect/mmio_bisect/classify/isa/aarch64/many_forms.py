@@ -3,6 +3,8 @@
 None of them has a valid syndrome; what counts is that and where memory is touched, and which registers are written.
 """
 
+from dataclasses import replace
+
 from mmio_bisect.classify.isa.aarch64.forms import (
     Aside,
     Fields,
@@ -87,7 +89,8 @@ def atomic(written: str, width: int | None = None, *, vector: bool = False) -> R
             size = 16  # BFloat16 takes the place of bytes
         data, kind = data_of(fields["r"], fields.get("t", 31), vector=vector)
         clobbers, _ = data_of(*([fields[written]] if written in fields else []), vector=vector)
-        return access(Form.ATOMIC, BOTH, size, data, address_of(fields), registers_are=kind, clobbers=clobbers)
+        touch = access(Form.ATOMIC, BOTH, size, data, address_of(fields), registers_are=kind, clobbers=clobbers)
+        return _comparing(touch) if written == "r" else touch
 
     return read
 
@@ -102,9 +105,15 @@ def atomic_pair(first: str, second: str | None, width: int | None = None) -> Rea
         size = width or (64 if fields["s"] else 32)
         low = fields[first] if second else 2 * fields[first]
         data = (general(low), general(fields[second] if second else low + 1))
-        return access(Form.ATOMIC, BOTH, size, data, address_of(fields), elements=2, clobbers=data)
+        touch = access(Form.ATOMIC, BOTH, size, data, address_of(fields), elements=2, clobbers=data)
+        return touch if second else _comparing(touch)
 
     return read
+
+
+def _comparing(touch: Touch) -> Touch:
+    """CAS, CASP and their kin: the register that they compare with, Rs, gets the old value."""
+    return replace(touch, transfer=replace(touch.transfer, compares=True))
 
 
 def guarded_store(fields: Fields) -> Touch:

@@ -161,6 +161,7 @@ class Lifter:
             ordered=bool(word >> 25 & 3),
             why="load-reserved or store-conditional" if exclusive else "an atomic read-modify-write",
             operation=f"{kind}.{suffix}",
+            compares=kind == "amocas",
         )
         address = Sum.of(_x(word >> 15 & 31))
         stores = () if kind == "lr" else (_x(word >> 20 & 31),)

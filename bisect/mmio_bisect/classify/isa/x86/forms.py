@@ -110,6 +110,7 @@ def transfer_of(
         sign_extends=instruction.mnemonic in {"movsx", "movsxd"},
         why=why,
         operation=" ".join((*instruction.prefixes, _operation(instruction, form))),
+        compares=instruction.mnemonic in COMPARED,
     )
 
 
