@@ -3,12 +3,13 @@
 import pytest
 from report_values import request, toolchain
 
-from mmio_bisect.cli.attribute import EXAMPLES, exit_code_of, refuse_without_llvm
+from mmio_bisect.cli.attribute import EXAMPLES, exit_code_of
 from mmio_bisect.domain.attribution import NothingToAttribute, Side
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import NothingTestableError, UsageError
+from mmio_bisect.workflow.attribution.plan import refuse_without_llvm
 
 
 def side(version: str, verdict: Verdict) -> Side:

@@ -30,7 +30,7 @@ from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import parse_range
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
-from mmio_bisect.workflow.sweep.plan import plan_sweep
+from mmio_bisect.workflow.sweep.plan import forecast
 
 
 @dataclass(slots=True)
@@ -314,10 +314,10 @@ def test_an_interrupt_does_not_wait_for_a_back_off(sweeper: Make) -> None:
 def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(sweeper: Make) -> None:
     made = sweeper("ggbb")
     request, store = made.request(levels=(OptLevel.O1, OptLevel.O2)), made.wiring.store()
-    plan = plan_sweep(request, made.history, store)
+    plan = forecast(request, made.history, store)
     assert (plan.known, plan.to_compile, len(plan.to_fetch), plan.bytes_to_fetch) == (0, 8, 4, None)
     made.sweep(points=request.points[:2])
-    plan = plan_sweep(request, made.history, store)
+    plan = forecast(request, made.history, store)
     assert (plan.known, plan.to_compile) == (2, 6)
     assert [point.version for point in plan.to_fetch] == ["1.2", "1.3"]
     assert plan.bytes_to_fetch == 6  # each toolchain here is a file of three bytes
@@ -326,7 +326,7 @@ def test_the_plan_counts_what_is_known_to_compile_and_to_fetch(sweeper: Make) ->
 
 def test_the_plan_of_transitions_is_the_grid_and_says_what_may_follow(sweeper: Make) -> None:
     made = sweeper("g" * 9)
-    plan = plan_sweep(made.request(transitions=True), made.history, made.wiring.store())
+    plan = forecast(made.request(transitions=True), made.history, made.wiring.store())
     assert [point.version for point in plan.points] == ["1.0", "1.3", "1.6", "1.8"]
     assert plan.may_follow == 5
 

@@ -100,13 +100,13 @@ def _check_compiler(
 ) -> list[Checked]:
     sandbox = choose_for_host_compiler(wiring, how.sandbox, how.bounds(), cases=[case])
     family = guess_family(compiler.name)
-    requests = requests_of(case, family, options.targets(what.target), options.opt_levels(what.opt))
-    kinds = options.defect_kinds(what.defect)
-    profile, judge = select_profile(options.profile(what.profile), requests), wiring.judge()
+    selection = what.selection()
+    requests = requests_of(case, family, selection.targets, selection.opts)
+    profile, judge = select_profile(selection.profile, requests), wiring.judge()
     checked = []
     for request in requests:
         toolchain, outcome, judgement = check_compiler(request, compiler, sandbox=sandbox, judge=judge, profile=profile)
-        judgement = restrict(judgement, kinds)
+        judgement = restrict(judgement, selection.defects)
         if keep:
             keep_cell(keep, compiler.name, request, outcome, judgement)
         compiled = Compiled(request=request, toolchain=toolchain, outcome=outcome)
@@ -123,15 +123,17 @@ def _check_object(
         data = path.read_bytes()
     except OSError as error:
         raise MalformedObjectError(f"{path} cannot be read ({error.strerror}): name an ELF object file.") from error
-    profile, objects = options.profile(what.profile), wiring.objects()
+    selection, objects = what.selection(), wiring.objects()
     try:
         if not expected:
             output.show(functions_text(objects.read(data)))
             raise UsageError("Say what the object must do: name a RECIPE, or functions of these with --fn 'f(mmio)'.")
-        judgement = check_object(data, case_functions=expected, windows=windows, profile=profile, objects=objects)
+        judgement = check_object(
+            data, case_functions=expected, windows=windows, profile=selection.profile, objects=objects
+        )
     except MalformedObjectError as error:
         raise MalformedObjectError(f"{path}: {error}") from error
-    return [Checked(name=path.name, judgement=restrict(judgement, options.defect_kinds(what.defect)))]
+    return [Checked(name=path.name, judgement=restrict(judgement, selection.defects))]
 
 
 def _find_program(compiler: Path) -> Path:

@@ -19,7 +19,7 @@ from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.sandbox import Bounds
-from mmio_bisect.workflow.probing.requests import ALL_TARGETS, TargetChoice
+from mmio_bisect.workflow.probing.requests import ALL_TARGETS, Selection, TargetChoice
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -222,6 +222,15 @@ class What:
     opt: Opts = None
     defect: Defects = None
     profile: ProfileName = DEFAULT_PROFILE_NAME
+
+    def selection(self) -> Selection:
+        """Raises `UsageError`."""
+        return Selection(
+            targets=targets(self.target),
+            opts=opt_levels(self.opt),
+            defects=defect_kinds(self.defect),
+            profile=profile(self.profile),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,31 @@ class _Ahead:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verification:
+    verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Compile both neighbours of a culprit again. Default: if this run compiled either.",
+        ),
+    ] = None
+    verify_build: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify-build/--no-verify-build",
+            help="Build them again for it, where they are built: from clean trees, without a cache. Default: if that "
+            "takes a minute or less.",
+        ),
+    ] = None
+
+    def modes(self) -> tuple[VerifyMode, VerifyMode]:
+        """Of compiles and of builds. Raises `UsageError`."""
+        if self.verify is False and self.verify_build:
+            raise UsageError("--verify-build is a part of what --no-verify leaves out: give one of them.")
+        return _when(self.verify), _when(self.verify_build)
+
+
 def run(
     context: typer.Context,
     recipe: Annotated[
@@ -84,6 +109,7 @@ def run(
     how: options.Probing,
     where: options.Where,
     shown: options.Output,
+    verification: _Verification,
     descend: Annotated[
         bool,
         typer.Option("--descend", help="Follow each culprit into the series that has points between its neighbours."),
@@ -91,47 +117,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be probed, fetched and built, and do none of it.")
     ] = False,
-    verify: Annotated[
-        bool | None,
-        typer.Option(
-            "--verify/--no-verify",
-            help="Compile both neighbours of a culprit again. Default: if this run compiled either.",
-        ),
-    ] = None,
-    verify_build: Annotated[
-        bool | None,
-        typer.Option(
-            "--verify-build/--no-verify-build",
-            help="Build them again for it, where they are built: from clean trees, without a cache. Default: if that "
-            "takes a minute or less.",
-        ),
-    ] = None,
 ) -> int:
-    if verify is False and verify_build:
-        raise UsageError("--verify-build is a part of what --no-verify leaves out: give one of them.")
     text = parse_range(extent)
-    asked = Asked(
-        recipe=recipe,
-        targets=options.targets(what.target),
-        opts=options.opt_levels(what.opt),
-        defects=options.defect_kinds(what.defect),
-        only=options.marks(what.only),
-        profile=options.profile(what.profile),
-        changed=what.changed,
-        verify=_when(verify),
-        verify_build=_when(verify_build),
-        jobs=how.jobs,
-        ahead=ahead.of(how.jobs),
-        sandbox=how.sandbox,
-        bounds=how.bounds(),
-        refresh=how.refresh,
-        quiet=shown.quiet,
-        argv=typed(context),
-        wiring=wiring_of(context, where.settings_for(how.sandbox)),
-        render=run_text,
-        watch=lambda request: _watching(request, how.keep, quiet=shown.quiet),
-        say=output.note,
-    )
+    asked = _asked(context, recipe, what, ahead, verification, how, where, shown)
     bisection = plan_bisection(asked, text)
     head = bisection.request.head
     if head.reversed and not shown.quiet:
@@ -148,6 +136,38 @@ def run(
         return exits.of_answers(cell.answer for cell in result.answers)
     output.note(f"error: below {head.series}: {sentence(str(trouble[-1]))}")
     return trouble[-1].exit_code
+
+
+def _asked(
+    context: typer.Context,
+    recipe: str,
+    what: _Question,
+    ahead: _Ahead,
+    verification: _Verification,
+    how: options.Probing,
+    where: options.Where,
+    shown: options.Output,
+) -> Asked:
+    verify, verify_build = verification.modes()
+    return Asked(
+        recipe=recipe,
+        selection=what.selection(),
+        only=options.marks(what.only),
+        changed=what.changed,
+        verify=verify,
+        verify_build=verify_build,
+        jobs=how.jobs,
+        ahead=ahead.of(how.jobs),
+        sandbox=how.sandbox,
+        bounds=how.bounds(),
+        refresh=how.refresh,
+        quiet=shown.quiet,
+        argv=typed(context),
+        wiring=wiring_of(context, where.settings_for(how.sandbox)),
+        render=run_text,
+        watch=lambda request: _watching(request, how.keep, quiet=shown.quiet),
+        say=output.note,
+    )
 
 
 def _when(flag: bool | None) -> VerifyMode:

@@ -1,11 +1,8 @@
 """The documents of `sweep --json`: the cells with their transitions, or with `--dry-run` the plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest
-from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.records import record_of
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.report.documents.documents import (
@@ -16,21 +13,7 @@ from mmio_bisect.report.documents.documents import (
 )
 from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepResult, Transition
-from mmio_bisect.workflow.sweep.plan import SweepPlan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepHead:
-    """What was asked of a sweep, as both documents repeat it."""
-
-    cases: tuple[Case, ...]
-    series: str
-    points: tuple[Point, ...]
-    reversed: bool
-    transitions: bool
-    profile: str
-    defects: frozenset[DefectKind] | None
-    argv: tuple[str, ...]
+from mmio_bisect.workflow.sweep.plan import SweepHead, SweepPlan
 
 
 def sweep_document(head: SweepHead, result: SweepResult) -> JSON:

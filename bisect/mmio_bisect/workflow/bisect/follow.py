@@ -112,8 +112,9 @@ def _follow(asked: Asked, series: str, group: list[CellAnswer], finer: Finer) ->
     if isinstance(text, Stopped):
         return text
     asked.say(f"descent: {text.series}:{text.first}..{text.last}")
-    below = replace(asked, targets=(above.request.target,), opts=tuple(answer.request.opt for answer in group))
-    bisection = plan_bisection(below, text, entered=True)
+    opts = tuple(answer.request.opt for answer in group)
+    selection = replace(asked.selection, targets=(above.request.target,), opts=opts)
+    bisection = plan_bisection(replace(asked, selection=selection), text, entered=True)
     result = execute(bisection)
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
     return Followed(head=bisection.request.head, result=result, other=other)

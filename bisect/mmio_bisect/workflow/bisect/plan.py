@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mmio_bisect.domain.access import DefectKind, Mark
+from mmio_bisect.domain.access import Mark
 from mmio_bisect.domain.names import select
 from mmio_bisect.domain.outcome import CellRequest
-from mmio_bisect.domain.profile import Profile
-from mmio_bisect.domain.recipe import Case, FunctionExpectation, OptLevel
+from mmio_bisect.domain.recipe import Case, FunctionExpectation
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
@@ -20,7 +19,7 @@ from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import RangeText, resolve_range
-from mmio_bisect.workflow.probing.requests import TargetChoice, choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.requests import Selection, choose_case, requests_of, select_profile
 from mmio_bisect.workflow.probing.retry import BACK_OFF
 from mmio_bisect.workflow.probing.sandboxes import choose
 
@@ -44,11 +43,8 @@ class Asked:
     """
 
     recipe: str
-    targets: TargetChoice = ()
-    opts: tuple[OptLevel, ...] = ()
-    defects: frozenset[DefectKind] | None = None
+    selection: Selection
     only: frozenset[Mark] | None = None
-    profile: Profile
     changed: bool = False
     verify: VerifyMode = VerifyMode.AUTO
     verify_build: VerifyMode = VerifyMode.AUTO
@@ -94,13 +90,12 @@ def plan_bisection(asked: Asked, text: RangeText, *, entered: bool = False) -> B
     )
     source = wiring.source(text.series)
     found = resolve_range(text, source.listing(refresh=asked.refresh), source.interpret)
-    requests = requests_of(case, family, asked.targets, asked.opts)
-    profile = select_profile(asked.profile, requests)
+    requests = requests_of(case, family, asked.selection.targets, asked.selection.opts)
     request = HuntRequest(
         requests=requests,
         points=found.points,
-        profile=profile,
-        defects=asked.defects,
+        profile=select_profile(asked.selection.profile, requests),
+        defects=asked.selection.defects,
         marks=_counting(asked, case, requests, entered=entered),
         changed=asked.changed,
         jobs=asked.jobs,

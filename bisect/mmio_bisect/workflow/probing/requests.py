@@ -1,10 +1,12 @@
 """From a recipe's name and the options to the cells that are asked for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
+from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.profile import Profile
@@ -35,6 +37,19 @@ ALL_TARGETS: Literal["all"] = "all"
 
 TargetChoice = tuple[Target, ...] | Literal["all"]
 """These targets, or all that a case names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What of a recipe is judged, and by what.
+
+    No targets: the first that the case names; no levels: the case's own; `defects` None: every kind counts.
+    """
+
+    targets: TargetChoice = ()
+    opts: tuple[OptLevel, ...] = ()
+    defects: frozenset[DefectKind] | None = None
+    profile: Profile = DEFAULT_PROFILE
 
 
 def requests_of(

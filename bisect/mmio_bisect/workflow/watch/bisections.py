@@ -11,6 +11,7 @@ from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
 from mmio_bisect.workflow.bisect.plan import Asked
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.probe import Adapters
+from mmio_bisect.workflow.probing.requests import Selection
 from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Unchanged, Watch
 
 _RUNS_LOOKED_AT = 200
@@ -71,7 +72,7 @@ class RunBisections:
         asked = Asked(
             recipe=record.recipe,
             only=finished.only,
-            profile=PROFILES[record.profile],
+            selection=Selection(profile=PROFILES[record.profile]),
             jobs=watch.config.jobs,
             sandbox=watch.config.sandbox,
             bounds=watch.config.limits,
