@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from history_values import a_case, a_cell, a_judgement, a_point, a_toolchain, an_object
+from signalling import eventually
+from tool_process import Tool
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.cli.app import main
@@ -104,3 +106,17 @@ def test_people_get_a_line_a_flip(url: str, capsys: pytest.CaptureFixture[str]) 
     assert "1 verdicts flipped" in said.out
     assert "bad → good  store.c  zig@0.13.0 aarch64 -O2  writeback-post" in said.out
     assert "1 of 1 judged" in said.err
+
+
+def test_the_workers_of_one_that_is_killed_end_within_a_second(tmp_path: Path) -> None:
+    tool = Tool(root=tmp_path)
+    for number in range(100):
+        data = OBJECT + number.to_bytes(2, "little")
+        remember(f"sqlite:///{tool.database}", a_cell(), data, Verdict.BAD)
+    process = tool.start("history", "rejudge", "--jobs", "3")
+    # It, three workers, and multiprocessing's tracker
+    assert eventually(lambda: len(tool.processes()) == 5)
+    process.kill()
+    process.communicate()
+    assert eventually(lambda: tool.processes() == [], 1)
+    assert tool("history", "rejudge", "--json", "--quiet").document["pending"] > 0, "it was not over"

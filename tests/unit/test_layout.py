@@ -45,6 +45,20 @@ def test_no_module_is_named_after_a_standard_module_or_a_dependency() -> None:
     assert not top & (sys.stdlib_module_names - {"__init__", "__main__"})
 
 
+def test_every_program_is_started_so_that_it_ends_with_us() -> None:
+    """`execution.py` starts the launcher, which sees to it itself."""
+    starts = {"run", "Popen", "call", "check_call", "check_output"}
+    untied = [
+        f"{path.name}:{call.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in {f"subprocess.{name}" for name in starts}
+        and not ast.unparse(call.args[0]).startswith("tied(")
+    ]
+    assert [place.partition(":")[0] for place in untied] == ["execution.py"]
+
+
 def test_every_error_has_an_exit_code_of_its_own() -> None:
     classes: list[type[MmioBisectError]] = [MmioBisectError, *_below(MmioBisectError)]
     codes = [error.exit_code for error in classes]

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mmio_bisect.adapters.tied_process import tied
+
 
 class Hold:
     """A held folder. Let go of it with `release` or by leaving the `with` block."""
@@ -129,6 +131,8 @@ def remove_tree(folder: Path) -> None:
     except (OSError, RecursionError):
         # Folders without permissions, or nested deeper than Python recurses: these two know no such depth.
         for command in (["chmod", "-R", "u+rwx", "--"], ["rm", "-rf", "--"]):
-            subprocess.run([*command, str(folder)], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                tied([*command, str(folder)]), check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         if folder.exists():
             raise OSError(None, "cannot be removed", str(folder)) from None

@@ -1,5 +1,6 @@
 """Judging many stored objects, in this process or in several: disassembling is work for the processor alone."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -7,6 +8,7 @@ from itertools import islice
 from multiprocessing import get_context
 
 from mmio_bisect.adapters.recipes.recipe_directives import parse_case
+from mmio_bisect.adapters.tied_process import end_with
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import Case, Language
@@ -31,7 +33,9 @@ def judge_in_processes(materials: Iterable[Material], profile: str, processes: i
     """In any number of processes; no more than a few chunks are in memory for each."""
     every = iter(materials)
     # Not forked: this process may have threads, and a database open.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=end_with, initargs=(os.getpid(),)
+    ) as pool:
         waiting: deque[Future[list[Judged | Unreadable]]] = deque()
         while True:
             while len(waiting) < 3 * processes and (chunk := list(islice(every, _CHUNK))):

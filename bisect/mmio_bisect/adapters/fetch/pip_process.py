@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.tied_process import tied
 from mmio_bisect.errors import CancelledError, CorruptArtefactError, DiskFullError, DownloadError, MmioBisectError
 from mmio_bisect.workflow.ports.progress import Signals
 
-_CHILD: Final = Path(__file__).with_name("pip_child.py")
 _ALWAYS: Final = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir")
 _POLL_SECONDS: Final = 0.1
 _PROGRESS: Final = re.compile(rb"Progress (\d+)(?: of (\d+))?\s*")
@@ -81,7 +81,7 @@ def run_pip(
 def _start(words: Sequence[str], scratch: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         # -P: pip, not what lies beside the program.
-        [sys.executable, "-P", str(_CHILD), str(os.getpid()), *words],
+        tied([sys.executable, "-P", "-m", "pip", *words]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -19,6 +19,7 @@ from typing import ClassVar, Final
 from mmio_bisect.adapters.fetch.wheel import digest_of_file
 from mmio_bisect.adapters.series.kind import NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import debian_sort_key
+from mmio_bisect.adapters.tied_process import tied
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.toolchain import Listing, Point
@@ -142,7 +143,7 @@ def _said(*words: str) -> str:
     """What a program of this machine prints; nothing if it fails."""
     try:
         ended = subprocess.run(
-            words,
+            tied(words),
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS,

@@ -17,6 +17,7 @@ from typing import IO, Final
 
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep, temporary_folder, try_hold
 from mmio_bisect.adapters.sandbox.docker.api import Engine
+from mmio_bisect.adapters.tied_process import tied
 from mmio_bisect.errors import SandboxError
 
 BUILT_REPOSITORY: Final = "mmio-bisect-base"
@@ -112,11 +113,12 @@ def _debootstrap(suite: str, work: Path) -> None:
     said = work / "said"
     with said.open("wb") as log:
         ended = subprocess.run(
-            [
-                *("setpriv", "--pdeathsig", "KILL", "--"),
-                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
-                *("debootstrap", "--variant=minbase", suite, str(work / "root"), *_script(suite)),
-            ],
+            tied(
+                [
+                    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+                    *("debootstrap", "--variant=minbase", suite, str(work / "root"), *_script(suite)),
+                ]
+            ),
             env={**os.environ, "PATH": _PATH},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -149,7 +151,7 @@ def _tar(root: Path) -> Iterator[IO[bytes]]:
         "--create",
         ".",
     ]
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(tied(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         try:
             yield process.stdout
