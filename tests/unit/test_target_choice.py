@@ -4,11 +4,11 @@ import pytest
 
 from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.verdict.profiles import PROFILES, profile_for
-from mmio_bisect.cli import options
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case, Language, OptLevel
 from mmio_bisect.errors import UsageError
 from mmio_bisect.workflow.probing.requests import requests_of, select_profile
+from mmio_bisect.workflow.probing.selection import read_targets
 
 CASE = Case(
     recipe="r",
@@ -21,11 +21,11 @@ CASE = Case(
 
 
 def asked(*words: str) -> list[str]:
-    return [request.target.name for request in requests_of(CASE, CompilerFamily.CLANG, options.targets(words))]
+    return [request.target.name for request in requests_of(CASE, CompilerFamily.CLANG, read_targets(words))]
 
 
 def judged(profile: str, *words: str) -> str:
-    requests = requests_of(CASE, CompilerFamily.CLANG, options.targets(words))
+    requests = requests_of(CASE, CompilerFamily.CLANG, read_targets(words))
     return select_profile(PROFILES[profile], requests).name
 
 
@@ -40,7 +40,7 @@ def test_all_are_those_that_the_recipe_names_and_a_name_may_be_any() -> None:
 
 def test_what_is_no_target_is_refused_with_those_that_are() -> None:
     with pytest.raises(UsageError, match=r"there are aarch64, arm, thumb, .*, and all"):
-        options.targets(["sparc"])
+        read_targets(["sparc"])
 
 
 def test_a_target_is_judged_by_its_own_profile_unless_another_is_named() -> None:

@@ -1,25 +1,21 @@
 """Options that mean the same in every command, and what their words become."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from mmio_bisect.classify.isa.targets import TARGETS, target_named
+from mmio_bisect.classify.isa.targets import TARGETS
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
-from mmio_bisect.domain.access import DefectKind, Mark
-from mmio_bisect.domain.profile import Profile
-from mmio_bisect.domain.recipe import OptLevel
+from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.sandbox import Bounds
-from mmio_bisect.workflow.probing.requests import ALL_TARGETS, Selection, TargetChoice
+from mmio_bisect.workflow.probing.selection import Selection
 
 _WHERE = "Where things are"
 _WHAT = "What is judged"
@@ -178,11 +174,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stand
 DEFAULT_PROFILE_NAME = DEFAULT_PROFILE.name
 DEFAULT_SANDBOX = "auto"
 
-_MARK = re.compile(r"(?P<kind>[a-z0-9-]+):(?P<function>.+?)(?::(?P<access>(?:[\w-]+\.)?(?:load|store)[^:]*))?")
 _LEAST_MEMORY = 64 << 20
-
-
-Member = TypeVar("Member", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,12 +217,7 @@ class What:
 
     def selection(self) -> Selection:
         """Raises `UsageError`."""
-        return Selection(
-            targets=targets(self.target),
-            opts=opt_levels(self.opt),
-            defects=defect_kinds(self.defect),
-            profile=profile(self.profile),
-        )
+        return Selection.of(self.target, self.opt, self.defect, self.profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,85 +258,9 @@ class Output:
         return None if self.quiet else output.note
 
 
-def opt_levels(typed: Iterable[str] | None) -> tuple[OptLevel, ...]:
-    return members(OptLevel, typed, "an optimisation level")
-
-
-def defect_kinds(typed: Iterable[str] | None) -> frozenset[DefectKind] | None:
-    """None: all. Raises `UsageError`."""
-    found = members(DefectKind, typed, "a defect kind")
-    for kind in found:
-        _refuse_unseen(kind)
-    return frozenset(found) or None
-
-
-def marks(typed: Iterable[str] | None) -> frozenset[Mark] | None:
-    """None: all. Raises `UsageError`."""
-    found = [_mark(word) for word in typed or ()]
-    return frozenset(found) or None
-
-
-def _mark(word: str) -> Mark:
-    read = _MARK.fullmatch(word)
-    if read is None or read["kind"] not in set(DefectKind):
-        raise UsageError(
-            f"“{word}” is not a defect of a function: write KIND:FUNCTION or KIND:FUNCTION:ACCESS, as in "
-            "writeback-post:store_then_step:store32+0; `mmio-bisect explain` lists the kinds."
-        )
-    kind = DefectKind(read["kind"])
-    _refuse_unseen(kind)
-    return Mark(function=read["function"], access=read["access"], kind=kind)
-
-
-def _refuse_unseen(kind: DefectKind) -> None:
-    if kind.unseen:
-        raise UsageError(
-            f"“{kind}” can match nothing: it says that something was not seen, which makes a function untestable, not "
-            "bad; choose another of the kinds that `mmio-bisect explain` lists."
-        )
-
-
-def targets(typed: Iterable[str] | None) -> TargetChoice:
-    """Empty: the recipe's first one."""
-    found = []
-    for word in words(typed):
-        if word == ALL_TARGETS:
-            return ALL_TARGETS
-        target = target_named(word)
-        if target is None:
-            raise UsageError(
-                f"“{word}” is not a target; there are {', '.join(TARGETS)}, triples of these as rustc and clang spell "
-                "them, and all."
-            )
-        found.append(target)
-    return tuple(dict.fromkeys(found))
-
-
-def profile(name: str) -> Profile:
-    if name not in PROFILES:
-        raise UsageError(f"“{name}” is not a profile; there are {', '.join(PROFILES)}.")
-    return PROFILES[name]
-
-
 def size(text: str) -> int:
     """Bytes. Raises `UsageError`."""
     try:
         return parse_size(text)
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-
-
-def members(kind: type[Member], typed: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
-    """Raises `UsageError` for a word that is none of them."""
-    allowed = {member.value: member for member in kind}
-    found = []
-    for word in words(typed):
-        if word not in allowed:
-            raise UsageError(f"“{word}” is not {noun}; there are {', '.join(allowed)}.")
-        found.append(allowed[word])
-    return tuple(dict.fromkeys(found))
-
-
-def words(typed: Iterable[str] | None) -> tuple[str, ...]:
-    """What was repeated or given with commas, each once."""
-    return tuple(dict.fromkeys(part.strip() for word in typed or () for part in word.split(",") if part.strip()))

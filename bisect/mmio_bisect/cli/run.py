@@ -25,6 +25,7 @@ from mmio_bisect.workflow.bisect.hunt import HuntRequest, HuntResult
 from mmio_bisect.workflow.bisect.plan import Asked, Bisection, execute, plan_bisection
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.ranges import parse_range
+from mmio_bisect.workflow.probing.selection import read_marks
 
 EXAMPLES = """
 Examples:
@@ -152,7 +153,7 @@ def _asked(
     return Asked(
         recipe=recipe,
         selection=what.selection(),
-        only=options.marks(what.only),
+        only=read_marks(what.only),
         changed=what.changed,
         verify=verify,
         verify_build=verify_build,

@@ -14,7 +14,15 @@ from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.errors import UsageError
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.history.history_queries import Filters, Page
-from mmio_bisect.workflow.probing.requests import ALL_TARGETS
+from mmio_bisect.workflow.probing.selection import (
+    ALL_TARGETS,
+    read_defects,
+    read_members,
+    read_opts,
+    read_profile,
+    read_targets,
+    split_words,
+)
 
 _NARROW = "Which"
 _FORM = "In which form"
@@ -59,14 +67,14 @@ class Lines:
 
     def filters(self) -> Filters:
         """Raises `UsageError`."""
-        chosen = options.targets(self.target)
+        chosen = read_targets(self.target)
         return Filters(
-            recipes=options.words(self.recipe),
-            series=options.words(self.series),
+            recipes=split_words(self.recipe),
+            series=split_words(self.series),
             targets=() if chosen == ALL_TARGETS else tuple(found.name for found in chosen),
-            opts=tuple(found.value for found in options.opt_levels(self.opt)),
+            opts=tuple(found.value for found in read_opts(self.opt)),
             since=None if self.since is None else moment(self.since),
-            profile=options.profile(self.profile).name,
+            profile=read_profile(self.profile).name,
         )
 
 
@@ -83,9 +91,9 @@ class Cells(Lines):
     def filters(self) -> Filters:
         return replace(
             Lines.filters(self),
-            verdicts=tuple(found.value for found in options.members(Verdict, self.verdict, "a verdict")),
-            defects=tuple(sorted(options.defect_kinds(self.defect) or ())),
-            functions=options.words(self.function),
+            verdicts=tuple(found.value for found in read_members(Verdict, self.verdict, "a verdict")),
+            defects=tuple(sorted(read_defects(self.defect) or ())),
+            functions=split_words(self.function),
         )
 
 

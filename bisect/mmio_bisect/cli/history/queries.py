@@ -35,6 +35,7 @@ from mmio_bisect.workflow.history.history_queries import (
     TransitionRow,
 )
 from mmio_bisect.workflow.history.regressions import Life, lives
+from mmio_bisect.workflow.probing.selection import read_profile
 
 MATRIX_EXAMPLES = """
 Examples:
@@ -170,7 +171,7 @@ def stats(
     profile: options.ProfileName = options.DEFAULT_PROFILE_NAME,
     database: options.Database = None,
 ) -> int:
-    judging = options.profile(profile).name
+    judging = read_profile(profile).name
     with wiring_of(context, Settings(database=database)).archive() as archive:
         found = archive.statistics(judging)
     if form.as_json:

@@ -13,6 +13,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.rejudged import rejudged_document, rejudged_text
 from mmio_bisect.workflow.history.rejudge import rejudge as judge_again
+from mmio_bisect.workflow.probing.selection import read_profile
 
 EXAMPLES = """
 Examples:
@@ -42,7 +43,7 @@ def rejudge(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> int:
-    chosen = options.profile(profile)
+    chosen = read_profile(profile)
     processes = jobs or len(os.sched_getaffinity(0))
     judge_all = (
         partial(judge_here, profile=chosen.name)

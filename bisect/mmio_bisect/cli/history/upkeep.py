@@ -23,6 +23,7 @@ from mmio_bisect.report.terminal.history_text import notes_text
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.history.regressions import State
 from mmio_bisect.workflow.history.upkeep import CheckResult
+from mmio_bisect.workflow.probing.selection import read_defects
 
 EXPORT_EXAMPLES = """
 Examples:
@@ -153,7 +154,7 @@ def note(
     if about.recipe is None:
         raise UsageError("A note is about a recipe: name it with --recipe.")
     if about.defect:
-        options.defect_kinds([about.defect])
+        read_defects([about.defect])
     said = NoteRow(
         uid=uuid4().hex,
         **asdict(about),

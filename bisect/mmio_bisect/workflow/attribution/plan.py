@@ -18,8 +18,9 @@ from mmio_bisect.workflow.ports.sandbox import Bounds, Sandbox
 from mmio_bisect.workflow.ports.series import RunsIn
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.ranges import matching_points, parse_range, resolve_range
-from mmio_bisect.workflow.probing.requests import Selection, choose_case, requests_of
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of
 from mmio_bisect.workflow.probing.sandboxes import SandboxChoice, choose, common_place
+from mmio_bisect.workflow.probing.selection import Selection
 
 
 class Fetching(Protocol):

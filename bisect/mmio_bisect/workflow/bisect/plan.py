@@ -19,9 +19,10 @@ from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.prefetch import Ahead
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import RangeText, resolve_range
-from mmio_bisect.workflow.probing.requests import Selection, choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
 from mmio_bisect.workflow.probing.retry import BACK_OFF
 from mmio_bisect.workflow.probing.sandboxes import choose
+from mmio_bisect.workflow.probing.selection import Selection
 
 
 class Counting(HuntEvents, Protocol):

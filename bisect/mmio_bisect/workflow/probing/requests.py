@@ -1,18 +1,15 @@
 """From a recipe's name and the options to the cells that are asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
-from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, Language, OptLevel, Recipe
-from mmio_bisect.domain.target import Target
 from mmio_bisect.errors import UnknownRecipeError, UsageError
+from mmio_bisect.workflow.probing.selection import ALL_TARGETS, TargetChoice
 
 
 def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers: str) -> Case:
@@ -31,25 +28,6 @@ def choose_case(recipe: Recipe, name: str, family: CompilerFamily, *, compilers:
         f"{compilers} compiles {_listed(family.descriptor.languages)}, but {name} is there in {has} only: "
         "choose another recipe, or compilers for that language."
     )
-
-
-ALL_TARGETS: Literal["all"] = "all"
-
-TargetChoice = tuple[Target, ...] | Literal["all"]
-"""These targets, or all that a case names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What of a recipe is judged, and by what.
-
-    No targets: the first that the case names; no levels: the case's own; `defects` None: every kind counts.
-    """
-
-    targets: TargetChoice = ()
-    opts: tuple[OptLevel, ...] = ()
-    defects: frozenset[DefectKind] | None = None
-    profile: Profile = DEFAULT_PROFILE
 
 
 def requests_of(

@@ -18,8 +18,9 @@ from mmio_bisect.workflow.ports.store import StoredToolchain, ToolchainStore
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.probe import Adapters, unanswered
 from mmio_bisect.workflow.probing.ranges import RangeText
-from mmio_bisect.workflow.probing.requests import Selection, choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
 from mmio_bisect.workflow.probing.sandboxes import choose
+from mmio_bisect.workflow.probing.selection import Selection
 from mmio_bisect.workflow.sweep.cells import SweepEvents, SweepRequest, SweepResult, sweep, swept_range
 
 

@@ -11,7 +11,7 @@ from mmio_bisect.workflow.bisect.hunt import HuntRequest, hunt
 from mmio_bisect.workflow.bisect.plan import Asked
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.probing.probe import Adapters
-from mmio_bisect.workflow.probing.requests import Selection
+from mmio_bisect.workflow.probing.selection import Selection
 from mmio_bisect.workflow.watch.values import Bisected, ChangeGroup, Unchanged, Watch
 
 _RUNS_LOOKED_AT = 200
