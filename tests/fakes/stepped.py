@@ -266,6 +266,7 @@ def compare(stepper: Stepper, operations: Sequence[Operation], step: Step, end: 
     if any(address is not None and not _fits(touch, address, stepper.bits) for touch, address in ending.touches):
         return None
     loaded = {name for touch, _ in ending.touches for name in (*touch.loads, *touch.clobbers)}
+    loaded |= {name for one in operations if isinstance(one, Opaque) and one.reads & loaded for name in one.writes}
     exact = all(address is not None for _, address in ending.touches) and (
         ending.left or all(ending.known(name) is not None for name in step.after if name not in loaded)
     )

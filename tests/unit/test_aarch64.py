@@ -65,10 +65,21 @@ fc008400 | str d0, [x0], #8            | single    | store      | 64   | post-in
 3c001000 | stur b0, [x0, #1]           | single    | store      | 8    | offset          | simd-fp  | 0
 1d800800 | stlur q0, [x0]              | single    | store      | 128  | offset          | simd-fp  | 0
 9c000080 | ldr q0, #16                 | single    | load       | 128  | literal         | simd-fp  | 0
-4c407800 | ld1 {v0.4s}, [x0]           | structure | load       | None | offset          | simd-fp  | 0
-0c9f0000 | st4 {v0.8b-v3.8b}, [x0], #32 | structure | store     | None | post-index      | simd-fp  | 0
-4d40cc00 | ld1r {v0.2d}, [x0]          | structure | load       | None | offset          | simd-fp  | 0
-0d009000 | st1 {v0.s}[1], [x0]         | structure | store      | None | offset          | simd-fp  | 0
+4c407800 | ld1 {v0.4s}, [x0]           | structure | load       | 128  | offset          | simd-fp  | 0
+0c9f0000 | st4 {v0.8b-v3.8b}, [x0], #32 | structure | store     | 256  | post-index      | simd-fp  | 0
+4d40cc00 | ld1r {v0.2d}, [x0]          | structure | load       | 64   | offset          | simd-fp  | 0
+0d009000 | st1 {v0.s}[1], [x0]         | structure | store      | 32   | offset          | simd-fp  | 0
+4c407000 | ld1 {v0.16b}, [x0]          | structure | load       | 128  | offset          | simd-fp  | 0
+0c40a800 | ld1 {v0.2s, v1.2s}, [x0]    | structure | load       | 128  | offset          | simd-fp  | 0
+4c006c00 | st1 {v0.2d-v2.2d}, [x0]     | structure | store      | 384  | offset          | simd-fp  | 0
+4cdf2c00 | ld1 {v0.2d-v3.2d}, [x0], #64 | structure | load      | 512  | post-index      | simd-fp  | 0
+4c808c00 | st2 {v0.2d, v1.2d}, [x0], x0 | structure | store     | 256  | post-index      | simd-fp  | 0
+4c404800 | ld3 {v0.4s-v2.4s}, [x0]     | structure | load       | 384  | offset          | simd-fp  | 0
+0d40c800 | ld1r {v0.2s}, [x0]          | structure | load       | 32   | offset          | simd-fp  | 0
+4d60c000 | ld2r {v0.16b, v1.16b}, [x0] | structure | load       | 16   | offset          | simd-fp  | 0
+4d60e400 | ld4r {v0.8h-v3.8h}, [x0]    | structure | load       | 64   | offset          | simd-fp  | 0
+0d208400 | st2 {v0.d, v1.d}[0], [x0]   | structure | store      | 128  | offset          | simd-fp  | 0
+0ddf7000 | ld3 {v0.h-v2.h}[2], [x0], #6 | structure | load      | 48   | post-index      | simd-fp  | 0
 885f7c01 | ldxr w1, [x0]               | exclusive | load       | 32   | offset          | general  | 0
 88037c01 | stxr w3, w1, [x0]           | exclusive | store      | 32   | offset          | general  | 0
 c87f8801 | ldaxp x1, x2, [x0]          | exclusive | load       | 128  | offset          | general  | 0

@@ -6,7 +6,7 @@ is noticed too.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -111,19 +111,38 @@ _BARE = [
 ]
 
 
-def x86(*, wide: bool) -> Words:
+_RARE_WITH_MODRM = [
+    *(b"\x66" + bytes([0x0F, one]) for one in (0x61, 0x62, 0x6C, 0xFE, 0xD4, 0xC4)),
+    *(bytes([0x0F, one]) for one in (0xA3, 0xAB, 0xB3, 0xBB, 0xBA)),
+    *(b"\x8f", b"\xff", b"\x66\xff", b"\x66\x8f"),
+]
+_RARE_BARE = [
+    *[b"\xc8\x20\x00\x00"] * 2,
+    *(bytes([one]) for one in (0xD7, 0x60, 0x61, *range(0xE0, 0xE4), 0x9C, 0x9D)),
+    *(b"\x66" + bytes([one]) for one in (*range(0x50, 0x60), 0x60, 0x61, 0x68, 0x6A, 0x9C, 0x9D)),
+]
+
+
+def x86(
+    *, wide: bool, with_modrm: Sequence[bytes] = _WITH_MODRM, bare: Sequence[bytes] = _BARE, often: float = 0.75
+) -> Words:
     """What compilers write."""
 
     def words(chance: Random) -> bytes:
-        opcode = chance.choice(_WITH_MODRM if chance.random() < 0.75 else _BARE)
+        opcode = chance.choice(with_modrm if chance.random() < often else bare)
         prefix, *rest = (opcode[:1], opcode[1:]) if opcode[0] in {0x66, 0xF2, 0xF3} else (b"", opcode)
-        if not prefix and opcode in _WITH_MODRM and opcode[0] != 0x0F and opcode != b"\xff" and chance.random() < 0.1:
+        if not prefix and opcode in with_modrm and opcode[0] != 0x0F and opcode != b"\xff" and chance.random() < 0.1:
             prefix = b"\x66"
         if wide and chance.random() < 0.6:
             prefix += bytes([0x40 | chance.getrandbits(4) | (8 if chance.random() < 0.6 else 0)])
         return prefix + rest[0] + chance.randbytes(12)
 
     return words
+
+
+def rare(*, wide: bool) -> Words:
+    """Bits at an index, parts of vectors, the stack in ways that no compiler has it."""
+    return x86(wide=wide, with_modrm=_RARE_WITH_MODRM, bare=_RARE_BARE, often=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +154,7 @@ class Set:
     """What is left out, as a pattern for the text: UNPREDICTABLE, reserved, or not as the manual has it in unicorn."""
 
 
+_CALLS = "l?call|l?jmp"
 _PC_WRITTEN_BACK = r"\[pc.*\]!|\[pc\], "
 _OTHER_LINKS = r"jal (?!t0)\w+, "
 SETS = {
@@ -154,6 +174,8 @@ SETS = {
     "riscv32 short": Set(architecture=Architecture.RISCV32, words=compressed, odd=r"c\.slli .* 0x[23]"),
     "x86-64": Set(architecture=Architecture.X86_64, words=x86(wide=True), odd=r"\b[abcd]h\b"),
     "i386": Set(architecture=Architecture.I386, words=x86(wide=False), odd=r"\b[abcd]h\b"),
+    "x86-64 rare": Set(architecture=Architecture.X86_64, words=rare(wide=True), odd=_CALLS),
+    "i386 rare": Set(architecture=Architecture.I386, words=rare(wide=False), odd=_CALLS),
 }
 
 
@@ -234,6 +256,16 @@ EXACT = {
         | setl m | setle m | setne m | setno m | setnp m | setns m | seto m | setp m | shl m n | sub m n | sub m r32 |
         sub m r8 | sub r32 n | sub r32 r32 | sub r8 m | test m r32 | test r8 n | xadd m r32 | xchg m r32 | xchg m r8 |
         xor m n | xor m r32 | xor m r8 | xor r32 n | xor r32 r32 | xor r8 m
+    """,
+    "x86-64 rare": """
+        bt m n | bt r32 n | bt r32 r32 | bt r64 r64 | bts m n | dec m | enter n n | inc m | jrcxz n | loop n | loope n |
+        loopne n | paddd r128 m | pinsrw r128 m n | pop m | pop r16 | pop r64 | popf | popfq | punpckldq r128 m |
+        punpcklqdq r128 m | punpcklwd r128 m | push m | push n | push r16 | push r64 | pushf | pushfq
+    """,
+    "i386 rare": """
+        bt m n | bt r32 n | bt r32 r32 | bts m n | dec m | enter n n | inc m | jecxz n | loop n | loope n | loopne n |
+        paddd r128 m | pinsrw r128 m n | pop m | pop r16 | popal | popaw | popf | popfd | punpckldq r128 m | punpcklqdq
+        r128 m | punpcklwd r128 m | push m | push n | push r16 | push r32 | pushal | pushaw | pushf | pushfd
     """,
 }
 """Instructions whose results are known in full, by `shape`."""

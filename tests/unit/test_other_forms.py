@@ -3,10 +3,17 @@
 import pytest
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
+from mmio_bisect.classify.dataflow.accesses import touch
+from mmio_bisect.classify.dataflow.memory import Memory
+from mmio_bisect.classify.dataflow.state import State
+from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.riscv.compressed import expand
+from mmio_bisect.classify.machine.algebra import Algebra
+from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode
-from mmio_bisect.classify.machine.operations import Operation, Touch
+from mmio_bisect.classify.machine.operations import Compute, InsertBits, Opaque, Operation, Touch
+from mmio_bisect.classify.machine.values import Origin, pointer_to, window_origin
 from mmio_bisect.domain.target import Architecture
 
 # machine code, assembly, operation, form, directions, width in bits, register class, emulatable
@@ -44,6 +51,11 @@ ff37         | push [rdi]                  | push          | folded    | load   
 480fb137     | cmpxchg [rdi], rsi          | cmpxchg       | rmw       | load store | 64  | general | 0
 f00fb137     | lock cmpxchg [rdi], esi     | lock cmpxchg  | atomic    | load store | 32  | general | 0
 480fc70f     | cmpxchg16b [rdi]            | cmpxchg16b    | rmw       | load store | 128 | general | 0
+d7           | xlatb                       | xlatb         | folded    | load       | 8   | general | 0
+0fa337       | bt [rdi], esi               | bt            | folded    | load       | 32  | general | 0
+f0480fab37   | lock bts [rdi], rsi         | lock bts      | atomic    | load store | 64  | general | 0
+66ff37       | push word [rdi]             | push          | folded    | load       | 16  | general | 0
+62f17e091007 | vmovss xmm0 {k1}, [rdi]     | vmovss        | single    | load       | 32  | simd-fp | 0
 """
 RISCV64 = """
 83a54500     | lw a1, 4(a1)                | lw            | single    | load       | 32  | general | 1
@@ -135,6 +147,50 @@ def test_an_access_is_what_its_encoding_says(name: str, row: tuple[str, ...]) ->
     assert transfer.width == (None if width == "-" else int(width))
     assert transfer.register_class.value == registers
     assert transfer.syndrome_valid is (valid == "1")
+
+
+# machine code, assembly, the register that holds a pointer to begin with, the one that holds something of it after
+KEPT = """
+660fef07     | pxor xmm0, [rdi]            | xmm0 | xmm0
+660ffe07     | paddd xmm0, [rdi]           | xmm0 | xmm0
+660f6207     | punpckldq xmm0, [rdi]       | xmm0 | xmm0
+660fc40701   | pinsrw xmm0, [rdi], 1       | xmm0 | xmm0
+0f1607       | movhps xmm0, [rdi]          | xmm0 | xmm0
+c5f1fe07     | vpaddd xmm0, xmm1, [rdi]    | xmm1 | xmm0
+660f6e07     | movd xmm0, [rdi]            | (rdi) | xmm0
+c4e27d1807   | vbroadcastss ymm0, [rdi]    | (rdi) | xmm0
+660f6207     | punpckldq xmm0, [rdi]       | (rdi) | xmm0
+480faf07     | imul rax, [rdi]             | rax  | rax
+481307       | adc rax, [rdi]              | rax  | rax
+481307       | adc rax, [rdi]              | (rdi) | rax
+48133f       | adc rdi, [rdi]              | rdi  | rdi
+30c0         | xor al, al                  | rax  | rax
+24f0         | and al, 0xf0                | rax  | rax
+6658         | pop ax                      | rax  | rax
+d7           | xlatb                       | rax  | rax
+"""
+
+
+@pytest.mark.parametrize("row", [line.split("|") for line in KEPT.strip().splitlines()], ids=lambda row: row[1])
+def test_what_is_loaded_beside_a_pointer_does_not_make_it_forgotten(row: list[str]) -> None:
+    encoding, _, source, target = (cell.strip() for cell in row)
+    isa, algebra = ISAS[Architecture.X86_64], Algebra()
+    memory = Memory(algebra, isa.pointer_bytes, ImageData(CodeImage(isa=isa, functions=())))
+    state = State(algebra, isa.stack_pointer, memory)
+    for register in ("rsp", "rbx", "rdi"):
+        state.set(register, pointer_to(Origin(f"argument {register}")))
+    pointer = pointer_to(window_origin(None))
+    if source == "(rdi)":
+        memory.set((pointer_to(Origin("argument rdi")).terms, 0), pointer)
+    else:
+        state.set(source, pointer)
+    for operation in lifted(Architecture.X86_64, bytes.fromhex(encoding)):
+        if isinstance(operation, Touch):
+            assert touch(state, operation, state.evaluate(operation.address)) is None
+        else:
+            assert isinstance(operation, Compute | InsertBits | Opaque)
+            state.apply(operation)
+    assert algebra.derived(state.get(target))
 
 
 @pytest.mark.parametrize("xlen", [32, 64])

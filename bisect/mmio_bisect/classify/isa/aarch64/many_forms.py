@@ -148,30 +148,49 @@ def tag(directions: tuple[Direction, ...], mode: AddressingMode = _OFFSET) -> Re
     return read
 
 
-def _at_base(
-    transfer: Transfer,
-    fields: Fields,
-    clobbers: tuple[str, ...] = (),
-    mixes: tuple[str, ...] = (),
-    most: int | None = None,
-) -> Touch:
-    here = Term(register=base(fields["n"]))
-    moved = (here.register, Sum(terms=(here, UNKNOWN_AMOUNT))) if transfer.addressing.writes_back else None
-    address = Sum(terms=(here,))
-    return Touch(transfer=transfer, address=address, clobbers=clobbers, writeback=moved, mixes=mixes, most=most)
+def _at_base(transfer: Transfer, fields: Fields, clobbers: tuple[str, ...] = ()) -> Touch:
+    return Touch(transfer=transfer, address=Sum.of(base(fields["n"])), clobbers=clobbers)
 
 
-def structure(*, post: bool) -> Reader:
-    """LD1 to ST4, several structures or one lane. The bytes touched are not worked out: the width is left open."""
-    mode = AddressingMode.POST_INDEX if post else _OFFSET
+def structures(registers: int, *, post: bool) -> Reader:
+    """LD1 to ST4 of whole registers, `e` of 128 bits: bytes that follow one another, each once."""
+    return lambda fields: _structure(fields, registers, registers * (128 if fields["e"] else 64), post=post)
+
+
+def lane(scale: int | None, *, post: bool) -> Reader:
+    """LD1 to ST4 of one lane, LD1R to LD4R: an element of 8 << `scale` bits for each register."""
 
     def read(fields: Fields) -> Touch:
-        ways = LOAD if fields["l"] else STORE
-        data = tuple(vector_register((fields["t"] + index) % 32) for index in range(4))
-        transfer = transfer_of(Form.STRUCTURE, ways, None, (), mode, RegisterClass.SIMD_FP)
-        return _at_base(transfer, fields, data if fields["l"] else (), () if fields["l"] else data, most=64)
+        registers = 1 + fields["r"] + 2 * fields["q"]
+        width = 8 << (fields["z"] if scale is None else scale)
+        return _structure(fields, registers, registers * width, post=post)
 
     return read
+
+
+def ordered_lane(fields: Fields) -> Touch:
+    """LDAP1 and STL1: one lane of 64 bits."""
+    return _structure(fields, 1, 64, post=False)
+
+
+def _structure(fields: Fields, registers: int, width: int, *, post: bool) -> Touch:
+    """`width` in bits of all that is touched."""
+    load, here = bool(fields["l"]), Term(register=base(fields["n"]))
+    mode = AddressingMode.POST_INDEX if post else _OFFSET
+    data = tuple(vector_register((fields["t"] + index) % 32) for index in range(registers))
+    transfer = transfer_of(Form.STRUCTURE, LOAD if load else STORE, width, (), mode, RegisterClass.SIMD_FP)
+    moved = None
+    if post:
+        by = fields["m"]
+        total = Sum.of(here.register, width // 8) if by == 31 else Sum(terms=(here, Term(register=general(by))))
+        moved = (here.register, total)
+    return Touch(
+        transfer=transfer,
+        address=Sum(terms=(here,)),
+        clobbers=data if load else (),
+        writeback=moved,
+        mixes=() if load else data,
+    )
 
 
 def scalable(

@@ -6,7 +6,8 @@ is special stands before the general row that contains it. Bits that the manual 
 encoding that has them wrong is CONSTRAINED UNPREDICTABLE and may execute.
 
 Fields: s size, o opc, i immediate, n Rn, t Rt, u Rt2, m Rm, r Rs, d Rd, l load or release, a acquire, p operation or
-option, S scaled index, v vector, w writeback (or, for FEAT_LRCPC3's pairs, its absence), h the offset's high bit.
+option, S scaled index, v vector, w writeback (or, for FEAT_LRCPC3's pairs, its absence), h the offset's high bit,
+e vectors of 128 bits, r and q the number of structures, z an element's size.
 In a name, `{p:add|clr}` is the alternative that field p chooses, and `{sz}` what size and opc make (b, sh,
 sw …), `{L}` the l or a of release and acquire, `{many}` the number of structures
 """
@@ -28,10 +29,12 @@ from mmio_bisect.classify.isa.aarch64.many_forms import (
     exclusive,
     fill,
     guarded_store,
+    lane,
+    ordered_lane,
     ordered_pair,
     pair,
     sixty_four_bytes,
-    structure,
+    structures,
     tag,
     undefined,
 )
@@ -47,34 +50,41 @@ _OPERATIONS = "{p:add|clr|eor|set|smax|smin|umax|umin}{a:|a}{l:|l}{s:b|h||}"
 _FP_OPERATIONS = "{p:add||||max|min|maxnm|minnm}"
 
 
-def _structures(title: str, many: str, one: str, read: Reader) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+def _structures(title: str, many: str, one: str, *, post: bool) -> tuple[tuple[str, tuple[Line, ...]], ...]:
     """With or without a post-index, which the bits after the class tell; LDAP1 and STL1 have none."""
     single = f"0. 001101 {one}"
-    ordered_lane = (f"0. 001101 {one.replace('r 00000', '0 00001')} 100 0 01 nnnnn ttttt", "{l:stl1|ldap1}", read)
+    ordered = (f"0. 001101 {one.replace('r 00000', '0 00001')} 100 0 01 nnnnn ttttt", "{l:stl1|ldap1}", ordered_lane)
+    whole = (
+        ("0000", 4, 4),
+        ("0010", 1, 4),
+        ("0100", 3, 3),
+        ("0110", 1, 3),
+        ("0111", 1, 1),
+        ("1000", 2, 2),
+        ("1010", 1, 2),
+    )
     return (
         (
             f"Advanced SIMD load/store multiple structures{title}",
             (
                 (f"00 001100 {many.replace('l', '.')} 0.00 11 ..... .....", "", undefined),
                 (f"00 001100 {many.replace('l', '.')} 1000 11 ..... .....", "", undefined),
-                (f"0. 001100 {many} 0000 .. nnnnn ttttt", "{l:st|ld}4", read),
-                (f"0. 001100 {many} 0010 .. nnnnn ttttt", "{l:st|ld}1", read),
-                (f"0. 001100 {many} 0100 .. nnnnn ttttt", "{l:st|ld}3", read),
-                (f"0. 001100 {many} 011. .. nnnnn ttttt", "{l:st|ld}1", read),
-                (f"0. 001100 {many} 1000 .. nnnnn ttttt", "{l:st|ld}2", read),
-                (f"0. 001100 {many} 1010 .. nnnnn ttttt", "{l:st|ld}1", read),
+                *(
+                    (f"0e 001100 {many} {opcode} .. nnnnn ttttt", f"{{l:st|ld}}{kind}", structures(count, post=post))
+                    for opcode, kind, count in whole
+                ),
             ),
         ),
         (
             f"Advanced SIMD load/store single structure{title}",
             (
-                *([] if title else [ordered_lane]),
-                (f"{single} 00q . .. nnnnn ttttt", "{l:st|ld}{many}", read),
-                (f"{single} 01q . .0 nnnnn ttttt", "{l:st|ld}{many}", read),
-                (f"{single} 10q . 00 nnnnn ttttt", "{l:st|ld}{many}", read),
-                (f"{single} 10q 0 01 nnnnn ttttt", "{l:st|ld}{many}", read),
+                *([] if post else [ordered]),
+                (f"{single} 00q . .. nnnnn ttttt", "{l:st|ld}{many}", lane(0, post=post)),
+                (f"{single} 01q . .0 nnnnn ttttt", "{l:st|ld}{many}", lane(1, post=post)),
+                (f"{single} 10q . 00 nnnnn ttttt", "{l:st|ld}{many}", lane(2, post=post)),
+                (f"{single} 10q 0 01 nnnnn ttttt", "{l:st|ld}{many}", lane(3, post=post)),
                 (f"{single.replace('l', '0').replace('r', '.')} 11. . .. ..... .....", "", undefined),
-                (f"{single} 11q 0 .. nnnnn ttttt", "ld{many}r", read),
+                (f"{single} 11q 0 zz nnnnn ttttt", "ld{many}r", lane(None, post=post)),
             ),
         ),
     )
@@ -318,6 +328,6 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             ("00 011101 11 0 ..... pp.. 00 nnnnn ddddd", "setgo{p:p|m|e}", fill(valued=False)),
         ),
     ),
-    *_structures("", "0l 000000", "0l r 00000", structure(post=False)),
-    *_structures(" (post-indexed)", "1l 0 .....", "1l r .....", structure(post=True)),
+    *_structures("", "0l 000000", "0l r 00000", post=False),
+    *_structures(" (post-indexed)", "1l 0 mmmmm", "1l r mmmmm", post=True),
 )

@@ -12,6 +12,7 @@ from mmio_bisect.domain.access import Form, RegisterClass
 from mmio_bisect.domain.recipe import Convention
 
 _VECTORS = frozenset(f"xmm{number}" for number in range(32))
+_MASKS = frozenset(f"k{number}" for number in range(8))
 
 
 def _i386_addend(kind: str, content: bytes) -> int:
@@ -20,6 +21,11 @@ def _i386_addend(kind: str, content: bytes) -> int:
     if kind in {"R_386_16", "R_386_PC16"}:
         return signed(int.from_bytes(content[:2], "little"), 16)
     return signed(int.from_bytes(content, "little"), 32)
+
+
+def _opposite(condition: str) -> str:
+    """Of a mask: that it has a bit of the element set."""
+    return condition.removeprefix("no ") if condition.startswith("no ") else f"no {condition}"
 
 
 _G, _V, _N = RegisterClass.GENERAL, RegisterClass.SIMD_FP, RegisterClass.NONE
@@ -75,6 +81,8 @@ X86_64 = Isa(
     disassembly=(disassembly("64"),),
     samples=_SAMPLES,
     pushes=8,
+    flags=_MASKS,
+    opposite=_opposite,
     conventions={Convention.MICROSOFT: _MICROSOFT},
 ).soft_float()
 """AMD64 §3.2.3: arguments in six registers, then on the stack, which holds the return address first."""
@@ -114,6 +122,8 @@ I386 = Isa(
     disassembly=(disassembly("32"),),
     samples=tuple(sample for sample in _SAMPLES if sample[0] != "MOVSXD"),
     pushes=4,
+    flags=_MASKS,
+    opposite=_opposite,
     words_of_float=1,
     conventions={
         Convention.REGPARM1: _regparm(1),

@@ -7,6 +7,7 @@ register or an immediate number: that is what counts as emulatable where no prof
 Source: Intel SDM volume 2.
 """
 
+from mmio_bisect.classify.isa.x86.stack import is_prefix
 from mmio_bisect.classify.machine.instructions import Instruction, MemoryOperand, Operand, RegisterOperand
 from mmio_bisect.domain.access import BOTH, LOAD, STORE, Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
@@ -15,6 +16,7 @@ _PLAIN = frozenset({"mov", "movabs", "movzx", "movsx", "movsxd"})
 STRINGS = {"movs": BOTH, "stos": STORE, "lods": LOAD, "cmps": LOAD, "scas": LOAD, "ins": STORE, "outs": LOAD}
 WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64}
 _VECTOR = ("xmm", "mm", "k", "st")
+_MASKED = ("vmaskmov", "vpmaskmov", "maskmov", "vmaskmovdqu", "vgather", "vpgather")
 _MOVES = _PLAIN | {"movnti", "movdiri"}
 _STORES_ONLY = frozenset({"fst", "fstp", "fist", "fistp", "fisttp", "fnstcw", "fnstsw", "fbstp", "stmxcsr"}) | {
     *("movnti", "movdiri", "fnstenv", "fnsave", "sgdt", "sidt", "sldt", "str", "smsw"),
@@ -32,13 +34,24 @@ The registers are those that they compare with, and load what they found into.
 
 _ROTATES = frozenset({"rol", "ror", "rcl", "rcr"})
 
-_LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
 READS_ONLY = frozenset({"cmp", "test", "bt", "ucomiss", "comiss", "ucomisd", "comisd", "ptest"})
 
 
 def string_of(mnemonic: str) -> str | None:
     """The string instruction that a mnemonic is, its width aside; None for others (some SSE moves share a name)."""
     return next((base for base in STRINGS if mnemonic.startswith(base) and mnemonic[len(base) :] in WIDTHS), None)
+
+
+def mask_of(instruction: Instruction) -> str | None:
+    """What says which elements of a vector are loaded or stored; None where all are."""
+    encoding = instruction.encoding
+    first = next((place for place, byte in enumerate(encoding) if byte not in {0x64, 0x65, 0x67}), 0)
+    if encoding[first] == 0x62 and instruction.mnemonic.startswith("v"):
+        number = encoding[first + 3] & 7  # EVEX.aaa
+        return f"k{number}" if number else None
+    if instruction.mnemonic.startswith(_MASKED):
+        return f"mask at {instruction.position:#x}"
+    return None
 
 
 def is_vector(operand: Operand) -> bool:
@@ -119,9 +132,5 @@ def _operation(instruction: Instruction, form: Form) -> str:
     if form is Form.BLOCK:
         return name[:-1]
     # The address stands in the instruction (opcodes A0 to A3, after prefixes): decoders treat these apart.
-    opcode = next((byte for byte in instruction.encoding if not _is_prefix(byte)), 0)
+    opcode = next((byte for byte in instruction.encoding if not is_prefix(byte)), 0)
     return "mov moffs" if name in {"mov", "movabs"} and opcode >> 2 == 0xA0 >> 2 else name
-
-
-def _is_prefix(byte: int) -> bool:
-    return byte in _LEGACY_PREFIXES or byte >> 4 == 4

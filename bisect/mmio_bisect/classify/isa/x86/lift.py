@@ -16,9 +16,12 @@ from mmio_bisect.classify.isa.x86.forms import (
     WIDTHS,
     directions_of,
     is_vector,
+    mask_of,
     string_of,
     transfer_of,
 )
+from mmio_bisect.classify.isa.x86.parts import concerns_parts, parts_moved, same_register, table_look_up
+from mmio_bisect.classify.isa.x86.stack import ON_THE_STACK, frame, operand_size, pop, push, push_value
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import (
     FunctionCode,
@@ -41,6 +44,7 @@ from mmio_bisect.classify.machine.operations import (
     Opaque,
     Operation,
     Return,
+    Skip,
     Stop,
     Sum,
     Symbol,
@@ -49,7 +53,7 @@ from mmio_bisect.classify.machine.operations import (
     Unknown,
     load_or_store,
 )
-from mmio_bisect.domain.access import LOAD, STORE, Form, Transfer
+from mmio_bisect.domain.access import LOAD, STORE, Transfer
 from mmio_bisect.domain.recipe import Direction
 
 _SCRATCH = "(loaded)"
@@ -67,6 +71,9 @@ _VECTOR_MOVES = frozenset(
     for prefix in ("", "v")
     for name in ("movups", "movaps", "movupd", "movapd", "movdqu", "movdqa", "movq", "lddqu", "movsd")
 )
+_BIT_STRINGS = frozenset({"bt", "bts", "btr", "btc"})
+"""With an index in a register they go to the word that holds that bit, however far from their operand."""
+
 _SUMS = {"add": 1, "sub": -1}
 _LOGIC: dict[str, Literal["and", "or", "xor"]] = {"and": "and", "or": "or", "xor": "xor"}
 
@@ -88,14 +95,18 @@ class Lifter:
         string = string_of(name)
         if string is not None and not any(is_vector(operand) for operand in instruction.operands):
             return self._string(instruction, string)
-        if name in {"push", "pop", "leave"}:
+        if name in ON_THE_STACK:
             return self._stack(instruction, code)
+        if name == "xlatb":
+            return table_look_up(instruction, _SCRATCH)
         memory = next((operand for operand in instruction.operands if isinstance(operand, MemoryOperand)), None)
         if name == "lea" and memory is not None:
             return self._load_address(instruction, memory, code)
         if memory is None or name in _NO_ACCESS or name.startswith("prefetch"):
             return self._registers_only(instruction)
-        return self._access(instruction, memory, code)
+        mask = mask_of(instruction)
+        masked = () if mask is None else (Skip(unless=mask),)
+        return *masked, *self._access(instruction, memory, code)
 
     # Control
 
@@ -107,14 +118,20 @@ class Lifter:
         if name in {"ud2", "ud0", "ud1", "hlt", "int3"}:
             return (Stop(),)
         if name in _CONDITIONAL and isinstance(target, ImmediateOperand):
-            return (Jump(position=self._position(target), conditional=True),)
+            jump = Jump(position=self._position(target), conditional=True)
+            if not name.startswith("loop"):
+                return (jump,)
+            narrow = 0x67 in instruction.encoding[:-2]  # of the counter half takes part
+            return Compute(target="rcx", value=Sum(terms=(UNKNOWN_AMOUNT,)) if narrow else Sum.of("rcx", -1)), jump
         if name not in {"jmp", "call"} or target is None:
             return None
         tail = name == "jmp"
         if isinstance(target, ImmediateOperand):
             position = self._position(target)
             if not tail and position == instruction.end and not instruction.relocations:
-                return self._push(Sum(terms=(UNKNOWN_AMOUNT,)))  # `call 1f; 1:` is how i386 learns where it is
+                return push_value(
+                    Sum(terms=(UNKNOWN_AMOUNT,)), self._word, self._word
+                )  # `call 1f; 1:` is how i386 learns where it is
             return (Jump(position=position, conditional=False) if tail else Call(position=position),)
         if isinstance(target, RegisterOperand):
             return (CallRegister(register=target.name, tail=tail),)
@@ -126,32 +143,22 @@ class Lifter:
     def _position(self, target: ImmediateOperand) -> int:
         return signed(target.value, 8 * self._word)
 
-    # The stack
-
-    def _push(self, value: Sum) -> tuple[Operation, ...]:
-        return Compute(target="(pushed)", value=value), _stack_store("(pushed)", self._word)
-
     def _stack(self, instruction: Instruction, code: FunctionCode) -> tuple[Operation, ...]:
-        word, operands = self._word, instruction.operands
-        if instruction.mnemonic == "leave":
-            back = Compute(target="rsp", value=Sum.of("rbp"))
-            return back, _stack_load("rbp", word)
+        word, size, operands = self._word, operand_size(instruction, self._word), instruction.operands
+        if instruction.mnemonic not in {"push", "pop"} or len(operands) != 1:
+            return frame(instruction, word)
         (operand,) = operands
-        if instruction.mnemonic == "pop":
-            if isinstance(operand, RegisterOperand):
-                return (_stack_load(operand.name, word),)
-            assert isinstance(operand, MemoryOperand)  # noqa: S101  POP has no other operand
-            transfer = transfer_of(instruction, STORE, operand.width, (), why="a pop into memory")
-            store = Touch(transfer=transfer, address=self._address(instruction, operand, code), stores=(_SCRATCH,))
-            return _stack_load(_SCRATCH, word), store
+        pops = instruction.mnemonic == "pop"
         if isinstance(operand, RegisterOperand):
-            return (_stack_store(operand.name, word),)
+            return (pop if pops else push)(operand.name, size, word)
         if isinstance(operand, ImmediateOperand):
-            return self._push(self._immediate(instruction, operand))
-        transfer = transfer_of(instruction, LOAD, operand.width, (), why="a push from memory")
-        address = self._address(instruction, operand, code)
-        load = Touch(transfer=transfer, address=address, loads=(_SCRATCH,), whole=operand.width == 8 * word)
-        return load, _stack_store(_SCRATCH, word)
+            return push_value(self._immediate(instruction, operand), size, word)
+        ways, why = (STORE, "a pop into memory") if pops else (LOAD, "a push from memory")
+        transfer = transfer_of(instruction, ways, 8 * size, (), why=why)
+        touch = load_or_store(
+            transfer, self._address(instruction, operand, code), registers=(_SCRATCH,), whole=size == word
+        )
+        return (*pop(_SCRATCH, size, word), touch) if pops else (touch, *push(_SCRATCH, size, word))
 
     # Registers
 
@@ -170,8 +177,8 @@ class Lifter:
     def _registers_only(self, instruction: Instruction) -> tuple[Operation, ...]:  # noqa: PLR0911  cases
         operands, name = instruction.operands, instruction.mnemonic
         target = operands[0] if operands else None
-        if not isinstance(target, RegisterOperand) or target.bits < 32 or is_vector(target):
-            return (_opaque(instruction),)
+        if not isinstance(target, RegisterOperand) or is_vector(target) or concerns_parts(instruction, target):
+            return (parts_moved(instruction) or _opaque(instruction),)
         values = [self._operand(instruction, operand) for operand in operands]
         if name in {"inc", "dec"}:
             name, values = {"inc": "add", "dec": "sub"}[name], [*values, Sum(constant=1)]
@@ -181,7 +188,7 @@ class Lifter:
                 return (Compute(target=target.name, value=source, narrow=narrow),)
             case ("movsxd", [_, Sum() as source]) if operands[1] != target:
                 return (Compute(target=target.name, value=source, narrow=True, signs=True),)
-            case ("xor" | "sub", _) if len(operands) == 2 and _same(operands[0], operands[1]):
+            case ("xor" | "sub", _) if len(operands) == 2 and same_register(operands[0], operands[1]):
                 return (Compute(target=target.name, value=Sum()),)
             case ("add", [_, Sum(symbol=str()) as table]):
                 return (Compute(target=target.name, value=table),)  # the program counter plus the distance to it
@@ -254,6 +261,8 @@ class Lifter:
     ) -> tuple[Operation, ...]:
         name, operands = instruction.mnemonic, instruction.operands
         address = self._address(instruction, memory, code)
+        if name in _BIT_STRINGS and isinstance(operands[1], RegisterOperand):
+            address = Sum(terms=(*address.terms, UNKNOWN_AMOUNT), constant=address.constant, symbol=address.symbol)
         directions = directions_of(instruction, memory)
         others = [operand for operand in operands if operand is not memory]
         register = next((one for one in others if isinstance(one, RegisterOperand)), None)
@@ -273,14 +282,14 @@ class Lifter:
                 return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,), whole=True), *folded)
         if name in READS_ONLY:
             return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,)), _flags(instruction))
-        # What is loaded is mixed with the registers that are read.
-        clobbers = tuple(sorted(_written(instruction) - {"rflags"} - ({"rsp"} if name in {"push", "pop"} else set())))
-        touch = Touch(transfer=transfer, address=address, clobbers=clobbers)
-        kept = Opaque(reads=instruction.reads - _address_registers(memory), writes=frozenset(clobbers))
+        clobbers = tuple(sorted(_written(instruction) - {"rflags"}))
         if Direction.STORE in directions:
             stored = tuple(sorted(one.name for one in others if isinstance(one, RegisterOperand)))
-            touch = Touch(transfer=transfer, address=address, clobbers=clobbers, mixes=stored)
-        return (touch, kept) if directions == LOAD else (touch,)
+            return (Touch(transfer=transfer, address=address, clobbers=clobbers, mixes=stored),)
+        # What is loaded is mixed with the registers that are read.
+        reads = (instruction.reads - _address_registers(memory, others)) | {_SCRATCH}
+        mixed = Opaque(reads=reads, writes=frozenset(clobbers))
+        return Touch(transfer=transfer, address=address, clobbers=(_SCRATCH,)), mixed
 
     def _folded(self, instruction: Instruction, register: RegisterOperand) -> tuple[Operation, ...] | None:
         """An ALU operation whose second operand is loaded from memory."""
@@ -339,14 +348,6 @@ def _relocation_at(instruction: Instruction, within: int) -> Relocation | None:
     return next((one for one in instruction.relocations if one.within == within), None)
 
 
-def _same(left: Operand, right: Operand) -> bool:
-    return (
-        isinstance(left, RegisterOperand)
-        and isinstance(right, RegisterOperand)
-        and (left.name, left.bits, left.low) == (right.name, right.bits, right.low)
-    )
-
-
 def _opaque(instruction: Instruction) -> Opaque:
     return Opaque(reads=instruction.reads, writes=_written(instruction))
 
@@ -360,31 +361,11 @@ def _flags(instruction: Instruction) -> Opaque:
     return Opaque(reads=frozenset(), writes=instruction.writes & {"rflags"})
 
 
-def _address_registers(memory: MemoryOperand) -> frozenset[str]:
-    return frozenset(name for name in (memory.base, memory.index) if name is not None)
+def _address_registers(memory: MemoryOperand, others: Sequence[Operand]) -> frozenset[str]:
+    """Those that are read for the address alone."""
+    data = {one.name for one in others if isinstance(one, RegisterOperand)}
+    return frozenset(name for name in (memory.base, memory.index) if name is not None) - data
 
 
 def _data(operands: Sequence[Operand]) -> tuple[str, ...]:
     return tuple(operand.name for operand in operands if isinstance(operand, RegisterOperand))
-
-
-def _on_stack(directions: tuple[Direction, ...], word: int, register: str) -> Transfer:
-    return Transfer(
-        form=Form.SINGLE,
-        directions=directions,
-        element_width=8 * word,
-        registers=(register,),
-        syndrome_valid=True,
-        why="the stack",
-        operation="push" if directions == STORE else "pop",
-    )
-
-
-def _stack_store(register: str, word: int) -> Touch:
-    below = Sum.of("rsp", -word)
-    return load_or_store(_on_stack(STORE, word, register), below, whole=True, writeback=("rsp", below))
-
-
-def _stack_load(register: str, word: int) -> Touch:
-    above = Sum.of("rsp", word)
-    return load_or_store(_on_stack(LOAD, word, register), Sum.of("rsp"), whole=True, writeback=("rsp", above))
