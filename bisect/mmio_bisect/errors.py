@@ -7,11 +7,16 @@ end at 54, since commands for `git bisect run` add 200 and 255 is a crash. An in
 
 from typing import ClassVar
 
+from mmio_bisect.redaction import redact
+
 
 class MmioBisectError(Exception):
-    """Base of all errors that a user is meant to read."""
+    """Base of all errors that a user is meant to read; a password or a token in the message is hidden."""
 
     exit_code: ClassVar[int] = 10
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class UsageError(MmioBisectError):

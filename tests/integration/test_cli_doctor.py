@@ -10,7 +10,7 @@ from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.adapters.history.schema import HEAD
 from mmio_bisect.cli.app import main
-from mmio_bisect.composition.wiring import Settings, without_password
+from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import DownloadError
 from mmio_bisect.workflow.ports.series import SeriesSource
 from mmio_bisect.workflow.ports.wiring import Wiring
@@ -80,8 +80,3 @@ def test_the_text_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().out.splitlines()
     assert all(line.split()[0] in {"ok", "warn", "fail"} for line in lines)
     assert len({line.index(line.split()[1]) for line in lines}) == 1
-
-
-def test_a_password_is_not_shown() -> None:
-    assert without_password("postgresql://me:secret@host/history") == "postgresql://me:***@host/history"
-    assert without_password("sqlite:////home/me/a:b@c.db") == "sqlite:////home/me/a:b@c.db"

@@ -141,7 +141,7 @@ def test_a_notice_that_nobody_takes_is_kept_until_someone_does(world: World) -> 
     assert world.night(2).status == 1
     assert (world.mail.subjects, len(world.hook.bodies)) == ([], 1)
     refused = world.night(2)
-    assert refused.status == 72
+    assert refused.status == 52
     assert "The channel mail (address in $MAIL) took no notice" in refused.err
     assert world.mail.url not in refused.err
     (waiting,) = world.tool("watch", "--dry-run", "--json").document["waiting"]
@@ -185,7 +185,7 @@ def test_a_watch_is_alone_and_ends_when_told_to(world: World) -> None:
     running = tool.start("watch", "--once")
     assert world.server.stalled.wait(30)
     second = tool("watch", "--once")
-    assert second.status == 71
+    assert second.status == 51
     assert "Another watch is at work" in second.err
     running.terminate()
     _, said = running.communicate(timeout=30)
@@ -200,7 +200,7 @@ def test_a_watch_is_alone_and_ends_when_told_to(world: World) -> None:
 
 def test_nothing_to_watch_is_said(world: World) -> None:
     said = world.tool("watch", "--once")
-    assert said.status == 70
+    assert said.status == 50
     assert "`mmio-bisect config init` writes an example" in said.err
 
 

@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None, *, wire: "Wire | None" = None) -> in
     except Exception:  # noqa: BLE001 - whatever it is, Python's own code for it means “bad” and “a regression”
         if interrupts.came:  # pydantic, for one, makes a SchemaError of it
             return codes.INTERRUPTED
-        traceback.print_exc()
+        output.note(traceback.format_exc())
         return codes.CRASHED
 
 

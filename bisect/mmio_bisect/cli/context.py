@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mmio_bisect.composition import real_wiring
+from mmio_bisect.redaction import redact_words
 
 if TYPE_CHECKING:
     from mmio_bisect.composition.wiring import Settings, Wire
@@ -26,6 +27,6 @@ def wiring_of(context: typer.Context, settings: "Settings") -> "Wiring":
 
 
 def typed(context: typer.Context) -> tuple[str, ...]:
-    """The whole command as a user can type it again."""
+    """The whole command, passwords and tokens hidden: it is stored and printed (`redaction.command_to_repeat`)."""
     invocation: Invocation = context.obj
-    return ("mmio-bisect", *invocation.argv)
+    return ("mmio-bisect", *redact_words(invocation.argv))

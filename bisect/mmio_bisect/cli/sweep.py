@@ -1,6 +1,5 @@
 """`mmio-bisect sweep`: every cell of recipes and compilers, or where along the compilers they change."""
 
-import shlex
 import shutil
 from contextlib import AbstractContextManager
 from functools import partial
@@ -12,6 +11,7 @@ import typer
 from mmio_bisect.cli import codes, options
 from mmio_bisect.cli.context import typed, wiring_of
 from mmio_bisect.errors import sentence
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.report.documents.keep import keep_probe
 from mmio_bisect.report.documents.sweep_documents import plan_document, sweep_document
 from mmio_bisect.report.terminal import output, styled
@@ -83,7 +83,7 @@ def sweep(
     for failed in result.failed:
         output.note(f"error: {failed.point}: {sentence(str(failed.error))}")
     if result.failed:
-        output.note(f"To try these again (nothing is compiled twice): {shlex.join(head.argv)}")
+        output.note(command_to_repeat("To try these again (nothing is compiled twice)", head.argv))
     return max((failed.error.exit_code for failed in result.failed), default=codes.ANSWERED)
 
 

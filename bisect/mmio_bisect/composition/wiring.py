@@ -5,7 +5,6 @@ Commands ask a `Wiring` for what they need; tests hand `main()` another one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.rust_endpoints import rust_endpoints
 from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
+from mmio_bisect.redaction import redact
 from mmio_bisect.report.terminal import output
 
 if TYPE_CHECKING:
@@ -70,10 +70,6 @@ def default_database() -> str:
     import platformdirs  # noqa: PLC0415 - only where it is needed
 
     return f"sqlite:///{platformdirs.user_data_path('mmio-bisect') / 'history.db'}"
-
-
-def without_password(url: str) -> str:
-    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
 
 
 def cache_folder() -> Path:
@@ -260,7 +256,7 @@ class RealWiring:
         url = self.settings.database or default_database()
         with self.history() as history:
             newest = history.runs(limit=1)
-        return f"{without_password(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
+        return f"{redact(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
 
 
 def limits_of(bounds: Bounds | None) -> Limits:

@@ -156,6 +156,8 @@ class SecretTable(Table):
     def _one(self) -> Self:
         if (self.variable is None) == (self.file is None):
             raise ValueError("write either url_env, the name of a variable, or url_file; an address itself is a secret")
+        if re.search(r":/{1,2}", str(self.file or "")):  # a path has lost the second one
+            raise ValueError("url_file is the path of a file that holds the address; an address itself is a secret")
         return self
 
 

@@ -26,8 +26,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from mmio_bisect.adapters.history.faults import ELSEWHERE, Place, rows_make_sense, translated
-from mmio_bisect.adapters.history.schema import HEAD, REVISION_TABLE, REVISIONS
+from mmio_bisect.adapters.history.schema import HEAD, REDACTED, REVISION_TABLE, REVISIONS
 from mmio_bisect.errors import DatabaseError, DiskFullError, NewerDatabaseError
+from mmio_bisect.redaction import HIDDEN, redact, redact_words
 
 BUSY_TIMEOUT = 30.0
 _WRITES = "mmio_bisect_writes"
@@ -140,7 +141,9 @@ def open_database(url: str, load_upgrade: Callable[[], Upgrade], *, busy_timeout
     parsed = _parsed(url)
     file = _file_of(parsed)
     place = Place(
-        name=str(file) if file else parsed.render_as_string(hide_password=True), file=file, busy_timeout=busy_timeout
+        name=str(file) if file else redact(parsed.render_as_string(hide_password=True)),
+        file=file,
+        busy_timeout=busy_timeout,
     )
     database = Database(place, _engine(parsed, place))
     try:
@@ -168,11 +171,15 @@ def _ask(connection: Connection, sql: str, parameters: Mapping[str, Any] | None 
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
+        shown = redact_words([url])[0] if "://" in url or "@" not in url else HIDDEN
         raise DatabaseError(
-            f"'{url}' is not a database URL: write `sqlite:///PATH` for a file, or another URL of SQLAlchemy's form."
+            f"'{shown}' is not a database URL: write `sqlite:///PATH` for a file, or another URL of SQLAlchemy's form."
         ) from error
+    if "@" in (parsed.host or ""):  # what follows the first one would be taken for the host, and shown
+        raise DatabaseError("The database URL has more than one “@”: write %40 for one in a name or a password.")
+    return parsed
 
 
 def _file_of(url: URL) -> Path | None:
@@ -275,6 +282,12 @@ def _bring_up_to_date(database: Database, seen: str | None, load_upgrade: Callab
                 f"and was left as it is: {ELSEWHERE}."
             )
         load_upgrade()(connection)
+        redacted = connection.info.pop(REDACTED, False)
+    if redacted and database.place.file is not None:
+        # What was overwritten before may lie in pages that are free. Not while another process is at work.
+        with database.bare() as bare, suppress(sqlite3.OperationalError):
+            bare.execute("VACUUM")
+            bare.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _prefer_write_ahead_log(database: Database) -> None:

@@ -19,7 +19,9 @@ from sqlalchemy import Column, Connection, LargeBinary, Table, insert, select, u
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_numbered
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
+from mmio_bisect.domain.outcome import OutcomeKind
 from mmio_bisect.errors import ConflictError, InvalidExportError
+from mmio_bisect.redaction import redact, redact_document, redact_words
 from mmio_bisect.workflow.history.upkeep import Imported
 
 FORMAT = "mmio-bisect-history"
@@ -116,11 +118,11 @@ class _Taker:
         """Whether it was new."""
         plain = {table.name: table for table in (*_PLAIN, schema.notes)}
         if isinstance(kind, str) and kind in plain:
-            return self._take_row(plain[kind], exported)
+            return self._take_row(plain[kind], _without_passwords(kind, exported))
         if kind == "judgements":
             return self._take_judgement(exported)
         if kind == "runs":
-            return self._take_run(exported)
+            return self._take_run(_without_passwords(kind, exported))
         raise ValueError(f"no kind of row: {kind}")
 
     def _take_row(self, table: Table, exported: Row) -> bool:
@@ -187,6 +189,20 @@ class _Taker:
         if unknown := (set(exported) ^ names) - (later - set(exported) if self.older else set()):
             raise ValueError(f"{table.name} has {', '.join(sorted(names))}; look at {', '.join(sorted(unknown))}")
         return {name: _in(table.c[name], value) for name, value in exported.items()}
+
+
+def _without_passwords(kind: str, exported: Row) -> Row:
+    """An older version let some in: what a user typed, and errors."""
+    match kind, exported:
+        case "runs", {"argv": argv, "document": document}:
+            hidden = None if document is None else redact_document(document)
+            return {**exported, "argv": list(redact_words(argv)), "document": hidden}
+        case "notes", {"link": link, "text": text}:
+            return {**exported, "link": redact(link), "text": redact(text)}
+        case "outcomes", {"kind": OutcomeKind.NO_TOOLCHAIN, "output": output}:
+            return {**exported, "output": redact(output)}
+        case _:
+            return exported
 
 
 def _numbered(run: Row, number: int) -> Row:

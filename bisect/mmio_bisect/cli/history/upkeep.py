@@ -17,6 +17,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.pages import write_file
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
+from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import notes_text
@@ -159,8 +160,8 @@ def note(
         uid=uuid4().hex,
         **asdict(about),
         state=state.value if state else "",
-        link=link,
-        text=text or "",
+        link=redact(link),
+        text=redact(text or ""),
         author=getpass.getuser() if author is None else author,
         recorded=datetime.now(UTC).isoformat(timespec="microseconds"),
     )

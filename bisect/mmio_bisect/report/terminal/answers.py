@@ -24,6 +24,7 @@ from mmio_bisect.domain.outcome import FunctionJudgement, Verdict
 from mmio_bisect.domain.recipe import OptLevel
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe
 from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.report.documents.documents import compiler_text, untestable_reason
 from mmio_bisect.report.documents.run_documents import replay
 from mmio_bisect.report.terminal.assembly import Column, absent, listing, side_by_side
@@ -59,7 +60,7 @@ def answer_text(
         if (verification := group.shown.verification) is not None and isinstance(group.shown.answer, Culprit):
             text.append(f"\n{'Checked' if verification.confirmed else 'Not verified'}: {verification.why}.\n")
     text.append_text(_reproduction(groups))
-    text.append(f"\nTo resume or repeat (nothing is compiled twice): {shlex.join(argv)}\n")
+    text.append(f"\n{command_to_repeat('To resume or repeat (nothing is compiled twice)', argv)}\n")
     text.append(_spent(answers, cost), style="dim")
     return text
 
@@ -186,9 +187,7 @@ def _no_change(answer: NoChange, probes: Mapping[Point, Probe], argv: Sequence[s
         case Verdict.UNTESTABLE:
             text.append("\n    Neither end could be tested; move the ends.")
     if answer.unprobed:
-        text.append(
-            f"\n    A change that was undone inside shows in narrower ranges: {_narrower(argv, series, answer)}"
-        )
+        text.append(f"\n    {_narrower(argv, series, answer)}")
     return text
 
 
@@ -209,9 +208,9 @@ def _same_code(answer: NoChange, probes: Mapping[Point, Probe]) -> Text:
 
 
 def _narrower(argv: Sequence[str], series: str, answer: NoChange) -> str:
-    """The same command with an inner end left to fill in."""
+    """With an inner end left to fill in."""
     words = [f"{series}:{answer.oldest.version}..VERSION" if word.startswith(f"{series}:") else word for word in argv]
-    return shlex.join(words)
+    return command_to_repeat("A change that was undone inside shows in narrower ranges", words)
 
 
 def _proof(group: _Group, width: int, *, changed: bool) -> Text:
@@ -305,7 +304,8 @@ def stored_run_text(record: RunRecord, outcomes: Iterable[OutcomeRecord], *, wid
     found = list(outcomes)
     told = replay(record, found)
     if told is None:
-        text.append(f"Not finished; {counted(len(found), 'outcome')} kept. To resume: {shlex.join(record.argv)}\n")
+        kept = f"Not finished; {counted(len(found), 'outcome')} kept"
+        text.append(f"{kept}. {command_to_repeat('To resume', record.argv)}\n")
     else:
         text.append_text(answer_text(told.answers, argv=told.argv, cost=told.cost, width=width, changed=told.changed))
     return text

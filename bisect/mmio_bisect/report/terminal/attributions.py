@@ -1,7 +1,6 @@
 """What `attribute` found, for people: the layer, the passes, and the code before and after them."""
 
 import difflib
-import shlex
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -26,6 +25,7 @@ from mmio_bisect.domain.attribution import (
     StandIn,
     Trial,
 )
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.report.documents.documents import compiler_name
 from mmio_bisect.report.terminal.grid import VERDICT_STYLES
 from mmio_bisect.report.terminal.tables import columns, counted
@@ -48,7 +48,7 @@ def attribution_text(findings: Sequence[Attribution | NothingToAttribute], *, ar
                 text.append_text(_attributed(found))
             case _:
                 assert_never(found)
-    text.append(f"\nTo repeat: {shlex.join(argv)}\n")
+    text.append(f"\n{command_to_repeat('To repeat', argv)}\n")
     return text
 
 

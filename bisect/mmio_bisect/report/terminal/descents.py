@@ -1,11 +1,11 @@
 """What a descent will take, and what it found level by level: for people and as part of `run`'s document."""
 
-import shlex
 from collections.abc import Sequence
 from typing import assert_never
 
 from rich.text import Text
 
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.report.documents.json_text import JSON
 from mmio_bisect.report.documents.run_documents import run_document
 from mmio_bisect.report.terminal.answers import answer_text
@@ -63,7 +63,7 @@ def descent_text(levels: Sequence[DescentLevel], *, width: int, argv: Sequence[s
                 text.append("The descent broke off here, and what is above stands: ", style="yellow")
                 text.append(f"{why}.\n")
                 if argv:
-                    text.append(f"To go on from here (nothing is compiled twice): {shlex.join(argv)}\n")
+                    text.append(f"{command_to_repeat('To go on from here (nothing is compiled twice)', argv)}\n")
             case Followed(head=head, result=found, other=other):
                 if other is not None:
                     text.append(f"This is not the transition that was followed: {other}.\n", style="yellow")

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 
+from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import text_of
 
 # Wide enough for two columns of assembly where nobody says how wide the reader is.
@@ -32,8 +33,8 @@ def show_document(members: Mapping[str, object]) -> None:
 
 
 def note(text: str) -> None:
-    """A remark for whoever watches."""
-    print(text, file=sys.stderr)  # noqa: T201 - this is what prints
+    """A remark for whoever watches, without the passwords of an address in it."""
+    print(redact(text), file=sys.stderr)  # noqa: T201 - this is what prints
 
 
 def _drop_the_rest() -> None:

@@ -9,6 +9,7 @@ from typing import TextIO
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import MmioBisectError
+from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.report.documents.watch_documents import spent_member
 from mmio_bisect.report.terminal.progress import Watcher, retry_line
@@ -32,7 +33,7 @@ class StreamLog(Watcher):
         self._stream = stream
 
     def say(self, sentence: str) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now, sentence = datetime.now(UTC).isoformat(timespec="seconds"), redact(sentence)
         if self._form is LogForm.JSON:
             line = json.dumps({"time": now, "message": sentence}, ensure_ascii=False)
         else:

@@ -1,6 +1,5 @@
 """One bisection planned and executed: of the range that was asked for, or of one below it."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from mmio_bisect.domain.outcome import CellRequest
 from mmio_bisect.domain.recipe import Case, FunctionExpectation
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
 from mmio_bisect.workflow.ports.sandbox import Bounds, Sandbox
 from mmio_bisect.workflow.ports.wiring import Wiring
@@ -150,5 +150,5 @@ def execute(plan: Bisection) -> HuntResult:
         try:
             return hunt(plan.request, tools, events)
         except KeyboardInterrupt:
-            resume = shlex.join(asked.argv)
-            raise CancelledError(f"Interrupted: {events.count} probes are kept; resume with: {resume}") from None
+            kept = f"Interrupted: {events.count} probes are kept"
+            raise CancelledError(command_to_repeat(f"{kept}; resume with", asked.argv)) from None

@@ -1,6 +1,5 @@
 """A sweep planned from what was asked for, and executed; and what it would do, before it does any of it."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CancelledError, UsageError
+from mmio_bisect.redaction import command_to_repeat
 from mmio_bisect.search.grid import Grid
 from mmio_bisect.workflow.ports.history import History
 from mmio_bisect.workflow.ports.sandbox import Bounds, Sandbox
@@ -146,8 +146,8 @@ def execute(planned: Sweep, watch: AbstractContextManager[Counting]) -> SweepRes
         try:
             return sweep(planned.request, tools, events)
         except KeyboardInterrupt:
-            resume = shlex.join(planned.head.argv)
-            raise CancelledError(f"Interrupted: {events.count} cells are kept; resume with: {resume}") from None
+            kept = f"Interrupted: {events.count} cells are kept"
+            raise CancelledError(command_to_repeat(f"{kept}; resume with", planned.head.argv)) from None
 
 
 def forecast(request: SweepRequest, history: History, store: ToolchainStore) -> SweepPlan:
