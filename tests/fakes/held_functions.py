@@ -19,6 +19,7 @@ from emulated import ORDINARY, Event, Machine
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
+from mmio_bisect.adapters.recipes.prototypes import declared_prototypes
 from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.targets import TARGETS
@@ -28,7 +29,7 @@ from mmio_bisect.classify.verdict.judge import defect_kinds, judge_image
 from mmio_bisect.classify.verdict.profiles import default_profile
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import FunctionJudgement
-from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation
+from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, Language
 from mmio_bisect.workflow.probing.objects import Objects
 
 OBJECTS = Objects(read_object, DISASSEMBLERS)
@@ -120,7 +121,8 @@ class Builder:
     def build(self, cell: Cell, functions: Sequence[Function]) -> tuple[CodeImage, Machine] | None:
         """None if the compiler refuses."""
         source, made, linked = (self._folder / f"case.{suffix}" for suffix in ("c", "o", "elf"))
-        source.write_text(program(functions))
+        text = program(functions)
+        source.write_text(text)
         flags = (f"-O{cell.level}", "-ffreestanding", "-w")
         words: list[str | Path] = [*cell.compiler.words[cell.target], *flags, "-c", source, "-o", made]
         if subprocess.run(words, capture_output=True, check=False).returncode:
@@ -128,7 +130,7 @@ class Builder:
         # Relaxation would move the code: the instructions are to stay where the object has them.
         link = (self._linker, "ld.lld", "--no-relax", made, self._library(cell.target))
         subprocess.run((*link, "-e", "0", "-Ttext=0x400000", "-o", linked), check=True, capture_output=True)
-        image = OBJECTS.read(made.read_bytes())
+        image = OBJECTS.read(made.read_bytes()).declaring(declared_prototypes(text, Language.C, ()))
         return image, Machine(linked.read_bytes(), image)
 
     def hold(self, cell: Cell, functions: Sequence[Function], runs: int = 8) -> Iterator[Held]:

@@ -129,7 +129,12 @@ def _check_object(
             output.show(functions_text(objects.read(data)))
             raise UsageError("Say what the object must do: name a RECIPE, or functions of these with --fn 'f(mmio)'.")
         judgement = check_object(
-            data, case_functions=expected, windows=windows, profile=selection.profile, objects=objects
+            data,
+            case_functions=expected,
+            windows=windows,
+            prototypes=case.prototypes if case else (),
+            profile=selection.profile,
+            objects=objects,
         )
     except MalformedObjectError as error:
         raise MalformedObjectError(f"{path}: {error}") from error

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mmio_bisect.domain.prototype import Prototype
+
 
 class Language(StrEnum):
     """The languages that cases are written in, named by their file ending."""
@@ -328,7 +330,8 @@ _DIRECTIVE = re.compile(rb"^[^\S\n]*(?://|;)[^\S\n]?mmio:.*$", re.MULTILINE)
 class Case:
     """One file of a recipe. `text` is kept as bytes: what the compiler gets is exactly what was digested.
 
-    `shipped` says whether the case came with the tool; a foreign one is not run in the local sandbox unasked.
+    `prototypes` are of functions that the source declares. `shipped` says whether the case came with the tool; a
+    foreign one is not run in the local sandbox unasked.
     """
 
     recipe: str
@@ -338,6 +341,7 @@ class Case:
     targets: tuple[str, ...]
     opt_levels: tuple[OptLevel, ...]
     windows: tuple[ConstantWindow, ...] = ()
+    prototypes: tuple[Prototype, ...] = ()
     issue: str | None = None
     edition: str | None = None
     compile_flags: tuple[str, ...] = ()
@@ -364,10 +368,11 @@ class Case:
 
     @property
     def expectation_digest(self) -> str:
-        """Of all that a judgement depends on besides the object: the functions and the constant windows."""
+        """Of all that a judgement depends on besides the object: functions, constant windows, and what is declared."""
         lines = [str(function) for function in self.functions]
         if self.windows:
             lines.append(f"window={','.join(map(str, self.windows))}")
+        lines += sorted(f"declared {prototype}" for prototype in self.prototypes)
         return digest_of("\n".join(lines).encode())
 
 

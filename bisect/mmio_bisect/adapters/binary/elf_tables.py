@@ -33,7 +33,7 @@ from mmio_bisect.errors import MalformedObjectError
 
 SHN_LORESERVE, SHN_XINDEX = 0xFF00, 0xFFFF
 
-_PARSER_ERRORS = (
+PARSER_ERRORS = (
     ELFError, struct.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
     OSError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
@@ -179,7 +179,7 @@ class ElfTables:
         try:
             elf = ELFFile(self._stream)
             machine, kind = elf["e_machine"], elf["e_type"]
-        except _PARSER_ERRORS as error:
+        except PARSER_ERRORS as error:
             raise damaged("its ELF header cannot be read") from error
         number = int.from_bytes(self._data[18:20], "little" if elf.little_endian else "big")
         known = {isa.facts.elf.bits: isa for isa in ISAS.values() if isa.facts.elf.machine == number}
@@ -206,7 +206,7 @@ class ElfTables:
     def _read_sections(self) -> list[Section]:
         try:
             offset, count = int(self._elf["e_shoff"]), int(self._elf.num_sections())
-        except _PARSER_ERRORS as error:
+        except PARSER_ERRORS as error:
             raise damaged("its section headers cannot be read") from error
         if count and self._elf["e_shentsize"] != self.header_bytes:
             raise damaged(f"its section headers are not of {self.header_bytes} bytes")
@@ -247,7 +247,7 @@ class ElfTables:
     def _name_table(self) -> int:
         try:
             return int(self._elf.get_shstrndx())
-        except _PARSER_ERRORS as error:
+        except PARSER_ERRORS as error:
             raise damaged("its section names cannot be found") from error
 
     def _relocation(self, entry: Mapping[str, Any], patched: Section | None) -> Relocation:
@@ -297,7 +297,7 @@ class ElfTables:
     def _parse(self, structure: Construct, offset: int) -> Mapping[str, Any]:
         try:
             parsed: Mapping[str, Any] = struct_parse(structure, self._stream, offset)
-        except _PARSER_ERRORS as error:
+        except PARSER_ERRORS as error:
             raise damaged(f"the structure at {offset:#x} cannot be read") from error
         return parsed
 

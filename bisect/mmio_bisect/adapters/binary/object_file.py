@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
+from mmio_bisect.adapters.binary.debug_info import debug_prototypes
 from mmio_bisect.adapters.binary.demangle import readable_name
 from mmio_bisect.adapters.binary.elf_tables import ElfTables, damaged
 from mmio_bisect.classify.machine.instructions import Relocation, Section
@@ -54,6 +55,7 @@ def read_object(data: bytes) -> RawObject:
             for symbol in tables.symbols
             if symbol.kind == "STT_OBJECT" and symbol.section is not None
         },
+        prototypes=debug_prototypes(tables),
     )
 
 

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from mmio_bisect.adapters.recipes.prototypes import declared_prototypes
 from mmio_bisect.adapters.recipes.recipe_grammar import (
     EXPECTATION_KEYS,
     FUNCTION_KEYS,
@@ -62,6 +63,7 @@ def parse_case(text: bytes, *, path: str, recipe: str, language: Language, shipp
         targets=_words(reader, "target", DEFAULT_TARGETS),
         opt_levels=tuple(OptLevel(word) for word in _words(reader, "opt", DEFAULT_OPT_LEVELS)),
         windows=reader.windows,
+        prototypes=declared_prototypes(text.decode(), language, reader.compile_flags),
         issue=reader.case_wide.get("issue"),
         edition=reader.edition,
         compile_flags=tuple(reader.compile_flags),

@@ -15,7 +15,13 @@ from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import Place, place_of
-from mmio_bisect.classify.dataflow.passing import left_by_a_call, passed_on_the_stack, passed_registers
+from mmio_bisect.classify.dataflow.passing import (
+    left_by_a_call,
+    lost_to,
+    passed_as_declared,
+    passed_on_the_stack,
+    passed_registers,
+)
 from mmio_bisect.classify.dataflow.program import Program, Target, leads_on
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
@@ -65,6 +71,7 @@ class _Follower:
     ) -> None:
         self._isa = image.isa
         self._declared = Declarations(image.names, calls)
+        self._prototypes = image.prototypes
         self._data = ImageData(image)
         self._program = Program(image)
         self._entry: Node = ((), self._program.name(function), 0, "")
@@ -350,20 +357,20 @@ class _Follower:
 
         Pointers in the memory that is handed over are not followed further.
         """
-        for register in passed_registers(state, self._isa):
-            value = state.get(register)
-            if state.algebra.derived(value):
-                self._escape(node, instruction, f"{register}, a pointer into the window, is handed to {callee}")
-            elif any(map(state.algebra.derived, state.hand_over(value))):
-                self._escape(node, instruction, f"{register} leads {callee} to a pointer into the window")
-        for place, value in passed_on_the_stack(state, self._isa, tail=tail):
-            if place in self._reloaded or self._arguments.get(place) == value:
-                continue  # the code here loads it again, or it is the function's own argument
-            if state.algebra.derived(value):
-                self._escape(node, instruction, f"a pointer into the window is handed to {callee} on the stack")
-            elif any(map(state.algebra.derived, state.hand_over(value))):
-                self._escape(node, instruction, f"an argument on the stack leads {callee} to a pointer into the window")
+        prototype = self._prototypes.get(callee)
+        if prototype is not None:
+            passed = passed_as_declared(state, self._isa, prototype, tail=tail)
+        else:
+            on_the_stack = passed_on_the_stack(state, self._isa, tail=tail)
+            passed = [(register, state.get(register)) for register in passed_registers(state, self._isa)]
+            passed += [(None, held) for place, held in on_the_stack if not self._is_own(place, held)]
+        for why in lost_to(callee, passed, state):
+            self._escape(node, instruction, why)
         self._forget_call_clobbered(state)
+
+    def _is_own(self, place: Place, held: Value) -> bool:
+        """Whether the code here loads it again, or it is the function's own argument."""
+        return place in self._reloaded or self._arguments.get(place) == held
 
     def _move_stack(self, state: State, distance: int) -> None:
         if distance:

@@ -13,6 +13,7 @@ from mmio_bisect.domain.families import family_of
 from mmio_bisect.domain.names import is_pattern
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.profile import Profile
+from mmio_bisect.domain.prototype import Prototype
 from mmio_bisect.domain.recipe import ConstantWindow, FunctionExpectation, digest_of
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import BrokenToolchainError, UsageError
@@ -32,11 +33,12 @@ def check_object(
     *,
     case_functions: tuple[FunctionExpectation, ...],
     windows: tuple[ConstantWindow, ...],
+    prototypes: tuple[Prototype, ...] = (),
     profile: Profile,
     objects: ObjectReader,
 ) -> Judgement:
     """Raises `MalformedObjectError`, and `UsageError` for a pattern that matches no function."""
-    image = objects.read(data)
+    image = objects.read(data).declaring(prototypes)
     for function in case_functions:
         if is_pattern(function.symbol) and not image.functions_named(function.symbol):
             raise UsageError(f"{undefined_reason(function.symbol, image)}.")

@@ -19,6 +19,7 @@ from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.outcome import Judgement, untestable
 from mmio_bisect.domain.profile import Profile
+from mmio_bisect.domain.prototype import Prototype
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
 from mmio_bisect.workflow.ports.objects import ObjectReader
@@ -52,6 +53,7 @@ class RawObject:
     sections: Mapping[int, Section] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    prototypes: tuple[Prototype, ...] = ()
 
 
 class ElfReader(Protocol):
@@ -103,9 +105,10 @@ class Objects:
                     thumb=function.thumb,
                 ),
             )
-        return CodeImage(
+        image = CodeImage(
             isa=isa, functions=tuple(functions), sections=raw.sections, names=raw.names, variables=raw.variables
         )
+        return image.declaring(raw.prototypes)
 
 
 def _relocated(
@@ -179,7 +182,7 @@ def _with_callee(
 def judge_object(case: Case, object_code: bytes, profile: Profile, objects: ObjectReader) -> Judgement:
     """An object that cannot be read makes its cell untestable."""
     try:
-        image = objects.read(object_code)
+        image = objects.read(object_code).declaring(case.prototypes)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile.name)
     return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture))
