@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mmio_bisect.workflow.history.history_queries import NoteRow, TransitionRow
-from mmio_bisect.workflow.history.regressions import State, lives
+from mmio_bisect.workflow.history.regressions import State, clusters, lives
 
 BASE = TransitionRow(
     recipe="loop",
@@ -84,3 +84,70 @@ def test_the_furthest_that_anyone_says_holds() -> None:
     life = lives((BASE, FIX), (reported, a_note(uid="2", link="https://example.org/1")))[BASE]
     assert life.state is State.FIXED
     assert str(life) == "fixed https://example.org/1"
+
+
+def step(series: str, last: str | None, first: str | None) -> TransitionRow:
+    return BASE._replace(series=series, last_llvm=last, first_llvm=first)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([step("a", "17.0.1", "18.1.0"), step("b", "17.0.6", "18.1.8")], ["LLVM 17.0.6 → 18.1.0: a b"]),
+        ([step("a", "17.0.1", "18.1.0"), step("b", "16.0.0", "18.1.8")], ["LLVM 17.0.1 → 18.1.0: a b"]),
+        (
+            [step("a", "17.0.1", "18.1.0"), step("b", "18.1.0", "19.1.0")],
+            ["LLVM 17.0.1 → 18.1.0: a", "LLVM 18.1.0 → 19.1.0: b"],
+        ),
+        ([step("b", None, None), step("a", None, None)], [": a b"]),
+        ([step("a", None, None), step("b", None, "18.1.0")], [": a", "LLVM ? → 18.1.0: b"]),
+        ([step("a", "17.0.1", None), step("b", "17.0.1", "18.1.0")], [": a", "LLVM 17.0.1 → 18.1.0: b"]),
+        (
+            [step("a", None, "18.1.0"), step("b", None, None), step("c", "17.0.0", "18.1.0")],
+            [": b", "LLVM 17.0.0 → 18.1.0: a c"],
+        ),
+    ],
+)
+def test_steps_of_llvm_that_overlap_are_one_cluster(rows: list[TransitionRow], expected: list[str]) -> None:
+    found = clusters(reversed(rows))
+    assert [f"{one.name}: {' '.join(row.series for row in one.rows)}" for one in found] == expected
+
+
+WITHOUT_LLVM = {"last_llvm": None, "first_llvm": None}
+
+
+@pytest.mark.parametrize(
+    ("fix", "ends"),
+    [
+        (FIX, True),
+        (FIX._replace(series="clang"), False),
+        (FIX._replace(first_llvm="18.1.6"), False),  # of LLVM's version that brought it, so not after it
+        (FIX._replace(first_llvm="24.1.0"), True),  # of the version that brought the next one
+        (FIX._replace(first_llvm="24.1.1"), False),  # after the next one began
+        (FIX._replace(**WITHOUT_LLVM), True),
+    ],
+)
+def test_a_fix_ends_what_began_before_it_in_its_series_and_nothing_that_another_followed(
+    fix: TransitionRow, ends: bool
+) -> None:
+    again = BASE._replace(last_version="0.18.0", first_version="0.19.0", last_llvm="23.1.0", first_llvm="24.1.0")
+    assert (lives((BASE, again, fix), ())[BASE].state is State.FIXED) == ends
+
+
+def test_without_llvm_a_fix_ends_what_began() -> None:
+    rows = (BASE._replace(**WITHOUT_LLVM), FIX)
+    assert state(*rows) is State.FIXED
+
+
+def test_fixes_of_nothing_that_began_are_one_regression() -> None:
+    other = FIX._replace(series="clang", last_llvm="22.1.0")
+    found = lives((FIX, other), (a_note(state="reported"),))
+    assert [found[row].state for row in (FIX, other)] == [State.VERIFIED] * 2
+    assert {note.uid for row in (FIX, other) for note in found[row].notes} == {"1"}
+
+
+@pytest.mark.parametrize("field", ["recipe", "series", "target", "function", "access"])
+def test_a_note_is_about_what_it_names_and_nothing_else(field: str) -> None:
+    assert state(BASE, notes=(a_note(state="reported", **{field: getattr(BASE, field)}),)) is State.REPORTED
+    assert state(BASE, notes=(a_note(state="reported", **{field: "other"}),)) is State.INTRODUCED
+    assert state(BASE, FIX, notes=(a_note(state="introduced"),)) is State.FIXED
