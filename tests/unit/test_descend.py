@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from report_values import FIRST_BAD, LAST_GOOD, cell_answer, point
@@ -132,3 +133,66 @@ def test_the_plan_counts_what_it_can_and_says_what_it_reckons_with() -> None:
         "2  fine    36 points          at most 8 probes  8 downloads or less\n"
         "3  built   about 3000 points  some 14 probes    14 builds or less, about 1.5 h each\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "silent"),
+    [(None, "def456", "zig@0.12.1"), ("abc123", None, "zig@0.13.0"), (None, None, "zig@0.12.1")],
+)
+def test_the_neighbour_that_does_not_say_its_commit_is_named(last: str | None, first: str | None, silent: str) -> None:
+    answer = cell_answer(CULPRIT, known(LAST_GOOD, commit=last), known(FIRST_BAD, commit=first))
+    found = range_below(answer, finer(Handle.COMMIT), ANY)  # type: ignore[arg-type]
+    assert found == Stopped(why=f"{silent} does not say which commit it is, so llvm cannot be entered")
+
+
+def test_names_of_points_are_the_finer_series_own_where_it_is_entered_by_version() -> None:
+    found = range_below(ANSWER, finer(Handle.VERSION), ANY)  # type: ignore[arg-type]
+    assert found == RangeText(series="llvm", first="0.12.1", last="0.13.0")
+
+
+def test_a_commit_that_holds_another_projects_says_which() -> None:
+    source = Source("zig", 2)
+    found = range_below(ANSWER, finer(Handle.GITLINK), source)  # type: ignore[arg-type]
+    assert isinstance(found, Stopped)
+    parts = {"0.12.1": "abc123", "0.13.0": "def456"}
+    source.capabilities = Capabilities(built_from=lambda one: SimpleNamespace(llvm=parts[one.version]))  # type: ignore[arg-type,return-value]
+    found = range_below(ANSWER, finer(Handle.GITLINK), source)  # type: ignore[arg-type]
+    assert found == RangeText(series="llvm", first="abc123", last="def456")
+
+
+def test_without_a_culprit_there_is_nothing_to_look_into_and_nothing_to_compare() -> None:
+    vague = replace(
+        ANSWER, answer=NoChange(verdict=Verdict.BAD, oldest=LAST_GOOD.point, newest=FIRST_BAD.point, unprobed=0)
+    )
+    found = range_below(vague, finer(Handle.LLVM), ANY)  # type: ignore[arg-type]
+    assert found == Stopped(why="no single culprit was found that could be looked into")
+    assert other_transition(vague, ANSWER) is None
+
+
+def test_a_transition_of_which_one_side_shows_no_defect_is_not_told_apart() -> None:
+    silent = cell_answer(CULPRIT, LAST_GOOD, replace(FIRST_BAD, judgement=LAST_GOOD.judgement))
+    assert other_transition(ANSWER, silent) is other_transition(silent, ANSWER) is None
+
+
+def test_a_series_is_entered_once_and_steps_between_neighbours_are_counted() -> None:
+    sources = {"coarse": Source("coarse", 3), "fine": Source("fine", 40)}
+    steps = {
+        "coarse": Finer(series="fine", by=Handle.VERSION, usually=99),
+        "fine": Finer(series="coarse", by=Handle.VERSION, usually=3),
+    }
+
+    def plan(*versions: str) -> list[tuple[int, bool, int]]:
+        points = tuple(Point(series="coarse", version=version, sort_key=version) for version in versions)
+        levels = plan_descent(points, sources.__getitem__, steps.get)  # type: ignore[arg-type]
+        return [(level.points, level.exact, level.probes) for level in levels]
+
+    assert plan("1.3", "1.20", "1.37") == [(3, True, 3), (19, False, 7)]
+    assert plan("1.3", "1.37") == [(2, True, 2), (36, True, 8)]
+    assert plan("1.3", "gone") == [(2, True, 2), (99, False, 9)]
+    assert plan("1.3", "1.4", "1.4", "1.4", "1.4")[1] == (2, False, 2)
+
+
+def test_two_points_are_the_least_that_lie_between_neighbours() -> None:
+    assert Finer(series="llvm", by=Handle.LLVM, usually=2).usually == 2
+    with pytest.raises(ValueError, match="write 2 or more"):
+        Finer(series="llvm", by=Handle.LLVM, usually=1)

@@ -167,3 +167,84 @@ def test_a_pass_is_known_by_title_or_argument(counted: str, dumped: str, same: b
     (one,) = read_bisected(f"BISECT: running pass (1) {counted} on function (f)")
     (other,) = read_snapshots(f"*** IR Dump After {dumped} on f ***\n{X}\n", "f")
     assert same_pass(one, other.after) is same
+
+
+IR = "define void @f() {\n  ret void\n}"
+
+
+def ir(*bodies: str) -> list[Snapshot]:
+    """Passes named by their places, after which the function returns these numbers."""
+    return [snapshot(f"p{place}", IR.replace("void", f"i{body}")) for place, body in enumerate(bodies)]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "common", "their", "mine", "earlier"),
+    [
+        ("12", "13", "p0", "p1", "p1", False),
+        ("1", "13", "p0", None, "p1", False),
+        ("12", "1423", "p2", None, "p3", True),
+        ("123", "143", None, None, None, None),
+        ("1213", "124", "p1", "p2", "p2", False),
+        ("2", "3", None, "p0", "p0", False),
+        ("", "34", None, None, "p0", False),
+    ],
+)
+def test_two_part_after_the_last_state_that_both_reach(
+    good: str, bad: str, common: str | None, their: str | None, mine: str | None, earlier: bool | None
+) -> None:
+    found = find_divergence(ir(*good), ir(*bad))
+    if earlier is None:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.common and str(found.common.after)) == common
+    assert (found.good and str(found.good.name)) == their
+    assert (found.bad and str(found.bad.name)) == mine
+    assert found.earlier is earlier
+    assert found.bad is not None
+    assert (found.bad.before and str(found.bad.before.after)) == (
+        None if mine == "p0" else f"p{int(mine[1]) - 1}" if mine else ""
+    )
+
+
+def mir(*bodies: str) -> list[Snapshot]:
+    lines = [body.replace(";", "\n  ") for body in bodies]
+    return [snapshot(f"p{place}", f"bb.0:\n  {body}", machine=True) for place, body in enumerate(lines)]
+
+
+PLAIN = "STRWui $w1, $x0, 0 :: (volatile store (s32))"
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        (DefectKind.WRITEBACK_POST, "early-clobber $x0 = STRWpost $w1, $x0, 4 :: (volatile store (s32))"),
+        (DefectKind.WRITEBACK_PRE, "early-clobber $x0 = STRWpre $w1, $x0, 4 :: (volatile store (s32))"),
+        (DefectKind.WRITEBACK_POST, "$z0 = LD1_POST $x0 :: (volatile load (s32))"),
+        (DefectKind.PAIR, "STPWi $w1, $w2, $x0, 0 :: (volatile store (s32))"),
+        (DefectKind.PAIR, "$w1, $w2 = LDNPWi $x0, 0 :: (volatile load (s32))"),
+        (DefectKind.SIMD_FP, "STRSui $s1, $x0, 0 :: (volatile store (s32))"),
+        (DefectKind.SIMD_FP, "$d0 = LDURDi $x0, 0 :: (volatile load (s64))"),
+        (DefectKind.LIBCALL, "BL &memcpy"),
+    ],
+)
+def test_a_defect_is_formed_by_the_first_pass_after_which_its_opcode_stays(kind: DefectKind, form: str) -> None:
+    dumps = mir(PLAIN, form, PLAIN, f"{form};frame-setup STPXi $x29, $x30", f"{PLAIN};{form}", form)
+    found = find_forming_pass(dumps, frozenset({kind}))
+    assert found is not None
+    assert (str(found.name), found.before) == ("p3", dumps[2])
+    assert find_forming_pass([*ir("1"), dumps[1]], frozenset({kind})) == find_forming_pass([*ir("1"), dumps[1]])
+
+
+def test_of_a_defect_that_opcodes_do_not_show_it_is_the_accesses_that_count() -> None:
+    dumps = mir(PLAIN, f"{PLAIN};{PLAIN}", f"$w1 = ADDWri $w1, 1;{PLAIN};{PLAIN}")
+    found = find_forming_pass(dumps, frozenset({DefectKind.TORN, DefectKind.PAIR}))
+    assert found is not None
+    assert str(found.name) == "p1"
+    assert memory_opcodes(dumps[2]) == ("STRWui", "STRWui")
+
+
+def test_what_another_form_left_is_the_first_dump_where_nothing_came_before() -> None:
+    found = find_forming_pass(mir(PLAIN))
+    assert found is not None
+    assert (str(found.name), found.before) == ("p0", None)

@@ -113,7 +113,8 @@ def test_steps_of_llvm_that_overlap_are_one_cluster(rows: list[TransitionRow], e
     assert [f"{one.name}: {' '.join(row.series for row in one.rows)}" for one in found] == expected
 
 
-WITHOUT_LLVM = {"last_llvm": None, "first_llvm": None}
+def without_llvm(row: TransitionRow) -> TransitionRow:
+    return row._replace(last_llvm=None, first_llvm=None)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ WITHOUT_LLVM = {"last_llvm": None, "first_llvm": None}
         (FIX._replace(first_llvm="18.1.6"), False),  # of LLVM's version that brought it, so not after it
         (FIX._replace(first_llvm="24.1.0"), True),  # of the version that brought the next one
         (FIX._replace(first_llvm="24.1.1"), False),  # after the next one began
-        (FIX._replace(**WITHOUT_LLVM), True),
+        (without_llvm(FIX), True),
     ],
 )
 def test_a_fix_ends_what_began_before_it_in_its_series_and_nothing_that_another_followed(
@@ -135,7 +136,7 @@ def test_a_fix_ends_what_began_before_it_in_its_series_and_nothing_that_another_
 
 
 def test_without_llvm_a_fix_ends_what_began() -> None:
-    rows = (BASE._replace(**WITHOUT_LLVM), FIX)
+    rows = (without_llvm(BASE), FIX)
     assert state(*rows) is State.FIXED
 
 

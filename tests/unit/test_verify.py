@@ -131,3 +131,115 @@ def test_equal_accesses_refute_a_culprit_unless_code_was_what_was_looked_for() -
     assert refuted.verification is not None
     assert refuted.verification.why.endswith("access the window by the same instructions in the same orders")
     assert verify_answer(answer, again, lambda found: found, forced=True, by_code=True).answer == culprit
+
+
+def side(version: str, verdict: Verdict) -> Probe:
+    judgement = replace(a_judgement(verdict), fingerprint=version, behaviour=version)
+    return replace(probe(version, "18.1.6", judgement), outcome=an_object(version.encode()))
+
+
+LAST, FIRST = side("0.9.0", Verdict.GOOD), side("0.10.0", Verdict.BAD)
+
+
+def verified(last: Again, first: Again, *, forced: bool = True, history: frozenset[str] = frozenset()) -> CellAnswer:
+    probes = tuple(replace(one, from_history=one.point.version in history) for one in (LAST, FIRST))
+    culprit = Culprit(change=Change.INTRODUCED, last=LAST.point, first=FIRST.point)
+    again = {LAST.point: last, FIRST.point: first}
+    return verify_answer(
+        CellAnswer(request=LAST.request, answer=culprit, probes=probes),
+        lambda one: again[one.point],
+        lambda found: found,
+        forced=forced,
+        by_code=False,
+    )
+
+
+def again(one: Probe, data: bytes | None = None, *, built: bool = False, reproduced: bool = True) -> Again:
+    outcome = one.outcome if data is None else an_object(data)
+    return Again(outcome=outcome, judgement=one.judgement, built=built, reproduced=reproduced)
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "why", "builds"),
+    [
+        (
+            again(LAST),
+            again(FIRST),
+            "both neighbours were compiled again: the same two objects, which differ from each other",
+            0,
+        ),
+        (
+            again(LAST, built=True),
+            again(FIRST, built=True),
+            "both neighbours were built and compiled again: the same two objects, which differ from each other",
+            2,
+        ),
+        (
+            again(LAST, built=True),
+            again(FIRST, b"new"),
+            (
+                "both neighbours were compiled again: other objects than before (they are not reproducible), the same "
+                "verdicts"
+            ),
+            1,
+        ),
+        (
+            again(LAST, built=True, reproduced=False),
+            again(FIRST, built=True),
+            (
+                "both neighbours were built and compiled again (they are not the same compilers as before: their "
+                "builds are not reproducible): the same two objects, which differ from each other"
+            ),
+            2,
+        ),
+    ],
+)
+def test_what_confirms_a_culprit_is_said(last: Again, first: Again, why: str, builds: int) -> None:
+    verification = verified(last, first).verification
+    assert verification is not None
+    assert (verification.confirmed, verification.why) == (True, why)
+    assert (verification.compiles, verification.builds) == (2, builds)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"fingerprint": LAST.judgement.fingerprint}, "make the same code of the functions under test"),
+        ({"behaviour": LAST.judgement.behaviour}, "access the window by the same instructions in the same orders"),
+        ({"fingerprint": None, "behaviour": None}, None),
+    ],
+)
+def test_equal_sides_refute_and_what_is_not_known_of_them_does_not(
+    change: dict[str, str | None], why: str | None
+) -> None:
+    first = Again(outcome=FIRST.outcome, judgement=replace(FIRST.judgement, **change))  # type: ignore[arg-type]
+    last = again(LAST)
+    if why is None:
+        last = replace(last, judgement=replace(last.judgement, fingerprint=None, behaviour=None))
+    found = verified(last, first)
+    assert isinstance(found.answer, Culprit if why is None else Contradiction)
+    assert found.verification is not None
+    assert found.verification.confirmed == (why is None)
+    if why is not None:
+        assert found.verification.why == f"zig@0.9.0 and zig@0.10.0, compiled again, {why}"
+
+
+def test_a_side_that_cannot_be_judged_refutes_nothing_and_is_named_with_its_reason() -> None:
+    blind = replace(FIRST.judgement, verdict=Verdict.UNTESTABLE, reason="a pointer is lost")
+    found = verified(again(LAST), replace(again(FIRST, built=True), judgement=blind))
+    assert isinstance(found.answer, Culprit)
+    assert found.verification is not None
+    assert (found.verification.confirmed, found.verification.compiles, found.verification.builds) == (False, 2, 1)
+    assert found.verification.why == (
+        "zig@0.10.0 cannot be judged when it is built and compiled again (a pointer is lost)"
+    )
+    nameless = verified(again(LAST), replace(again(FIRST), judgement=replace(blind, reason=None))).verification
+    assert nameless is not None
+    assert nameless.why == "zig@0.10.0 cannot be judged when it is compiled again"
+
+
+def test_one_side_that_this_run_compiled_is_enough_to_look_again() -> None:
+    sides = again(LAST), again(FIRST)
+    assert verified(*sides, forced=False, history=frozenset({"0.9.0"})).verification is not None
+    assert verified(*sides, forced=False, history=frozenset({"0.9.0", "0.10.0"})).verification is None
+    assert verified(*sides, forced=True, history=frozenset({"0.9.0", "0.10.0"})).verification is not None
