@@ -20,6 +20,13 @@ _NO_NAME: Final = "-Wno-override-module"
 """IR names another target's triple than clang is given, or another's clang: it need not say so."""
 
 
+_LAST_PASSES: Final = (
+    "-print-after=unpack-mi-bundles,arm-low-overhead-loops,riscv-expand-atomic-pseudo,pseudo-probe-inserter,x86-lvi-ret"
+)
+"""After one of them machine code is final, for each target and version from LLVM 12 to 22: `addPreEmitPass` and
+`addPreEmitPass2` in llvm/lib/Target/*/*TargetMachine.cpp. A name that a version lacks is ignored."""
+
+
 def _clang_flags(case: Case, target: Target, opt: OptLevel) -> tuple[str, ...]:
     language = _NO_NAME if case.language is Language.LLVM_IR else "-nostdlibinc"
     return (f"--target={target.clang_triple}", *target.clang_flags, f"-O{opt}", "-fno-ident", language, "-c")
@@ -56,6 +63,7 @@ _CLANG: Final = FamilyDescriptor(
         back_end=("-c", "-Xclang", "-disable-llvm-passes"),
         ir_input=(_NO_NAME, "-x", "ir"),
     ),
+    word=("-mllvm", _LAST_PASSES),
 )
 
 
@@ -70,6 +78,7 @@ _GCC: Final = FamilyDescriptor(
     flags=_gcc_flags,
     program="aarch64-linux-gnu-gcc",
     parts=(Part(words=("-print-prog-name=cc1",)), Part(words=("-print-prog-name=as",))),
+    word=("-fdump-rtl-final=stderr",),
 )
 
 
@@ -110,6 +119,7 @@ _RUSTC: Final = FamilyDescriptor(
         # Without names for what has none some rustcs write no bitcode; the pass touches nothing else.
         front_end_bitcode=("-Cno-prepopulate-passes", "-Cpasses=name-anon-globals"),
     ),
+    word=_rustc_llvm_options((_LAST_PASSES,)),
 )
 
 
@@ -128,6 +138,7 @@ _LLC: Final = FamilyDescriptor(
     # To llc, optimising for size is an attribute of a function, and no level.
     opt_levels=(OptLevel.O0, OptLevel.O1, OptLevel.O2, OptLevel.O3),
     llvm=LlvmLayers(options=tuple, has_middle=False, ir_input=()),
+    word=(_LAST_PASSES,),
 )
 
 

@@ -62,7 +62,8 @@ class FamilyDescriptor:
     what its compilers print when they are given `version_words`; it fits no other family's. `flags` are those of one
     case for a target at a level. `program` is what it is called where it is installed, for people to type. `explorer`
     gives Compiler Explorer's name of a compiler by its version and the line that says it. `only_target` is the one
-    that all of them are built for here.
+    that all of them are built for here. Given `word` besides, it prints what it says of its instructions
+    (`classify.word.values`), and makes the same object.
     """
 
     languages: tuple[Language, ...]
@@ -76,6 +77,7 @@ class FamilyDescriptor:
     only_target: str | None = None
     parts: tuple[Part, ...] = ()
     llvm: LlvmLayers | None = None
+    word: tuple[str, ...] = ()
 
     def version_in(self, text: str) -> str | None:
         """The version, if a compiler of the family printed the text."""
