@@ -204,15 +204,15 @@ def test_statistics_count_everything(archive: SqlHistoryQueries) -> None:
 
 class TestSql:
     def test_gives_columns_and_rows(self, archive: SqlHistoryQueries) -> None:
-        assert archive.sql("SELECT 1 AS one, 'a%b' AS text UNION SELECT 2, NULL ORDER BY 1", None) == (
+        assert archive.sql("SELECT 1 AS one, 'a%b' AS text UNION SELECT 2, NULL ORDER BY 1", None, 60) == (
             ("one", "text"),
             ((1, "a%b"), (2, None)),
         )
-        assert archive.sql("SELECT cell_key FROM outcomes", 3)[1].__len__() == 3
+        assert archive.sql("SELECT cell_key FROM outcomes", 3, 60)[1].__len__() == 3
 
     def test_may_look_at_the_schema(self, tmp_path: Path) -> None:
         with SqlHistoryQueries(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as archive:
-            assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None)[1]
+            assert ("recipe",) in archive.sql("SELECT name FROM pragma_table_info('lines')", None, 60)[1]
 
     @pytest.mark.parametrize(
         "statement",
@@ -220,7 +220,7 @@ class TestSql:
     )
     def test_cannot_change_anything(self, archive: SqlHistoryQueries, statement: str) -> None:
         with pytest.raises(UsageError, match="only reads"):
-            archive.sql(statement, None)
+            archive.sql(statement, None, 60)
         assert archive.statistics("arm-isv").outcomes == 40
 
     @pytest.mark.parametrize(
@@ -230,14 +230,14 @@ class TestSql:
     def test_cannot_change_how_sqlite_works(self, tmp_path: Path, statement: str) -> None:
         with (
             SqlHistoryQueries(open_history_database(f"sqlite:///{tmp_path / 'history.db'}")) as archive,
-            pytest.raises(UsageError, match=r"only reads|within a transaction"),
+            pytest.raises(UsageError, match="only reads"),
         ):
-            archive.sql(statement, None)
+            archive.sql(statement, None, 60)
 
     @pytest.mark.parametrize(
         ("statement", "said"),
         [
-            ("SELEKT 1", "syntax error"),
+            ("SELECT FROM WHERE", "syntax error"),
             ("SELECT missing FROM runs", "missing"),
             ("SELECT 1; SELECT 2", ""),
             ("SELECT 1; COMMIT; DELETE FROM runs", ""),
@@ -245,7 +245,7 @@ class TestSql:
     )
     def test_says_what_is_wrong(self, archive: SqlHistoryQueries, statement: str, said: str) -> None:
         with pytest.raises(UsageError, match=said or "one statement|multiple commands"):
-            archive.sql(statement, None)
+            archive.sql(statement, None, 60)
 
 
 def test_an_empty_history_answers_everything_with_nothing(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ class TestRowsForQueries:
             runs = [finish_a_run(history, answer) for answer, _ in ANSWERS]
             history.begin_run(a_head())
         with SqlHistoryQueries(open_history_database(url)) as queries:
-            _, told = queries.sql(ALL_ANSWERS, None)
+            _, told = queries.sql(ALL_ANSWERS, None, 60)
         assert list(told) == [(run, 0, *row) for run, (_, row) in zip(runs, ANSWERS, strict=True)]
 
 

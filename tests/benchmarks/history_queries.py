@@ -220,7 +220,7 @@ QUESTIONS = (
     ),
     Question(
         name="sql",
-        ours=lambda archive: archive.sql("SELECT opt, count(*) FROM outcomes GROUP BY opt", None),
+        ours=lambda archive: archive.sql("SELECT opt, count(*) FROM outcomes GROUP BY opt", None, 60),
         hand=("SELECT opt, count(*) FROM outcomes GROUP BY opt",),
     ),
 )

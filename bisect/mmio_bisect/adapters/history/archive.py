@@ -37,6 +37,8 @@ class SqlHistoryQueries(OverDatabase):
         with self.database.asking() as ask:
             return totals.statistics(ask, profile, self.database.size(ask))
 
-    def sql(self, statement: str, limit: int | None) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
+    def sql(
+        self, statement: str, limit: int | None, seconds: float
+    ) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
         with self.database.reading() as connection:
-            return free_sql.run(connection, statement, limit)
+            return free_sql.run(connection, statement, limit, seconds)

@@ -1,6 +1,7 @@
 """`history matrix`, `transitions`, `fingerprint`, `stats` and `sql`: what is asked of the history as a whole."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -62,6 +63,8 @@ Examples:
 
   mmio-bisect history sql "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
 """
+
+_MOST_SECONDS = 86400.0
 
 Sort = Annotated[ChangeOrder, typer.Option("--sort", help="What comes first.", rich_help_panel="In which form")]
 
@@ -186,19 +189,39 @@ def stats(
 def sql(
     context: typer.Context,
     form: asked.Form,
-    statement: Annotated[str, typer.Argument(metavar="SQL", help="One statement; it can only read.")],
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT, WITH, VALUES or TABLE.")],
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many rows at most. Default: all.")
     ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=_MOST_SECONDS, help="How long it may take.")
+    ] = 60.0,
     database: options.Database = None,
 ) -> int:
     with wiring_of(context, Settings(database=database)).archive() as archive:
-        head, rows = archive.sql(statement, limit)
+        head, rows = archive.sql(statement, limit, timeout)
     if form.as_json:
-        told = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
+        told = [[_as_json(value) for value in row] for row in rows]
         output.show_document(document("history sql", columns=list(head), rows=told))
     elif form.as_csv:
         asked.show_csv(head, rows)
     else:
         output.show(rows_text(head, rows))
     return 0
+
+
+def _as_json(value: object) -> object:
+    """Bytes in hexadecimal; what JSON has no form for (a time, a decimal, no number) as text."""
+    match value:
+        case bytes():
+            return value.hex()
+        case list() | tuple():
+            return [_as_json(each) for each in value]
+        case dict():
+            return {str(key): _as_json(each) for key, each in value.items()}
+        case float() if not isfinite(value):
+            return str(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)

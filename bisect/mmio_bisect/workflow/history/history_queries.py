@@ -289,5 +289,7 @@ class HistoryQueries(Protocol):
 
     def statistics(self, profile: str) -> Statistics: ...
 
-    def sql(self, statement: str, limit: int | None) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
-        """Run one statement that only reads. Gives columns and rows. Raises `UsageError` for anything else."""
+    def sql(
+        self, statement: str, limit: int | None, seconds: float
+    ) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
+        """Run one query that only reads, for so long. Gives columns and rows. Raises `UsageError` for anything else."""
