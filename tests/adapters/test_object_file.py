@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from listed_code import RawFunction
 
 from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.adapters.binary.object_file import read_object
@@ -16,7 +17,7 @@ from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.domain.target import Architecture
 from mmio_bisect.errors import MalformedObjectError
-from mmio_bisect.workflow.probing.objects import Objects, RawFunction
+from mmio_bisect.workflow.probing.objects import Objects, RawObject
 
 SHAPES = (Path(__file__).parents[1] / "fixtures" / "objects" / "shapes.o").read_bytes()
 OBJECTS = Objects(read_object, {(Architecture.AARCH64, False): disassembler(A64)})
@@ -93,17 +94,39 @@ class ElfFile:
 
 
 def functions(data: bytes) -> dict[str, RawFunction]:
-    return {function.name: function for function in read_object(data).functions}
+    return {function.name: function for function in read_whole(read_object(data))}
+
+
+def read_whole(raw: RawObject) -> list[RawFunction]:
+    """Everything that can be asked of an object."""
+    for section in raw.sections.values():
+        dict(section.relocations)
+        list(raw.referring(section.index))
+    dict(raw.names)
+    dict(raw.variables)
+    return [
+        RawFunction(
+            name=place.name,
+            section=place.section,
+            address=place.address,
+            size=place.size,
+            thumb=place.thumb,
+            code=code.code,
+            relocations=code.relocations,
+            data_ranges=code.data_ranges,
+        )
+        for place, code in ((place, raw.read(place)) for place in raw.places)
+    ]
 
 
 def refusal(data: bytes) -> str:
     with pytest.raises(MalformedObjectError) as caught:
-        read_object(data)
+        read_whole(read_object(data))
     return str(caught.value)
 
 
 def test_functions_come_in_file_order_local_ones_and_aliases_included() -> None:
-    found = read_object(SHAPES).functions
+    found = read_whole(read_object(SHAPES))
     assert [(f.name, f.address, f.size) for f in found] == [
         ("unsized", 0, 16),
         ("store", 16, 12),
@@ -223,7 +246,10 @@ def test_a_name_that_is_not_utf8_is_shown_escaped() -> None:
         (ElfFile(symbols=[("f", FUNC, TEXT, 8, 12)]).build(), "function `f` is not inside its section"),
         (ElfFile(symbols=[("f", FUNC, TEXT, 20, 0)]).build(), "function `f` is not inside its section"),
         (ElfFile(symbols=[("f", FUNC, 99, 0, 4)]).build(), "section 99, which it does not have"),
-        (ElfFile(symbols=[("f", FUNC, 0xFFFF, 0, 4)]).build(), "past number 65279"),
+        (
+            ElfFile(symbols=[("f", FUNC, 0xFFFF, 0, 4)]).build(),
+            "past number 65279",
+        ),
         (ElfFile(text_type=NOBITS).build(), "function `f` is not inside its section"),
         (ElfFile(text_size=1 << 40).build(), "would lie beyond the end"),
         (ElfFile(relocations=[(0, 7, 283, 0)]).build(), "symbol 7, which it does not have"),
@@ -242,7 +268,28 @@ def test_a_number_of_sections_that_is_itself_out_of_reach_is_refused() -> None:
     data = bytearray(SHAPES)
     data[40:48] = (1 << 40).to_bytes(8, "little")  # where the section headers are
     data[60:62] = bytes(2)  # how many: see the first of them
-    assert "section headers cannot be read" in refusal(bytes(data))
+    assert "section headers would lie beyond the end" in refusal(bytes(data))
+
+
+def test_a_symbol_of_a_section_past_number_65279_is_found_by_the_table_of_indices() -> None:
+    data = bytearray(ElfFile(symbols=[("f", FUNC, 0xFFFF, 4, 8)]).build())
+    headers = bytes(data[-5 * 64 :])
+    indices = struct.pack("<II", 0, TEXT)
+    where = len(data)
+    data += indices + headers + struct.pack("<IIQQQQIIQQ", 0, 18, 0, 0, where, len(indices), SYMBOLS, 0, 0, 4)
+    data[40:48] = (where + len(indices)).to_bytes(8, "little")
+    data[60:62] = (6).to_bytes(2, "little")
+    assert (functions(bytes(data))["f"].section, functions(bytes(data))["f"].address) == (TEXT, 4)
+
+
+def test_what_is_damaged_elsewhere_does_not_keep_one_function_from_being_read() -> None:
+    symbols = [("f", FUNC, TEXT, 0, 8), ("g", FUNC, TEXT, 8, 8)]
+    read = OBJECTS.read(ElfFile(symbols=symbols, relocations=[(8, 99, 283, 0)]).build())
+    found = read.function("f")
+    assert found is not None
+    assert len(found.instructions) == 2
+    with pytest.raises(MalformedObjectError, match="symbol 99"):
+        read.function("g")
 
 
 def test_an_object_without_a_symbol_table_is_refused() -> None:
@@ -267,7 +314,7 @@ def test_relocation_tables_that_are_all_the_same_bytes_are_refused_rather_than_r
 
 def test_any_number_of_aliases_costs_no_more_than_their_symbols() -> None:
     symbols = [(f"f{number}", FUNC, TEXT, 0, 40_000) for number in range(1000)]
-    assert len(read_object(ElfFile(code=NOP * 10_000, symbols=symbols).build()).functions) == 1000
+    assert len(OBJECTS.read(ElfFile(code=NOP * 10_000, symbols=symbols).build()).functions) == 1000
 
 
 def test_a_linked_image_keeps_no_relocations_for_they_have_been_applied() -> None:
@@ -277,6 +324,7 @@ def test_a_linked_image_keeps_no_relocations_for_they_have_been_applied() -> Non
 
 def read_or_refuse(data: bytes) -> None:
     with suppress(MalformedObjectError):
+        read_whole(read_object(data))
         image = OBJECTS.read(data)
         distinct = {(function.section, function.address, function.size) for function in image.functions}
         assert sum(size for _, _, size in distinct) <= 4 * len(data) + 4096

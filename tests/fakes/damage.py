@@ -7,10 +7,12 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
+from listed_code import RawFunction, listed_object
+
 from mmio_bisect.classify.isa.aarch64.decode import ROWS
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.domain.target import Architecture
-from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
+from mmio_bisect.workflow.probing.objects import RawObject
 
 _EDGES = (0, 1, 2, 3, 4, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63, 2**64 - 1)
 _KINDS = ("R_AARCH64_CALL26", "R_AARCH64_JUMP26", "R_AARCH64_ADR_PREL_PG_HI21", "R_AARCH64_ADD_ABS_LO12_NC", "?")
@@ -101,7 +103,7 @@ def any_stream(draw: random.Random) -> RawObject:
             )
         )
         address += len(code)
-    return RawObject(architecture=Architecture.AARCH64, functions=tuple(functions))
+    return listed_object(Architecture.AARCH64, functions)
 
 
 def _relocation(draw: random.Random) -> Relocation:

@@ -1,5 +1,7 @@
 """Whatever comes in, judged as the tool would judge it: what may be raised is what the tool declares."""
 
+from itertools import islice
+
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.adapters.binary.object_file import read_object
 from mmio_bisect.adapters.recipes.recipe_directives import parse_case, parse_function
@@ -23,10 +25,9 @@ _WINDOW = ConstantWindow(low=0x9000000, high=0x9001000)
 def judge_file(data: bytes) -> list[Judgement]:
     """Every function of the object, in every way; nothing if it is refused."""
     try:
-        image = Objects(read_object, DISASSEMBLERS).read(data)
+        return judge_functions(Objects(read_object, DISASSEMBLERS).read(data))
     except MalformedObjectError:
         return []
-    return judge_functions(image)
 
 
 def judge_stream(raw: RawObject) -> list[Judgement]:
@@ -35,7 +36,8 @@ def judge_stream(raw: RawObject) -> list[Judgement]:
 
 def judge_functions(image: CodeImage) -> list[Judgement]:
     judgements = []
-    names = [code.name for code in image.functions[:8] if code.name.isidentifier() and code.name.isascii()]
+    first = [place.name for place in islice(image.places, 8)]
+    names = [name for name in first if name.isidentifier() and name.isascii()]
     for name in [*names, "none"]:
         for way, profile in zip(_WAYS, PROFILES.values(), strict=False):
             function = parse_function(way.format(name))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from listed_code import listed_image
+
 from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.classify.isa.aarch64.disassembly import A64
 from mmio_bisect.classify.isa.registry import ISAS
@@ -21,6 +23,7 @@ from mmio_bisect.domain.recipe import digest_of
 from mmio_bisect.domain.target import Architecture
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import BrokenToolchainError, CancelledError, MissingToolchainError, SandboxError
+from mmio_bisect.workflow.ports.objects import ObjectBytes
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Bounds, Command, ContainerSandbox, Finished, Sandbox
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, SeriesSource
@@ -175,8 +178,8 @@ class _Session:
 
 
 class _Objects:
-    def read(self, data: bytes) -> CodeImage:
-        code = b"".join(word.to_bytes(4, "little") for word in _CODE[data.decode()])
+    def read(self, data: ObjectBytes) -> CodeImage:
+        code = b"".join(word.to_bytes(4, "little") for word in _CODE[bytes(data).decode()])
         function = FunctionCode(
             name="store_then_step",
             section=1,
@@ -184,4 +187,4 @@ class _Objects:
             size=len(code),
             instructions=tuple(disassembler(A64)(code)),
         )
-        return CodeImage(isa=ISAS[Architecture.AARCH64], functions=(function,))
+        return listed_image(ISAS[Architecture.AARCH64], [function])

@@ -10,6 +10,7 @@ from random import Random
 
 import unicorn
 from emulated import CPUS, PAGE, Ranges, joined
+from listed_code import listed_image
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.classify.dataflow.accesses import copy
@@ -19,7 +20,6 @@ from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.algebra import Algebra
-from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
     Bitwise,
@@ -114,7 +114,7 @@ class Stepper:
         self._disassemble = DISASSEMBLERS[architecture, thumb]
         self._numbers = [self._cpu.register(one) for one in self.general]
         self._flags = _FLAGS.get(Architecture(architecture))
-        self._image = CodeImage(isa=self.isa, functions=())
+        self._image = listed_image(self.isa)
         self._start()
 
     def _start(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from agreement import flow_of
+from listed_code import listed_image
 
 from mmio_bisect.adapters.binary.disassemblers import disassembler
 from mmio_bisect.adapters.binary.object_file import read_object
@@ -233,7 +234,7 @@ def test_a_function_that_is_not_defined_is_untestable_and_others_are_named(
     ],
 )
 def test_the_likely_cause_is_read_from_the_names_that_are_defined(image: CodeImage, defined: str, why: str) -> None:
-    renamed = replace(image, functions=(replace(image.functions[0], name=defined),))
+    renamed = listed_image(image.isa, [replace(image.functions[0], name=defined)])
     judgement = judge_image(renamed, [parse_function("reset(mmio) each=store32")], (), ARM_ISV)
     assert judgement.reason is not None
     assert why in judgement.reason
@@ -296,7 +297,7 @@ def test_a_callee_is_found_by_its_place_and_not_by_its_name(image: CodeImage) ->
     looped = image.function("looped")
     assert looped is not None
     decoy = replace(looped, name="stores_one", section=99)
-    doubled = CodeImage(isa=image.isa, functions=(decoy, *image.functions))
+    doubled = listed_image(image.isa, [decoy, *image.functions])
     function = judged(doubled, "calls_twice(mmio,_) accesses=store32+0,store32+4")
     assert found(function) == ["store32+0", "store32+4"]
     assert defects(function) == []

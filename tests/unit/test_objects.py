@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import pytest
+from listed_code import RawFunction, listed_object
 
 from mmio_bisect.classify.machine.instructions import Instruction, Relocation
 from mmio_bisect.domain.target import Architecture
-from mmio_bisect.workflow.probing.objects import Objects, RawFunction, RawObject
+from mmio_bisect.workflow.ports.objects import ObjectBytes
+from mmio_bisect.workflow.probing.objects import Disassemblers, Objects, RawObject
 
 Relocations = tuple[tuple[int, Relocation], ...]
 
@@ -32,9 +34,9 @@ def function(name: str = "f", address: int = 0, size: int = 8, relocations: Relo
 
 
 def read(script: Script, *functions: RawFunction) -> list[list[Instruction]]:
-    def reader(data: bytes) -> RawObject:
+    def reader(data: ObjectBytes) -> RawObject:
         assert data == b"object"
-        return RawObject(architecture=Architecture.AARCH64, functions=functions)
+        return listed_object(Architecture.AARCH64, functions)
 
     image = Objects(reader, {(Architecture.AARCH64, False): script}).read(b"object")
     assert [code.name for code in image.functions] == [raw.name for raw in functions]
@@ -100,3 +102,14 @@ def test_aliases_are_disassembled_once() -> None:
     first, second = read(script, function("f"), function("alias"))
     assert first == second
     assert script.calls == 1
+
+
+def test_only_the_functions_that_are_asked_for_are_disassembled() -> None:
+    script = Script("ret")
+    many = [function(f"f{number}", address=8 * number) for number in range(100)]
+    disassemblers: Disassemblers = {(Architecture.AARCH64, False): script}
+    image = Objects(lambda _: listed_object(Architecture.AARCH64, many), disassemblers).read(b"")
+    assert image.function("f70") is not None
+    assert [code.name for code in image.functions_named("f7?")] == [f"f7{digit}" for digit in range(10)]
+    assert image.containing(1, 8 * 30) is not None
+    assert script.calls == 11

@@ -1,6 +1,7 @@
 """Accesses of the architectures besides AArch64: one line an instruction form, assembled by LLVM's assembler."""
 
 import pytest
+from listed_code import listed_image
 
 from mmio_bisect.adapters.binary.disassemblers import DISASSEMBLERS
 from mmio_bisect.classify.dataflow.accesses import touch
@@ -10,7 +11,6 @@ from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.riscv.compressed import expand
 from mmio_bisect.classify.machine.algebra import Algebra
-from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode
 from mmio_bisect.classify.machine.operations import Compute, InsertBits, Opaque, Operation, Touch
 from mmio_bisect.classify.machine.values import Origin, pointer_to, window_origin
@@ -175,7 +175,7 @@ d7           | xlatb                       | rax  | rax
 def test_what_is_loaded_beside_a_pointer_does_not_make_it_forgotten(row: list[str]) -> None:
     encoding, _, source, target = (cell.strip() for cell in row)
     isa, algebra = ISAS[Architecture.X86_64], Algebra()
-    memory = Memory(algebra, isa.pointer_bytes, ImageData(CodeImage(isa=isa, functions=())))
+    memory = Memory(algebra, isa.pointer_bytes, ImageData(listed_image(isa)))
     state = State(algebra, isa.stack_pointer, memory)
     for register in ("rsp", "rbx", "rdi"):
         state.set(register, pointer_to(Origin(f"argument {register}")))

@@ -11,13 +11,14 @@ from damage import any_recipe, any_stream, damaged_object
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_whole import judge_file, judge_stream, read_recipe
+from listed_code import RawFunction, listed_object
 
 from mmio_bisect.classify.isa.aarch64.words import read_word
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Language
 from mmio_bisect.domain.target import Architecture
-from mmio_bisect.workflow.probing.objects import RawFunction, RawObject
+from mmio_bisect.workflow.probing.objects import RawObject
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 OBJECTS = [path.read_bytes() for path in sorted((FIXTURES / "objects").glob("*.o"))]
@@ -78,7 +79,7 @@ def test_any_word_has_a_form_and_a_text(word: int) -> None:
 def one_function(*words: int, relocations: tuple[tuple[int, Relocation], ...] = ()) -> RawObject:
     code = b"".join(word.to_bytes(4, "little") for word in words)
     function = RawFunction(name="f", section=1, address=0, size=len(code), code=code, relocations=relocations)
-    return RawObject(architecture=Architecture.AARCH64, functions=(function,))
+    return listed_object(Architecture.AARCH64, [function])
 
 
 def test_a_circle_that_a_relocation_closes_is_followed_once() -> None:

@@ -1,6 +1,7 @@
 """What the data flow knows of a value: sums, bits, one of several, and what memory holds at an index."""
 
 import pytest
+from listed_code import listed_image
 
 from mmio_bisect.classify.dataflow.accesses import load_word, touch
 from mmio_bisect.classify.dataflow.memory import Memory
@@ -38,7 +39,7 @@ def memory_of(*words: int) -> CodeImage:
     """An object with one variable of 64-bit words in its section 5."""
     content = b"".join(word.to_bytes(8, "little") for word in words)
     section = Section(index=5, content=content, objects=((0, len(content)),))
-    return CodeImage(isa=ISAS[Architecture.AARCH64], functions=(), sections={5: section})
+    return listed_image(ISAS[Architecture.AARCH64], sections={5: section})
 
 
 @pytest.fixture

@@ -5,16 +5,17 @@ on. pyelftools reads it here from sections that were read under guard. Debug inf
 compressed, or is longer than a driver's tells nothing; so does a linked image's.
 """
 
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from itertools import islice
 
-from elftools.common.exceptions import DWARFError
+from elftools.common.exceptions import DWARFError, ELFError
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
-from mmio_bisect.adapters.binary.elf_tables import PARSER_ERRORS, ElfTables, Section
+from mmio_bisect.adapters.binary.elf_tables import ElfTables, Section
 from mmio_bisect.domain.prototype import Declared, Prototype, without_conflicts
 
 _MOST_BYTES, _LONGEST_NAME, _MOST_UNITS = 1 << 19, 1 << 12, 16
@@ -39,6 +40,13 @@ _C = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C})
 """DW_LANG_C89, C, C99, C11, C17: where a declaration may say nothing of parameters."""
 
 
+_PARSER_ERRORS = (
+    DWARFError, ELFError, struct.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError,
+    MemoryError, OSError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
+
+
 class _NotPlainError(Exception):
     """How it is passed is not certain."""
 
@@ -56,20 +64,19 @@ def debug_prototypes(tables: ElfTables) -> tuple[Prototype, ...]:
         return ()
     try:
         return without_conflicts(_declared(_dwarf(contents, tables.isa.pointer_bytes)))
-    except (DWARFError, *PARSER_ERRORS):
+    except _PARSER_ERRORS:
         return ()
 
 
 def _content(tables: ElfTables, section: Section) -> bytes:
     """With the offsets into other sections of debug information put in, as a linker does."""
-    content = bytearray(tables.content(section, 0, section.size))
+    content = bytearray(tables.content(section))
     index = next(number for number, one in enumerate(tables.sections) if one is section)
-    for table in tables.sections:
-        for offset, relocation in tables.relocations(table) if table.info == index else ():
-            target = None if relocation.section is None else tables.section(relocation.section)
-            if target is not None and tables.name_of(target).startswith(".debug_") and relocation.address is not None:
-                value = relocation.address % (1 << 8 * _OFFSET_BYTES)
-                content[offset : offset + _OFFSET_BYTES] = value.to_bytes(_OFFSET_BYTES, "little")
+    for entry in tables.entries(index):
+        leads = tables.led_to(entry, index)
+        if leads is not None and tables.name_of(tables.section(leads[0])).startswith(".debug_"):
+            value = leads[1] % (1 << 8 * _OFFSET_BYTES)
+            content[entry.offset : entry.offset + _OFFSET_BYTES] = value.to_bytes(_OFFSET_BYTES, "little")
     return bytes(content[: section.size])
 
 

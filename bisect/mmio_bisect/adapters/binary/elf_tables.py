@@ -1,116 +1,106 @@
-"""The tables of an ELF file, read by pyelftools under guard.
+"""The tables of an ELF file, read in place: nothing is parsed before it is asked for, and nothing is copied.
 
 Objects come from untrusted compilers and from users. Whatever the bytes are, reading gives values or a
-`MalformedObjectError`, soon: pyelftools reads single structures here, while which ones, where and how many is decided
-here, against the file's length. (Its section classes would follow hash tables, compressed sections and unterminated
-names wherever they lead.)
+`MalformedObjectError`, soon: which structures, where and how many is decided here, against the file's length.
+
+`struct` reads whole tables at once: of a million symbols pyelftools takes 100 s and LIEF 13 s to make objects.
+pyelftools has the names of machines, types and relocations.
 
 Source: the System V gABI, chapter 4 (object files).
 """
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
 
-from elftools.common.exceptions import ELFError
-from elftools.common.utils import struct_parse
-from elftools.construct import Construct
 from elftools.elf.descriptions import describe_e_machine
-from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import (
-    ENUM_RELOC_TYPE_AARCH64,
-    ENUM_RELOC_TYPE_ARM,
-    ENUM_RELOC_TYPE_i386,
-    ENUM_RELOC_TYPE_x64,
-)
+from elftools.elf.enums import ENUM_E_MACHINE, ENUM_E_TYPE
 
+from mmio_bisect.adapters.binary.elf_relocations import Entries, Entry, EntryTable, relocation_names
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import Relocation
 from mmio_bisect.errors import MalformedObjectError
+from mmio_bisect.workflow.ports.objects import ObjectBytes
 
-SHN_LORESERVE, SHN_XINDEX = 0xFF00, 0xFFFF
-
-PARSER_ERRORS = (
-    ELFError, struct.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
-    OSError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
-"""What pyelftools has been seen, or can be read, to raise for damaged input; caught around its calls alone."""
-
-_AARCH64_BEYOND = {
-    "R_AARCH64_LDST128_ABS_LO12_NC": 299,
-    "R_AARCH64_LD64_GOTPAGE_LO15": 313,
-    "R_AARCH64_PLT32": 314,
-    "R_AARCH64_GOTPCREL32": 315,
-    "R_AARCH64_TLSDESC_LD_PREL19": 560,
-    "R_AARCH64_TLSDESC_ADR_PREL21": 561,
-    "R_AARCH64_TLSDESC_ADR_PAGE21": 562,
-    "R_AARCH64_TLSDESC_LD64_LO12": 563,
-    "R_AARCH64_TLSDESC_ADD_LO12": 564,
-    "R_AARCH64_TLSDESC_OFF_G1": 565,
-    "R_AARCH64_TLSDESC_OFF_G0_NC": 566,
-    "R_AARCH64_TLSDESC_LDR": 567,
-    "R_AARCH64_TLSDESC_ADD": 568,
-    "R_AARCH64_TLSDESC_CALL": 569,
-    "R_AARCH64_TLSLE_LDST128_TPREL_LO12": 570,
-    "R_AARCH64_TLSLE_LDST128_TPREL_LO12_NC": 571,
-    "R_AARCH64_TLSLD_LDST128_DTPREL_LO12": 572,
-    "R_AARCH64_TLSLD_LDST128_DTPREL_LO12_NC": 573,
-}
-"""Static relocations that pyelftools has no names for: ELF for the Arm 64-bit Architecture, section 5.7."""
-
-_TABLES: Mapping[str, Mapping[str, object]] = {
-    "R_AARCH64_": {**ENUM_RELOC_TYPE_AARCH64, **_AARCH64_BEYOND},
-    "R_ARM_": ENUM_RELOC_TYPE_ARM,
-    "R_386_": ENUM_RELOC_TYPE_i386,
-    "R_X86_64_": ENUM_RELOC_TYPE_x64,
-}
-_RELOCATIONS: Mapping[str, Mapping[int, str]] = {
-    prefix: {number: name for name, number in table.items() if isinstance(number, int)}
-    for prefix, table in _TABLES.items()
-}
-"""What pyelftools has names for; an architecture brings the others."""
-
-_CREL = str(0x40000014)  # SHT_CREL, LLVM's compact relocations, has no name in pyelftools
+SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS, SHT_REL, SHT_SYMTAB_SHNDX = 1, 2, 4, 8, 9, 18
+SHT_CREL = 0x40000014  # LLVM's compact relocations
+SHF_WRITE, SHF_ALLOC = 1, 2
+STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION = 0, 1, 2, 3
+_ET_REL, _ET_EXEC, _ET_DYN = 1, 2, 3
+_SHN_LORESERVE, _SHN_XINDEX = 0xFF00, 0xFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A section header; `name` is an offset into the section name table, `kind` as in `SHT_PROGBITS`.
+class Section(NamedTuple):
+    """A section header, its fields named and ordered as the file has them, without `sh_`.
 
-    The fields are named as the header's, without `sh_`.
+    `name` is an offset into the section name table.
     """
 
-    kind: str
-    flags: int
     name: int
+    kind: int
+    flags: int
     addr: int
     offset: int
     size: int
     link: int
     info: int
+    align: int
     entsize: int
 
 
-_SECTION_FIELDS = ("flags", "name", "addr", "offset", "size", "link", "info", "entsize")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symbol:
-    """A symbol; a section's has the section's name, `kind` is as in `STT_FUNC`.
+class Symbol(NamedTuple):
+    """A symbol; `name` is an offset into the symbols' string table.
 
     `section` is None for what is undefined, absolute or common; otherwise `value` is the offset in the section.
     `thumb`: of Arm's two instruction sets, T32 (which the lowest bit of the address says).
     """
 
-    name: str
-    kind: str
+    name: int
+    kind: int
     section: int | None
     value: int
     size: int
     thumb: bool = False
+
+
+class _Layout(NamedTuple):
+    """How a class of ELF, 32 or 64 bits, lays its structures out; `header` without the identification."""
+
+    header: struct.Struct
+    section: struct.Struct
+    symbol: struct.Struct
+    rel: struct.Struct
+    rela: struct.Struct
+    shift: int
+    """By how many bits a relocation's symbol is shifted in `r_info`."""
+
+    @property
+    def header_bytes(self) -> int:
+        return _IDENTITY + self.header.size
+
+
+_LAYOUTS = {
+    32: _Layout(
+        header=struct.Struct("<HHIIIIIHHHHHH"),
+        section=struct.Struct("<10I"),
+        symbol=struct.Struct("<IIIBBH"),
+        rel=struct.Struct("<II"),
+        rela=struct.Struct("<IIi"),
+        shift=8,
+    ),
+    64: _Layout(
+        header=struct.Struct("<HHIQQQIHHHHHH"),
+        section=struct.Struct("<IIQQQQIIQQ"),
+        symbol=struct.Struct("<IBBHQQ"),
+        rel=struct.Struct("<QQ"),
+        rela=struct.Struct("<QQq"),
+        shift=32,
+    ),
+}
+_IDENTITY = 16
+_INDEX = struct.Struct("<I")
 
 
 def damaged(why: str) -> MalformedObjectError:
@@ -120,52 +110,107 @@ def damaged(why: str) -> MalformedObjectError:
 class ElfTables:
     """One file that can be judged: little-endian, of an architecture in `ISAS`. Methods may raise `damaged`."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._stream = BytesIO(data)
+    def __init__(self, data: ObjectBytes) -> None:
+        self._data, self._view = data, memoryview(data)
         # A few damaged bytes can claim names and functions that overlap a thousandfold; real objects hardly overlap.
         self._allowance = 6 * len(data) + 4096
-        self._strings: dict[tuple[int, int], str] = {}
-        self._elf, self.isa = self._open()
-        self._names = self.isa.elf.relocations or _RELOCATIONS.get(self.isa.elf.prefix, {})
-        structs = self._elf.structs
-        self.header_bytes, self.symbol_bytes = structs.Elf_Shdr.sizeof(), structs.Elf_Sym.sizeof()
-        self.rel_bytes, self.rela_bytes = structs.Elf_Rel.sizeof(), structs.Elf_Rela.sizeof()
-        self.linked = self._elf["e_type"] != "ET_REL"
-        self.sections: Sequence[Section] = self._read_sections()
-        self.symbols: Sequence[Symbol] = self._read_symbols()
+        self._known_strings: dict[tuple[int, int], str] = {}
+        self.isa = _isa_of(bytes(self._view[: _LAYOUTS[64].header_bytes]))
+        self._layout = _LAYOUTS[self.isa.facts.elf.bits]
+        self.symbol_bytes, self.rela_bytes = self._layout.symbol.size, self._layout.rela.size
+        header = self._layout.header.unpack_from(self._view, _IDENTITY)
+        kind, at, entry, count, names = header[0], header[5], header[10], header[11], header[12]
+        if kind not in {_ET_REL, _ET_EXEC, _ET_DYN}:
+            raise MalformedObjectError(
+                f"The ELF file is of type {_name_of(ENUM_E_TYPE, kind)}, neither an object nor an executable: "
+                "give one made with `-c`.",
+            )
+        self.linked = kind != _ET_REL
+        self._relocation_names = relocation_names(self.isa.elf)
+        self.sections = self._read_sections(at, entry, count)
+        # Where there are too many sections for the header, the first section's has their number and the names'.
+        self._name_table = self.sections[0].link if names == _SHN_XINDEX and self.sections else names
+        self._symbols = self._find_symbols()
+        self._strings = self.section(self._symbols.link)
 
     def section(self, index: int) -> Section:
         if not 0 <= index < len(self.sections):
             raise damaged(f"it refers to section {index}, which it does not have")
         return self.sections[index]
 
-    def content(self, section: Section, start: int, size: int) -> bytes:
-        """Bytes of a section, `start` counted from its first one."""
+    def content(self, section: Section) -> memoryview:
+        """The bytes of a section, in place."""
         self._within(section.offset, section.size, "a section")
-        self.spend(size)
-        return self._data[section.offset + start : section.offset + min(start + size, section.size)]
-
-    def relocations(self, section: Section) -> list[tuple[int, Relocation]]:
-        """The relocations in a section, if it holds any, each with its offset in the section that it is for."""
-        implicit = section.kind == "SHT_REL"
-        if section.kind == _CREL or (implicit and not self.isa.elf.addend_in_place):
-            raise MalformedObjectError(
-                "The object has relocations without explicit addends (REL) or compact ones (CREL), which are not read: "
-                "compile it to have plain RELA ones.",
-            )
-        if section.kind not in {"SHT_REL", "SHT_RELA"}:
-            return []
-        size = self.rel_bytes if implicit else self.rela_bytes
-        structure = self._elf.structs.Elf_Rel if implicit else self._elf.structs.Elf_Rela
-        offsets = self._entries(section, size, "a relocation table")
-        self.spend(section.size)
-        patched = self.section(section.info) if implicit else None
-        entries = (self._parse(structure, offset) for offset in offsets)
-        return [(int(entry["r_offset"]), self._relocation(entry, patched)) for entry in entries]
+        return self._view[section.offset : section.offset + section.size]
 
     def name_of(self, section: Section) -> str:
-        return self._string(self.section(self._name_table()), section.name)
+        return self._string(self.section(self._name_table), section.name)
+
+    def symbols(self) -> Iterator[Symbol]:
+        """All of them, in their order."""
+        wide = self._layout is _LAYOUTS[64]
+        plain = 0 if self.linked or self.isa.elf.has_thumb else min(len(self.sections), _SHN_LORESERVE)
+        rows = self._layout.symbol.iter_unpack(self._rows(self._symbols, self._layout.symbol))
+        for index, fields in enumerate(rows):
+            if wide and 0 < fields[3] < plain:  # most symbols of most objects: there may be millions
+                name, info, _, section, value, size = fields
+                yield Symbol(name, info & 15, section, value, size)
+            else:
+                yield self._symbol(index, fields)
+
+    def symbol_name(self, name: int) -> str:
+        return self._string(self._strings, name)
+
+    def places_of_name(self, text: str) -> frozenset[int]:
+        """Where the string table has that name: it may be the end of a longer one."""
+        if "\0" in text:
+            return frozenset()
+        wanted, table = text.encode("utf-8", "surrogatepass") + b"\0", self._strings
+        self._within(table.offset, table.size, "a string table")
+        found, stop = set[int](), table.offset + table.size
+        at = self._data.find(wanted, table.offset, stop)
+        while at >= 0:
+            found.add(at - table.offset)
+            at = self._data.find(wanted, at + 1, stop)
+        return frozenset(found)
+
+    def begins_with_dollar(self, name: int) -> bool:
+        """Whether a symbol's name may be a mapping symbol's."""
+        at = self._strings.offset + name
+        return at < len(self._data) and self._view[at] == ord("$")
+
+    @cached_property
+    def relocation_sections(self) -> Mapping[int, list[Section]]:
+        """The sections with relocations for each section. Empty for a linked image: its relocations were applied."""
+        found: dict[int, list[Section]] = {}
+        for section in () if self.linked else self.sections:
+            if section.kind in {SHT_RELA, SHT_REL, SHT_CREL}:
+                found.setdefault(section.info, []).append(section)
+        return found
+
+    def entries(self, target: int) -> Entries:
+        """The relocations for a section."""
+        tables = [self._table_of_entries(section) for section in self.relocation_sections.get(target, ())]
+        return Entries(tables)
+
+    def relocation(self, entry: Entry, target: int) -> Relocation:
+        """What an entry of `entries(target)` means."""
+        symbol, kind = self._symbol_at(entry.symbol), self._kind(entry)
+        addend = self._addend(entry, kind, target)
+        return Relocation(
+            kind=kind,
+            symbol=self._name_of_symbol(symbol),
+            addend=addend,
+            section=symbol.section,
+            address=None if symbol.section is None else symbol.value + addend,
+        )
+
+    def led_to(self, entry: Entry, target: int) -> tuple[int, int] | None:
+        """The section and the address that an entry of `entries(target)` means; None if they are another file's."""
+        symbol = self._symbol_at(entry.symbol)
+        if symbol.section is None:
+            return None
+        return symbol.section, symbol.value + self._addend(entry, self._kind(entry), target)
 
     def spend(self, size: int) -> None:
         """Count bytes that the result will hold, against what a file of this length can mean."""
@@ -173,137 +218,143 @@ class ElfTables:
         if self._allowance < 0:
             raise damaged("its names, functions or tables overlap more than those of any real object")
 
-    def _open(self) -> tuple[ELFFile, Isa]:
-        if self._data[:4] != b"\x7fELF":
-            raise MalformedObjectError("The file is not an ELF object; give one made with `-c`.")
-        try:
-            elf = ELFFile(self._stream)
-            machine, kind = elf["e_machine"], elf["e_type"]
-        except PARSER_ERRORS as error:
-            raise damaged("its ELF header cannot be read") from error
-        number = int.from_bytes(self._data[18:20], "little" if elf.little_endian else "big")
-        known = {isa.facts.elf.bits: isa for isa in ISAS.values() if isa.facts.elf.machine == number}
-        if not known:
-            *titles, last = dict.fromkeys(isa.facts.title for isa in ISAS.values())
-            raise MalformedObjectError(
-                f"The object is for the machine {_machine_name(machine)}, but only {', '.join(titles)} and {last} code "
-                "can be judged: compile it for such a target.",
-            )
-        if elf.elfclass not in known or not elf.little_endian:
-            name, *_ = (one.facts.title for one in known.values())
-            shape = "32-bit (ILP32)" if elf.elfclass not in known else "big-endian"
-            widths = " or ".join(f"{width}-bit" for width in known)
-            raise MalformedObjectError(
-                f"The object is {shape} {name}, but only {widths} little-endian {name} can be judged: "
-                "compile it for such a target.",
-            )
-        if kind not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
-            raise MalformedObjectError(
-                f"The ELF file is of type {kind}, neither an object nor an executable: give one made with `-c`.",
-            )
-        return elf, known[elf.elfclass]
+    def _read_sections(self, at: int, entry: int, count: int) -> list[Section]:
+        size = self._layout.section.size
+        if (at and not count) or count:
+            if entry != size:
+                raise damaged(f"its section headers are not of {size} bytes")
+            self._within(at, size, "its section headers")
+            count = count or Section(*self._layout.section.unpack_from(self._view, at)).size
+        self._within(at, count * size, "its section headers")
+        rows = self._layout.section.iter_unpack(self._view[at : at + count * size])
+        return [Section(*fields) for fields in rows]
 
-    def _read_sections(self) -> list[Section]:
-        try:
-            offset, count = int(self._elf["e_shoff"]), int(self._elf.num_sections())
-        except PARSER_ERRORS as error:
-            raise damaged("its section headers cannot be read") from error
-        if count and self._elf["e_shentsize"] != self.header_bytes:
-            raise damaged(f"its section headers are not of {self.header_bytes} bytes")
-        stop = offset + count * self.header_bytes
-        self._within(offset, stop - offset, "its section headers")
-        headers = (self._parse(self._elf.structs.Elf_Shdr, at) for at in range(offset, stop, self.header_bytes))
-        return [
-            Section(kind=str(header["sh_type"]), **{name: int(header[f"sh_{name}"]) for name in _SECTION_FIELDS})
-            for header in headers
-        ]
-
-    def _read_symbols(self) -> list[Symbol]:
-        table = next((section for section in self.sections if section.kind == "SHT_SYMTAB"), None)
+    def _find_symbols(self) -> Section:
+        table = next((section for section in self.sections if section.kind == SHT_SYMTAB), None)
         if table is None:
             raise MalformedObjectError(
                 "The object has no symbol table to find functions by: give one that is not stripped."
             )
-        names = self.section(table.link)
-        offsets = self._entries(table, self.symbol_bytes, "its symbol table")
-        return [self._symbol(self._parse(self._elf.structs.Elf_Sym, offset), names) for offset in offsets]
+        return table
 
-    def _symbol(self, entry: Mapping[str, Any], names: Section) -> Symbol:
-        kind, place, value = str(entry["st_info"]["type"]), entry["st_shndx"], int(entry["st_value"])
-        name = self._string(names, int(entry["st_name"]))
-        if place == SHN_XINDEX:
-            raise damaged(f"symbol `{name}` is in a section past number 65279, where this tool does not follow")
-        # The reserved indices that pyelftools has names for come as texts.
-        number = place if isinstance(place, int) and place < SHN_LORESERVE else None
-        if number is not None:
-            section = self.section(number)
-            value -= section.addr if self.linked else 0
-            if kind == "STT_SECTION" and not name:
-                name = self._string(self.section(self._name_table()), section.name)
-        thumb = self.isa.elf.has_thumb and kind == "STT_FUNC" and bool(value & 1)
-        value -= thumb
-        return Symbol(name=name, kind=kind, section=number, value=value, size=int(entry["st_size"]), thumb=thumb)
+    def _symbol_at(self, index: int) -> Symbol:
+        structure, rows = self._layout.symbol, self._rows(self._symbols, self._layout.symbol)
+        if (index + 1) * structure.size > len(rows):
+            raise damaged(f"a relocation refers to symbol {index}, which it does not have")
+        return self._symbol(index, structure.unpack_from(rows, index * structure.size))
 
-    def _name_table(self) -> int:
-        try:
-            return int(self._elf.get_shstrndx())
-        except PARSER_ERRORS as error:
-            raise damaged("its section names cannot be found") from error
+    def _symbol(self, index: int, fields: tuple[int, ...]) -> Symbol:
+        if self._layout.shift == _LAYOUTS[64].shift:
+            name, info, _, place, value, size = fields
+        else:
+            name, value, size, info, _, place = fields
+        kind = info & 15
+        if not place or _SHN_LORESERVE <= place != _SHN_XINDEX:
+            return Symbol(name, kind, None, value, size, thumb=False)
+        section = place if place != _SHN_XINDEX else self._extended_index(index)
+        if section >= len(self.sections):
+            raise damaged(f"it refers to section {section}, which it does not have")
+        if self.linked:
+            value -= self.sections[section].addr
+        thumb = self.isa.elf.has_thumb and kind == STT_FUNC and bool(value & 1)
+        return Symbol(name, kind, section, value - thumb, size, thumb)
 
-    def _relocation(self, entry: Mapping[str, Any], patched: Section | None) -> Relocation:
-        """`patched` is the section whose bytes hold the addend, if the entry does not."""
-        number, kind = int(entry["r_info_sym"]), int(entry["r_info_type"])
-        if number >= len(self.symbols):
-            raise damaged(f"a relocation refers to symbol {number}, which it does not have")
-        symbol, name = self.symbols[number], self._names.get(kind, f"{self.isa.elf.prefix}{kind}")
-        addend = int(entry["r_addend"]) if patched is None else self._addend(name, patched, int(entry["r_offset"]))
-        return Relocation(
-            kind=name,
-            symbol=symbol.name,
-            addend=addend,
-            section=symbol.section,
-            address=None if symbol.section is None else symbol.value + addend,
-        )
+    def _extended_index(self, symbol: int) -> int:
+        """The section of a symbol whose own field is too small for its number."""
+        for table in self.sections:
+            if table.kind == SHT_SYMTAB_SHNDX and self.section(table.link) is self._symbols:
+                indices = self._rows(table, _INDEX)
+                if (symbol + 1) * _INDEX.size <= len(indices):
+                    return int(_INDEX.unpack_from(indices, symbol * _INDEX.size)[0])
+        raise damaged(f"symbol {symbol} is in a section past number 65279, and the table that says which is missing")
 
-    def _addend(self, kind: str, section: Section, offset: int) -> int:
-        self._within(section.offset, section.size, "a section")
-        if section.kind == "SHT_NOBITS" or offset + 4 > section.size:
+    def _name_of_symbol(self, symbol: Symbol) -> str:
+        name = self.symbol_name(symbol.name)
+        if name or symbol.kind != STT_SECTION or symbol.section is None:
+            return name
+        return self.name_of(self.section(symbol.section))
+
+    def _table_of_entries(self, section: Section) -> EntryTable:
+        implicit = section.kind == SHT_REL
+        if section.kind == SHT_CREL or (implicit and not self.isa.elf.addend_in_place):
+            raise MalformedObjectError(
+                "The object has relocations without explicit addends (REL) or compact ones (CREL), which are not read: "
+                "compile it to have plain RELA ones.",
+            )
+        structure = self._layout.rel if implicit else self._layout.rela
+        rows = self._rows(section, structure)
+        self.spend(len(rows))
+        return EntryTable(rows, structure, self._layout.shift)
+
+    def _kind(self, entry: Entry) -> str:
+        return self._relocation_names.get(entry.kind, f"{self.isa.elf.prefix}{entry.kind}")
+
+    def _addend(self, entry: Entry, kind: str, target: int) -> int:
+        """The entry's own, or what the bytes hold that it is for."""
+        if entry.addend is not None:
+            return entry.addend
+        section = self.section(target)
+        if section.kind == SHT_NOBITS or entry.offset + 4 > section.size:
             raise damaged("a relocation lies outside the section that it is for")
-        place = section.offset + offset
-        return self.isa.elf.addend(kind, self._data[place : place + 4])
+        return self.isa.elf.addend(kind, bytes(self.content(section)[entry.offset : entry.offset + 4]))
 
     def _string(self, table: Section, offset: int) -> str:
+        if (known := self._known_strings.get((table.offset, offset))) is not None:
+            return known
+        self._within(table.offset, table.size, "a string table")
         start, stop = table.offset + offset, table.offset + table.size
-        if (table.offset, offset) not in self._strings:
-            self._within(table.offset, table.size, "a string table")
-            end = self._data.find(b"\0", start, stop)
-            if not table.offset <= start < stop or end < 0:
-                raise damaged("a name lies outside its string table")
-            self.spend(end - start)
-            self._strings[table.offset, offset] = self._data[start:end].decode("utf-8", "backslashreplace")
-        return self._strings[table.offset, offset]
+        end = self._data.find(b"\0", start, stop) if start < stop else -1
+        if end < 0:
+            raise damaged("a name lies outside its string table")
+        self.spend(end - start)
+        text = bytes(self._view[start:end]).decode("utf-8", "backslashreplace")
+        self._known_strings[table.offset, offset] = text
+        return text
 
-    def _entries(self, table: Section, size: int, what: str) -> range:
-        """Offsets in the file of a table's entries."""
-        if table.entsize != size:
-            raise damaged(f"{what} has entries of {table.entsize} bytes instead of {size}")
-        self._within(table.offset, table.size, what)
-        return range(table.offset, table.offset + table.size // size * size, size)
+    def _rows(self, table: Section, structure: struct.Struct) -> memoryview:
+        """The bytes of a table's entries."""
+        if table.entsize != structure.size:
+            raise damaged(f"a table has entries of {table.entsize} bytes instead of {structure.size}")
+        self._within(table.offset, table.size, "a table")
+        return self._view[table.offset : table.offset + table.size // structure.size * structure.size]
 
     def _within(self, offset: int, size: int, what: str) -> None:
-        if offset + size > len(self._data):
+        if offset + size > len(self._view):
             raise damaged(f"{what} would lie beyond the end of the file")
 
-    def _parse(self, structure: Construct, offset: int) -> Mapping[str, Any]:
-        try:
-            parsed: Mapping[str, Any] = struct_parse(structure, self._stream, offset)
-        except PARSER_ERRORS as error:
-            raise damaged(f"the structure at {offset:#x} cannot be read") from error
-        return parsed
+
+def _isa_of(header: bytes) -> Isa:
+    """The architecture of a file that begins so. Raises `MalformedObjectError` if it is not among ours."""
+    if header[:4] != b"\x7fELF":
+        raise MalformedObjectError("The file is not an ELF object; give one made with `-c`.")
+    bits, order = {1: 32, 2: 64}.get(header[4] if len(header) > 5 else 0), header[5:6]
+    if bits is None or order not in {b"\1", b"\2"} or len(header) < _LAYOUTS[bits].header_bytes:
+        raise damaged("its ELF header cannot be read")
+    machine = int.from_bytes(header[18:20], "little" if order == b"\1" else "big")
+    known = {isa.facts.elf.bits: isa for isa in ISAS.values() if isa.facts.elf.machine == machine}
+    if not known:
+        *titles, last = dict.fromkeys(isa.facts.title for isa in ISAS.values())
+        raise MalformedObjectError(
+            f"The object is for the machine {_machine_name(machine)}, but only {', '.join(titles)} and {last} code "
+            "can be judged: compile it for such a target.",
+        )
+    if bits not in known or order != b"\1":
+        name, *_ = (one.facts.title for one in known.values())
+        shape = "32-bit (ILP32)" if bits not in known else "big-endian"
+        widths = " or ".join(f"{width}-bit" for width in known)
+        raise MalformedObjectError(
+            f"The object is {shape} {name}, but only {widths} little-endian {name} can be judged: "
+            "compile it for such a target.",
+        )
+    return known[bits]
 
 
-def _machine_name(machine: str | int) -> str:
-    if isinstance(machine, int):
-        return f"number {machine}"
-    described = str(describe_e_machine(machine))
-    return machine.removeprefix("EM_") if described.startswith("<") else described
+def _name_of(names: Mapping[str, object], number: int) -> str:
+    """What pyelftools calls that number."""
+    return next((name for name, value in names.items() if value == number), f"number {number}")
+
+
+def _machine_name(number: int) -> str:
+    name = _name_of(ENUM_E_MACHINE, number)
+    described = str(describe_e_machine(name))
+    return name.removeprefix("EM_") if described.startswith("<") else described

@@ -18,6 +18,7 @@ from mmio_bisect.classify.machine.values import (
 )
 
 _MOST_ENTRIES = 4096
+_LONGEST_INSTRUCTION = 16
 
 OFFSET_TABLE = "global offset table"
 """What i386 code counts the object's own addresses from."""
@@ -40,8 +41,8 @@ class ImageData:
     """The data of one image."""
 
     image: CodeImage
-    _starts: dict[int, list[int]] | None = field(default=None)
-    _words: dict[int, list[tuple[int, Linear]]] = field(default_factory=dict)
+    _starts: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    _words: dict[tuple[int, range], list[Linear]] = field(default_factory=dict)
 
     @property
     def pointer_bytes(self) -> int:
@@ -69,13 +70,13 @@ class ImageData:
         """What may be loaded at an unknown index from where the origin begins, to the end of what lies there."""
         if origin.section is None:
             return []
-        if origin.section not in self._words:
-            found = self.image.sections.get(origin.section)
-            offsets = range(0, len(found.content) if found else 0, self.pointer_bytes)
-            known = [(offset, self.word(origin.section, offset)) for offset in offsets]
-            self._words[origin.section] = [(offset, word) for offset, word in known if word is not None]
         extent = self._extent(origin.section, origin.start, origin.moved)
-        return [word for offset, word in self._words[origin.section] if offset in extent]
+        if (origin.section, extent) not in self._words:
+            first = extent.start + -extent.start % self.pointer_bytes
+            offsets = range(first, extent.stop, self.pointer_bytes)
+            known = (self.word(origin.section, offset) for offset in offsets)
+            self._words[origin.section, extent] = [word for word in known if word is not None]
+        return self._words[origin.section, extent]
 
     def _extent(self, section: int, start: int | None, moved: int) -> range:
         """Where an index may lead from `start` and `moved` bytes on: in the variable that begins at `start`.
@@ -120,8 +121,8 @@ class ImageData:
         table = self.image.sections.get(entry.section)
         if table is None:
             return []
-        later = [start for start in self._known_starts(entry.section) if start > entry.start]
-        stop, found = min([len(table.content), *later]), []
+        later = self._next_start(entry.section, entry.start)
+        stop, found = min(len(table.content), later or len(table.content)), []
         for at in range(entry.start, stop - entry.width + 1, entry.width):
             relocation = next(iter(table.relocations.get(at, ())), None)
             if relocation is None:
@@ -198,8 +199,8 @@ class ImageData:
         table = self.image.sections.get(entry.section)
         if table is None or table.writable:
             return
-        later = [start for start in self._known_starts(entry.section) if start > entry.start]
-        stop = min([len(table.content), entry.start + entry.width * _MOST_ENTRIES, *later])
+        later = self._next_start(entry.section, entry.start) or len(table.content)
+        stop = min(len(table.content), entry.start + entry.width * _MOST_ENTRIES, later)
         for place in range(entry.start, stop - entry.width + 1, entry.width):
             amid_code = entry.section == code.section
             if place >= stop or (amid_code and not code.covers_data(place - code.address)):
@@ -240,17 +241,24 @@ class ImageData:
             return leads
         return None
 
-    def _known_starts(self, section: int) -> list[int]:
-        """Places of a section that code refers to."""
-        if self._starts is None:
-            starts: dict[int, set[int]] = {}
-            for code in self.image.functions:
-                for instruction in code.instructions:
-                    for relocation in instruction.relocations:
-                        if relocation.section is not None and relocation.address is not None:
-                            starts.setdefault(relocation.section, set()).add(relocation.address)
-            self._starts = {index: sorted(places) for index, places in starts.items()}
-        return self._starts.get(section, [])
+    def _next_start(self, section: int, after: int) -> int | None:
+        """The next place of a section that code refers to."""
+        if (section, after) not in self._starts:
+            self._starts[section, after] = self._find_start(section, after)
+        return self._starts[section, after]
+
+    def _find_start(self, section: int, after: int) -> int | None:
+        nearest: int | None = None
+        for address, place in self.image.referring(section):
+            if nearest is not None and address >= nearest:
+                break
+            if address + _LONGEST_INSTRUCTION > after:
+                instructions = self.image.read(place).instructions
+                relocations = (relocation for instruction in instructions for relocation in instruction.relocations)
+                leads = {one.address for one in relocations if one.section == section and one.address is not None}
+                later = [start for start in (*leads, nearest) if start is not None and start > after]
+                nearest = min(later, default=None)
+        return nearest
 
 
 def _address(relocation: Relocation) -> Linear:

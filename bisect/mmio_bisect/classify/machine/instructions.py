@@ -139,7 +139,7 @@ class Section:
     """
 
     index: int
-    content: bytes
+    content: bytes | memoryview
     writable: bool = False
     relocations: Mapping[int, tuple[Relocation, ...]] = field(default_factory=dict)
     objects: tuple[tuple[int, int], ...] = ()

@@ -2,11 +2,13 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.recipe import quote_name
 
 _SHOWN = 5
+_COMPARED = 2000
 _MANGLED = re.compile(r"^_(Z|R)")
 _LIKELY = 'it may be static or inlined into its callers, or misspelt; in Rust it needs #[no_mangle], in C++ extern "C"'
 
@@ -18,7 +20,7 @@ def undefined_reason(symbol: str, image: CodeImage) -> str:
     and RFC 2603 (`<undisambiguated-identifier>`). GCC calls a part or a clone of a function `name.part.0`,
     `name.isra.0`, `name.constprop.0` or `name.cold`.
     """
-    symbols = {code.name for code in image.functions if code.name}
+    symbols = {place.name for place in image.places if place.name}
     names = sorted({image.names.get(one, one) for one in symbols})
     lacking = f"the object defines no function {symbol}"
     spelt = re.compile(rf"(?<!\d){len(symbol)}_?{re.escape(symbol)}")
@@ -34,7 +36,15 @@ def undefined_reason(symbol: str, image: CodeImage) -> str:
         return f"{lacking}, only a part or a clone of it: {', '.join(parts[:_SHOWN])}"
     if not names:
         return f"{lacking}, and no other: {_LIKELY}"
-    near = difflib.get_close_matches(symbol, names, n=_SHOWN)
+    near = difflib.get_close_matches(symbol, _alike(symbol, names), n=_SHOWN)
     shown = list(dict.fromkeys([*near, *names]))[:_SHOWN]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"{lacking}; it defines {', '.join(map(quote_name, shown))}{more}: {_LIKELY}"
+
+
+def _alike(symbol: str, names: Sequence[str]) -> Sequence[str]:
+    """Of many names those that begin or end as the symbol does: comparing two letter by letter takes its time."""
+    if len(names) <= _COMPARED:
+        return names
+    head, tail = symbol[:3], symbol[-3:]
+    return [name for name in names if name.startswith(head) or name.endswith(tail)][:_COMPARED]

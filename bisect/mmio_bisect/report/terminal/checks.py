@@ -92,7 +92,7 @@ def worst(checked: Sequence[Checked]) -> Verdict:
 
 def functions_text(image: CodeImage) -> str:
     """The functions that an object defines, each symbol with its demangled name."""
-    symbols = dict.fromkeys(code.name for code in image.functions if code.name)
+    symbols = dict.fromkeys(place.name for place in image.places if place.name)
     names = ((symbol, image.names.get(symbol, symbol)) for symbol in symbols)
     return "".join(f"{symbol}\n" if symbol == name else f"{symbol}  {name}\n" for symbol, name in names)
 

@@ -7,13 +7,13 @@ mean. What a person reads needs both: `bl memcpy` is a branch of the one to a sy
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.architecture import Isa
-from mmio_bisect.classify.machine.image import CodeImage
+from mmio_bisect.classify.machine.image import CodeImage, FunctionPlace, FunctionPlaces
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation, Section
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import profile_for
@@ -22,45 +22,41 @@ from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.prototype import Prototype
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import MalformedObjectError
-from mmio_bisect.workflow.ports.objects import ObjectReader
+from mmio_bisect.workflow.ports.objects import ObjectBytes, ObjectReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RawFunction:
-    """A function as it lies in the file.
+class RawCode:
+    """A function's bytes as they lie in the file.
 
-    `section` is the section's index, `address` the offset of the first byte in it. `relocations` are in order of their
-    offset in the function, which comes first in each pair; `data_ranges` are offsets in the function, in order, that
-    hold constants rather than instructions. `thumb` as in `FunctionCode`.
+    `relocations` are in order of their offset in the function, which comes first in each pair; `data_ranges` are
+    offsets in the function, in order, that hold constants rather than instructions.
     """
 
-    name: str
-    section: int
-    address: int
-    size: int
     code: bytes
     relocations: tuple[tuple[int, Relocation], ...] = ()
     data_ranges: tuple[range, ...] = ()
-    thumb: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawObject:
-    """The functions of one object file in file order, by section, then by address; the rest as in `CodeImage`."""
+    """The functions of one object file; all but `read` as in `CodeImage`."""
 
     architecture: str
-    functions: tuple[RawFunction, ...]
+    places: FunctionPlaces
+    read: Callable[[FunctionPlace], RawCode]
     sections: Mapping[int, Section] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     prototypes: tuple[Prototype, ...] = ()
+    referring: Callable[[int], Iterable[tuple[int, FunctionPlace]]] = lambda _section: ()
 
 
 class ElfReader(Protocol):
     """Bytes of an object file to the functions in it."""
 
-    def __call__(self, data: bytes) -> RawObject:
-        """Raises `MalformedObjectError`, whatever the bytes are."""
+    def __call__(self, data: ObjectBytes) -> RawObject:
+        """Raises `MalformedObjectError`, whatever the bytes are; so may what is asked of the object."""
 
 
 class Disassembler(Protocol):
@@ -81,34 +77,50 @@ class Objects:
         self._read_elf = read_elf
         self._disassemblers = disassemblers
 
-    def read(self, data: bytes) -> CodeImage:
+    def read(self, data: ObjectBytes) -> CodeImage:
         """Raises `MalformedObjectError`."""
         raw = self._read_elf(data)
-        isa = ISAS[raw.architecture]
-        names = {(function.section, function.address): function.name for function in reversed(raw.functions)}
-        # Aliases are two names for the same bytes; they are disassembled once.
-        known: dict[tuple[int, int, int], tuple[Instruction, ...]] = {}
-        functions = []
-        for function in raw.functions:
-            place = (function.section, function.address, function.size)
-            if place not in known:
-                disassemble = self._disassemblers[raw.architecture, function.thumb]
-                instructions = _relocated(disassemble(function.code, function.data_ranges), function.relocations, isa)
-                known[place] = tuple(_with_callee(instruction, function, names, isa) for instruction in instructions)
-            functions.append(
-                FunctionCode(
-                    name=function.name,
-                    section=function.section,
-                    address=function.address,
-                    size=function.size,
-                    instructions=known[place],
-                    thumb=function.thumb,
-                ),
-            )
         image = CodeImage(
-            isa=isa, functions=tuple(functions), sections=raw.sections, names=raw.names, variables=raw.variables
+            isa=ISAS[raw.architecture],
+            places=raw.places,
+            read=_Code(raw, self._disassemblers).read,
+            sections=raw.sections,
+            names=raw.names,
+            variables=raw.variables,
+            referring=raw.referring,
         )
         return image.declaring(raw.prototypes)
+
+
+@dataclass(slots=True)
+class _Code:
+    """The functions of one object, each disassembled when it is first asked for."""
+
+    raw: RawObject
+    disassemblers: Disassemblers
+    _known: dict[FunctionPlace, FunctionCode] = field(default_factory=dict)
+
+    def read(self, place: FunctionPlace) -> FunctionCode:
+        # Aliases are two names for the same bytes; they are disassembled once.
+        nameless = replace(place, name="")
+        if nameless not in self._known:
+            self._known[nameless] = self._disassemble(nameless)
+        if place not in self._known:
+            self._known[place] = replace(self._known[nameless], name=place.name)
+        return self._known[place]
+
+    def _disassemble(self, place: FunctionPlace) -> FunctionCode:
+        isa, code = ISAS[self.raw.architecture], self.raw.read(place)
+        disassemble = self.disassemblers[self.raw.architecture, place.thumb]
+        instructions = _relocated(disassemble(code.code, code.data_ranges), code.relocations, isa)
+        return FunctionCode(
+            name=place.name,
+            section=place.section,
+            address=place.address,
+            size=place.size,
+            instructions=tuple(_with_callee(instruction, place, self.raw.places, isa) for instruction in instructions),
+            thumb=place.thumb,
+        )
 
 
 def _relocated(
@@ -162,9 +174,7 @@ def _target(relocation: Relocation) -> str:
     return f"{relocation.symbol}{sign}{abs(relocation.addend):#x}"
 
 
-def _with_callee(
-    instruction: Instruction, caller: RawFunction, names: Mapping[tuple[int, int], str], isa: Isa
-) -> Instruction:
+def _with_callee(instruction: Instruction, caller: FunctionPlace, places: FunctionPlaces, isa: Isa) -> Instruction:
     """A branch out of the function that needs no linker, naming the function it goes to."""
     number = _TARGET.search(instruction.text)
     if instruction.relocations or not number or instruction.text.split()[0] not in isa.branches:
@@ -173,16 +183,18 @@ def _with_callee(
     # Backwards beyond the function's first byte is a number near 2**64, or 2**32.
     bits = 64 if position >> 32 else 32
     position -= (position >> (bits - 1)) << bits
-    name = names.get((caller.section, caller.address + position))
-    if name is None or 0 <= position < caller.size:
+    if 0 <= position < caller.size:
         return instruction
-    return replace(instruction, text=instruction.text[: number.start()] + name)
+    callee = places.containing(caller.section, caller.address + position)
+    if callee is None or callee.address != caller.address + position:
+        return instruction
+    return replace(instruction, text=instruction.text[: number.start()] + callee.name)
 
 
-def judge_object(case: Case, object_code: bytes, profile: Profile, objects: ObjectReader) -> Judgement:
+def judge_object(case: Case, object_code: ObjectBytes, profile: Profile, objects: ObjectReader) -> Judgement:
     """An object that cannot be read makes its cell untestable."""
     try:
         image = objects.read(object_code).declaring(case.prototypes)
+        return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture))
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile.name)
-    return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture))
