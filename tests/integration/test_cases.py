@@ -44,7 +44,8 @@ def row(file: str, targets: str, *wrong: str, accesses: int | None = None, level
 
 
 CLANG = (
-    row("const_devs.c", "aarch64 x86_64 riscv64", "extra"),
+    row("const_devs.c", "aarch64 x86_64 riscv64", "extra", accesses=3, levels="0123s"),
+    row("const_devs.c", "i386 riscv32", accesses=4),
     row("const_devs.c", "arm thumb", "pair"),
     row("tab_idx_fixed.c", "aarch64 x86_64 riscv64", "extra"),
     row("tab_idx_fixed.c", "arm thumb", "extra", "pair"),
@@ -52,7 +53,7 @@ CLANG = (
     row("chan_table.c", "aarch64 arm thumb x86_64 i386 riscv64 riscv32", accesses=4),
     row("const_index.c", "arm", "pair", "writeback-pre", accesses=3),
     row("const_index.c", "thumb", "pair", accesses=3),
-    row("const_index.c", "x86_64", accesses=3),
+    row("const_index.c", "x86_64 riscv64 aarch64", accesses=3),
     row("xchg_ptr.c", "aarch64", accesses=3),
     row("xchg_ptr.c", "x86_64", accesses=3),
     row("x86_directions.c", "x86_64 i386", accesses=2),
@@ -61,13 +62,13 @@ CLANG = (
     row("x_nt.c", "x86_64"),
     row("copy_falsebad.c", "aarch64", "writeback-post"),
     row("copy_falsebad.c", "x86_64"),
-    row("min_orr.c", "aarch64"),
+    row("min_orr.c", "aarch64 riscv64"),
     row("min_umaddl.c", "aarch64 arm thumb x86_64 i386 riscv64 riscv32"),
     row("x_zone.c", "aarch64 x86_64 riscv64 arm"),
     row("x8_udelay.c", "aarch64 x86_64"),
     row("x8_udelay.c", "riscv64", levels="123s"),
     row("sw_false_intro.c", "aarch64"),
-    row("state_machine.c", "aarch64 x86_64 riscv64 thumb"),
+    row("state_machine.c", "aarch64 x86_64 riscv64 thumb i386 riscv32", accesses=9, levels="02"),
     row("indexed_field.c", "aarch64 x86_64 riscv64"),
     row("helper_out.c", "aarch64 x86_64 riscv64"),
     row("gcc_switch.c", "aarch64"),
@@ -78,7 +79,7 @@ CLANG = (
     row("avx512sel.ll", "x86_64", "simd-fp", accesses=2, levels="0"),
     row("min_torn2.c", "riscv32 i386", "torn", accesses=4),
     row("min_narrow_each.c", "aarch64", "narrowed"),
-    row("min_noinline.c", "aarch64 x86_64 riscv64", accesses=3, levels="12sz"),
+    row("min_noinline.c", "aarch64 x86_64 riscv64", accesses=3, levels="012sz"),
     row("zilsd.c", "riscv32", UNSEEN),
     row("min_cond.c", "aarch64 x86_64 riscv64"),
     row("min_early.c", "aarch64 x86_64 riscv64"),
@@ -90,16 +91,22 @@ CLANG = (
 
 
 GCC = (
-    row("const_devs.c", "x86_64", "extra"),
+    row("const_devs.c", "aarch64 x86_64 riscv64", "extra", accesses=3, levels="012"),
     row("tab_idx_fixed.c", "aarch64 x86_64 riscv64", "extra"),
     row("tab_idx_fixed.c", "arm thumb", "extra", "pair"),
+    row("const_index.c", "x86_64 riscv64", accesses=3),
+    row("const_index.c", "arm thumb", "pair", accesses=3),
     row("x86_directions.c", "x86_64", accesses=2),
     row("x86_directions.c", "arm thumb", "exclusive"),
-    row("const_index.c", "x86_64", accesses=3),
-    row("thumb_bx_lr.c", "thumb", "pair"),
-    row("gcc_switch.c", "aarch64"),
-    row("sw_false_intro.c", "aarch64"),
-    row("min_noinline.c", "aarch64 x86_64", accesses=3, levels="2s"),
+    row("copy_falsebad.c", "aarch64 x86_64 arm thumb", accesses=1, levels="012s"),
+    row("thumb_bx_lr.c", "thumb", "pair", accesses=7, levels="01"),
+    row("thumb_bx_lr.c", "x86_64 riscv64", accesses=7, levels="02"),
+    row("gcc_switch.c", "aarch64 x86_64 riscv64 thumb", accesses=17, levels="02"),
+    row("cold_table.c", "x86_64 aarch64", accesses=14, levels="0"),
+    row("state_machine.c", "aarch64 x86_64 riscv64 thumb", accesses=9, levels="012"),
+    row("sw_false_intro.c", "aarch64 x86_64", levels="12s"),
+    row("min_orr.c", "aarch64 riscv64"),
+    row("min_noinline.c", "aarch64 x86_64 riscv64", accesses=3, levels="012s"),
 )
 """By Debian's GCC 12."""
 

@@ -171,7 +171,7 @@ SETS = {
     "riscv64": Set(architecture=Architecture.RISCV64, words=riscv, odd=_OTHER_LINKS),
     "riscv32": Set(architecture=Architecture.RISCV32, words=riscv, odd=_OTHER_LINKS),
     "riscv64 short": Set(architecture=Architecture.RISCV64, words=compressed),
-    "riscv32 short": Set(architecture=Architecture.RISCV32, words=compressed, odd=r"c\.slli .* 0x[23]"),
+    "riscv32 short": Set(architecture=Architecture.RISCV32, words=compressed, odd=r"c\.s[lr]li .* 0x[23]"),
     "x86-64": Set(architecture=Architecture.X86_64, words=x86(wide=True), odd=r"\b[abcd]h\b"),
     "i386": Set(architecture=Architecture.I386, words=x86(wide=False), odd=r"\b[abcd]h\b"),
     "x86-64 rare": Set(architecture=Architecture.X86_64, words=rare(wide=True), odd=_CALLS),

@@ -14,6 +14,7 @@ from mmio_bisect.classify.machine.instructions import Section
 from mmio_bisect.classify.machine.operations import Bitwise, Compute, InsertBits, Multiply, Sum, Term, Touch
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
+    CONSTANT_WINDOW,
     InWindow,
     Lanes,
     Linear,
@@ -202,3 +203,51 @@ def test_an_index_that_is_scaled_leads_nowhere(state: State) -> None:
     state.set("x1", pointer_to(WINDOW))
     state.apply(Compute(target="x2", value=Sum(terms=(Term(register="x1", factor=4),))))
     assert not isinstance(state.algebra.locate(state.get("x2")), InWindow | MayBeInWindow)
+
+
+ARGUMENT = pointer_to(Origin("argument 0"))
+
+
+def test_the_distance_of_a_buffer_from_the_window_and_the_windows_pointer_are_the_buffer(algebra: Algebra) -> None:
+    distance = algebra.shift(ARGUMENT, -LOW - 1)
+    for pointer, constant in ((algebra.number(LOW), -1), (algebra.add(algebra.number(LOW), ANYTHING), None)):
+        assert algebra.add(pointer, distance) == algebra.add(distance, pointer) == Linear(ARGUMENT.terms, constant)
+        assert isinstance(algebra.locate(algebra.add(pointer, distance)), Ordinary)
+    assert algebra.shift(algebra.add(algebra.number(LOW), INDEX), -LOW) == INDEX
+
+
+def test_a_small_distance_from_a_window_leads_into_it_still(algebra: Algebra) -> None:
+    behind = algebra.add(algebra.number(LOW + 0x40), ANYTHING)
+    assert isinstance(algebra.locate(algebra.shift(behind, -0x40)), InWindow)
+    low = Algebra((ConstantWindow(low=0x1000, high=0x3000),), 64)
+    assert low.locate(low.shift(low.add(low.number(0x2000), INDEX), -0x1000)) == InWindow(CONSTANT_WINDOW, None)
+
+
+@pytest.mark.parametrize("up", [32, 40])
+def test_what_is_shifted_up_and_down_again_is_its_low_bits(state: State, algebra: Algebra, up: int) -> None:
+    state.set("x0", algebra.add(algebra.number(LOW + 4), INDEX))
+    state.apply(Compute(target="x1", value=Sum(terms=(Term(register="x0", factor=1 << up),))))
+    state.apply(Bitwise(target="x2", kind="shr", left=Sum.of("x1"), right=Sum(constant=32)))
+    found = algebra.locate(state.get("x2"))
+    assert isinstance(found, InWindow) == (up == 32)
+
+
+def test_of_a_pointer_that_was_not_shifted_up_the_high_bits_are_not_the_window(state: State) -> None:
+    state.set("x0", pointer_to(WINDOW))
+    state.apply(Bitwise(target="x1", kind="shr", left=Sum.of("x0"), right=Sum(constant=32)))
+    assert isinstance(state.get("x1"), Tainted)
+    state.set("x2", Linear(frozenset(), -1))
+    state.apply(Bitwise(target="x3", kind="shr", left=Sum.of("x2"), right=Sum(constant=60)))
+    assert state.get("x3") == Linear(frozenset(), 15)
+
+
+def test_four_bytes_that_are_a_windows_whole_address_are_no_part_of_it(state: State, algebra: Algebra) -> None:
+    stack = pointer_to(STACK).terms
+    state.set("x1", algebra.number(LOW))
+    touch(state, access(store="x1", width=32), pointer_to(STACK, 16))
+    assert state.memory.numbers.get((stack, 16), 4) == LOW
+    state.set("x1", algebra.add(algebra.number(LOW), INDEX))
+    touch(state, access(store="x1", width=32), pointer_to(STACK, 24))
+    assert isinstance(algebra.locate(state.memory.get((stack, 24))), MayBeInWindow)
+    touch(state, access(store="x1", width=16), pointer_to(STACK, 32))
+    assert isinstance(state.memory.get((stack, 32)), Tainted)

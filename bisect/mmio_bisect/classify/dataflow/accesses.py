@@ -5,11 +5,14 @@ is one of what they hold. What is stored at an unknown offset may be anywhere in
 that is stored where none of this tells where is lost, and that is said.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mmio_bisect.classify.dataflow.calls import LibraryAccess
-from mmio_bisect.classify.dataflow.memory import Place, place_of
+from mmio_bisect.classify.dataflow.memory import place_of
+from mmio_bisect.classify.dataflow.numbers import Place
 from mmio_bisect.classify.dataflow.state import State
+from mmio_bisect.classify.machine.algebra import Algebra
+from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.operations import Copy, Touch, is_vector
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
@@ -141,7 +144,7 @@ def _store(state: State, address: Value, offset: int, width: int, value: Value) 
             continue
         place = place_of(choice, offset)
         if place is None:
-            lost = _smear(state, choice, value, whole=width == word) or lost
+            lost = _smear(state, choice, value, width) or lost
         else:
             _store_at(state, place, width, value, certain=len(choices) == 1)
     return lost
@@ -156,27 +159,41 @@ def _store_at(state: State, place: Place, width: int, value: Value, *, certain: 
             memory.set(place, value)
             return
         before.setdefault(place[1], memory.get(place))
+    number = value.constant if certain and isinstance(value, Linear) and not value.terms else None
+    memory.numbers.forget(place, width)
     if width < memory.word and (isinstance(value, Part) or algebra.derived(value)):
         # Where the parts of a pointer are put together again.
         at = (place[0], place[1] - place[1] % memory.word)
-        whole = value.whole if isinstance(value, Part) else Tainted("parts of a pointer into the window")
-        memory.set(at, algebra.join(memory.get(at), whole))
-        return
-    if certain:
+        memory.set(at, algebra.join(memory.get(at), _whole(algebra, value, width)))
+    elif certain:
         memory.overwrite(place, width)
-        return
+    else:
+        _may_be_stored(state, place, width, value, before)
+    if number is not None and width < memory.word:
+        memory.numbers.put(place, width, number)
+
+
+def _may_be_stored(state: State, place: Place, width: int, value: Value, before: Mapping[int, Value]) -> None:
+    memory = state.memory
     for known, held in before.items():
         stored = value if known == place[1] and width == memory.word else ANYTHING
-        memory.set((place[0], known), algebra.join(held, stored))
+        memory.set((place[0], known), state.algebra.join(held, stored))
 
 
-def _smear(state: State, pointer: Linear, value: Value, *, whole: bool) -> str | None:
+def _whole(algebra: Algebra, value: Value, width: int) -> Value:
+    """What some of the bytes of a pointer into the window may be put together to, or all where it has no more."""
+    if isinstance(value, Part):
+        return value.whole
+    return value if algebra.fits(value, 8 * width) else Tainted("parts of a pointer into the window")
+
+
+def _smear(state: State, pointer: Linear, value: Value, width: int) -> str | None:
     """Store at an offset that is not known. Less than a word makes no pointer, and is taken to leave pointers alone."""
     algebra, memory = state.algebra, state.memory
     interesting = isinstance(value, Part) or algebra.derived(value)
-    if not whole:
+    if width < memory.word:
         if interesting:
-            value = value.whole if isinstance(value, Part) else Tainted("parts of a pointer into the window")
+            value = _whole(algebra, value, width)
         else:
             for place, held in memory.reached(pointer):
                 if isinstance(held, Linear) and not held.terms and not algebra.derived(held):
@@ -211,7 +228,7 @@ def _store_some(
         return None
     for choice in choices_of(address):
         if not choice.window_terms and not state.algebra.derived(choice):
-            lost = _smear(state, choice, value, whole=True) or lost
+            lost = _smear(state, choice, value, word) or lost
     return lost
 
 
@@ -264,14 +281,24 @@ def _loaded(state: State, address: Linear, offset: int, width: int, *, signs: bo
     place = place_of(address, offset)
     if place is None:
         return _loaded_somewhere(state, address, width, signs=signs)
-    if width == memory.word:
-        held = memory.get(place)
-        if held != ANYTHING:
-            return held
-    elif (entry := memory.statics.entry_at(address, offset, width, signs=signs)) is not None:
+    known = _known_at(state, place, width, signs=signs)
+    if known != ANYTHING:
+        return known
+    entry = memory.statics.entry_at(address, offset, width, signs=signs)
+    if entry is not None:
         return _entry_or_address(state, entry)
     near = [held for held in memory.near(place, width).values() if algebra.derived(held)]
     return _parts(state, near) if near else ANYTHING
+
+
+def _known_at(state: State, place: Place, width: int, *, signs: bool) -> Value:
+    """A word, or a number of less."""
+    if width == state.memory.word:
+        return state.memory.get(place)
+    number = state.memory.numbers.get(place, width)
+    if number is None:
+        return ANYTHING
+    return state.algebra.number(signed(number, 8 * width) if signs else number)
 
 
 def _loaded_somewhere(state: State, address: Linear, width: int, *, signs: bool) -> Value:

@@ -14,7 +14,8 @@ from mmio_bisect.classify.dataflow.accesses import carry_out_routine, copy, touc
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
 from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
-from mmio_bisect.classify.dataflow.memory import Place, place_of
+from mmio_bisect.classify.dataflow.memory import place_of
+from mmio_bisect.classify.dataflow.numbers import Place
 from mmio_bisect.classify.dataflow.passing import (
     left_by_a_call,
     lost_to,

@@ -7,6 +7,7 @@ that a function with thousands of spills costs no more an access than one with t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from mmio_bisect.classify.dataflow.numbers import Base, Numbers, Place
 from mmio_bisect.classify.dataflow.tables import ImageData
 from mmio_bisect.classify.machine.algebra import Algebra, is_memory
 from mmio_bisect.classify.machine.values import (
@@ -16,11 +17,6 @@ from mmio_bisect.classify.machine.values import (
     Value,
     is_address,
 )
-
-Base = frozenset[tuple[Origin, int]]
-Place = tuple[Base, int]
-"""A memory address that is known up to the origins it is relative to: terms and constant."""
-
 
 Region = Origin | int
 """What two origins have in common that may lead to the same memory: a section of the object, or the origin itself."""
@@ -35,13 +31,14 @@ class Memory:
     """What is not listed holds what the object put there (`statics`), or `ANYTHING`. `word` is in bytes.
 
     What the object put into memory that can be written is taken to be there until this code writes it, as the recipe's
-    `holds` is. `_anywhere` is what stores at unknown offsets may have put into any word of a region that is not listed;
-    in `_disturbed` ones they may have changed numbers.
+    `holds` is. `numbers` are there beside the words. `_anywhere` is what stores at unknown offsets may have put into
+    any word of a region that is not listed; in `_disturbed` ones they may have changed numbers.
     """
 
     algebra: Algebra
     word: int
     statics: ImageData
+    numbers: Numbers = field(default_factory=Numbers)
     _words: dict[Base, dict[int, Value]] = field(default_factory=dict)
     _shared: set[Base] = field(default_factory=set)
     _anywhere: dict[Region, Value] = field(default_factory=dict)
@@ -54,6 +51,7 @@ class Memory:
             self.algebra,
             self.word,
             self.statics,
+            self.numbers.copy(),
             dict(self._words),
             set(self._words),
             dict(self._anywhere),
@@ -71,6 +69,7 @@ class Memory:
         return initial if anywhere is None else self.algebra.join(initial, anywhere)
 
     def set(self, place: Place, value: Value) -> None:
+        self.numbers.forget(place, self.word)
         region = _region_of(place)
         if value == self._initial(place) and region not in self._anywhere and region not in self._disturbed:
             if place[1] in self._words.get(place[0], {}):
@@ -90,6 +89,7 @@ class Memory:
 
     def overwrite(self, place: Place, width: int) -> None:
         """Nothing is known any more of the words that these bytes touch."""
+        self.numbers.forget(place, width)
         for offset in self.near(place, width):
             self.set((place[0], offset), ANYTHING)
 
@@ -97,6 +97,7 @@ class Memory:
         """Store the value into some word of the memory that the pointer leads to."""
         for place, held in self.reached(pointer, stores=True):
             self.set(place, self.algebra.join(held, value))
+        self.forget_numbers(pointer)
         for origin, factor in pointer.terms:
             if factor == 1 and not origin.window:
                 known = self._anywhere.get(_region(origin))
@@ -104,7 +105,13 @@ class Memory:
 
     def disturb(self, pointer: Linear) -> None:
         """Numbers that are not listed may have been changed."""
+        self.forget_numbers(pointer)
         self._disturbed.update(_region(origin) for origin, factor in pointer.terms if factor == 1 and not origin.window)
+
+    def forget_numbers(self, pointer: Linear) -> None:
+        """Those of less than a word that whoever has the pointer may change."""
+        regions = {_region(origin) for origin, factor in pointer.terms if factor == 1}
+        self.numbers.forget_where(lambda origin: _region(origin) in regions)
 
     def somewhere(self, pointer: Linear) -> list[Value]:
         """What may be loaded from the memory that the pointer leads to, as far as that is known."""
@@ -150,6 +157,7 @@ class Memory:
         return found
 
     def drop_below(self, place: Place) -> None:
+        self.numbers.forget_below(place)
         words = self._words.get(place[0], {})
         dead = [offset for offset in words if offset < place[1]]
         if dead:
@@ -159,7 +167,7 @@ class Memory:
 
     def absorb(self, other: "Memory") -> bool:
         """Join; whether anything changed."""
-        changed = False
+        changed = self.numbers.absorb(other.numbers)
         others = other._words  # noqa: SLF001  of the same class
         for base in {*self._words, *others}:
             mine, theirs = self._words.get(base, {}), others.get(base, {})

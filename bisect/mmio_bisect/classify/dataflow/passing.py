@@ -7,7 +7,8 @@ call, or that the function under test was not handed, nothing is passed. A proto
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mmio_bisect.classify.dataflow.memory import Place, place_of
+from mmio_bisect.classify.dataflow.memory import place_of
+from mmio_bisect.classify.dataflow.numbers import Place
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.values import ANYTHING, Linear, Value

@@ -76,7 +76,8 @@ class Program:
         if factor != 1:
             return None
         if origin.section is not None and origin.start is None:
-            return self._image.containing(origin.section, value.constant)
+            found = self._image.containing(origin.section, value.constant)
+            return found and (found[0], found[1] - found[1] % 2 if found[0].thumb else found[1])
         return origin.name[1:] if origin.name.startswith("&") and not value.constant else None
 
     def branches_at(self, value: Linear, name: str) -> tuple[int, ...]:

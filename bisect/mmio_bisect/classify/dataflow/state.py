@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from functools import reduce
 
-from mmio_bisect.classify.dataflow.memory import Memory, Place, place_of
+from mmio_bisect.classify.dataflow.memory import Memory, place_of
+from mmio_bisect.classify.dataflow.numbers import Place
 from mmio_bisect.classify.machine.algebra import Algebra
 from mmio_bisect.classify.machine.operations import (
     ZERO,
@@ -95,6 +96,8 @@ class State:
         for place, value in reached:
             if isinstance(value, Linear) and not value.terms and not self.algebra.derived(value):
                 self.memory.set(place, ANYTHING)
+        for choice in choices_of(pointer):
+            self.memory.forget_numbers(choice)
         smeared = [value for choice in choices_of(pointer) for value in self.memory.smeared(choice)]
         return [*(value for _, value in reached), *smeared]
 
@@ -147,7 +150,7 @@ class State:
         match operation:
             case Compute(target=target, value=total, narrow=narrow, signs=signs):
                 value = self.evaluate(total)
-                self.set(target, self.algebra.narrow(value, signs=signs) if narrow else value)
+                self.set(target, self._narrow(value, signs=signs) if narrow else value)
             case Bitwise():
                 self._bitwise(operation)
             case InsertBits(target=target, narrow=narrow):
@@ -164,6 +167,13 @@ class State:
             case Opaque(reads=reads, writes=writes):
                 for register in writes - FLAGS:
                     self.set(register, self._made(reads, vector=is_vector(register) or any(map(is_vector, reads))))
+
+    def _narrow(self, value: Value, *, signs: bool) -> Value:
+        """The low 32 bits; a table's number of no more stays what it is, extended as it was or by its sign."""
+        entry = extended_entry(value, 32 if signs else 0)
+        if entry is None or (not signs and any(origin.entry and origin.entry.signs for origin, _ in entry.terms)):
+            return self.algebra.narrow(value, signs=signs)
+        return entry
 
     def _product(self, operation: Multiply) -> Value:
         left, right = self.evaluate(operation.left), self.evaluate(operation.right)
@@ -190,8 +200,11 @@ class State:
         right = self.evaluate(operation.right)
         value: Value = ANYTHING
         if _is_number(left) and _is_number(right):
-            value = self.algebra.number(operation.on(_constant(left), _constant(right)))
+            number = _constant(left) % (1 << self.algebra.bits) if operation.kind == "shr" else _constant(left)
+            value = self.algebra.number(operation.on(number, _constant(right)))
             value = self.algebra.narrow(value) if operation.narrow else value
+        elif operation.kind == "shr" and (low := self._shifted_right(left, right)) is not None:
+            value = low
         elif (aligned := self._aligned(operation, left, right)) is not None:
             value = aligned
         elif (pointer := self._still_pointer(operation, left, right)) is not None:
@@ -222,6 +235,9 @@ class State:
                 return self.algebra.aligned(pointer, mask)
             case _:
                 return None
+
+    def _shifted_right(self, left: Value, right: Value) -> Value | None:
+        return self.algebra.shifted_right(left, _constant(right)) if _is_number(right) else None
 
     def _aligned(self, operation: Bitwise, left: Value, right: Value) -> Value | None:
         place = place_of(left, 0)

@@ -140,6 +140,7 @@ class Algebra:
         if left.constant is None or right.constant is None or left.terms or right.terms:
             # A bare constant address becomes a pointer before anything that is not constant is added.
             left, right = self._based(left, _NEAR), self._based(right, _NEAR)
+            left, right = self._without_window(left, right), self._without_window(right, left)
             left, right = _indexed(left, right), _indexed(right, left)
         factors = dict(left.terms)
         for origin, factor in right.terms:
@@ -152,6 +153,20 @@ class Algebra:
             return Linear(terms)
         total = Linear(terms, signed(left.constant + right.constant, self.bits))
         return self._based(total, _NEAR) if terms else total
+
+    def _without_window(self, pointer: Linear, other: Linear) -> Linear:
+        """A pointer into a constant window as the number that it is, where `other` takes the window's address away.
+
+        So the distance of ordinary memory from the window, added to the window's pointer, is that memory's.
+        """
+        window = self._constant_window(pointer)
+        away = None if other.constant is None else signed(-other.constant, self.bits)
+        if window is None or away is None or away < _NO_DISPLACEMENT:
+            return pointer
+        if not window.low - _NEAR <= away < window.high + _NEAR:
+            return pointer
+        constant = None if pointer.constant is None else pointer.constant + window.low
+        return Linear(pointer.terms - pointer.window_terms, constant)
 
     def may_be_scaled(self, constant: int) -> bool:
         """Whether it is a window's address once it is shifted to the left: a page's number."""
@@ -214,7 +229,8 @@ class Algebra:
     def _shift(self, value: Linear, displacement: int) -> Linear:
         if value.constant is None:
             return value
-        moved = Linear(value.terms, signed(value.constant + displacement, self.bits))
+        value = self._without_window(value, self.number(displacement))
+        moved = Linear(value.terms, signed((value.constant or 0) + displacement, self.bits))
         return self._based(moved, _NEAR) if value.terms else moved
 
     def scale(self, value: Value, factor: int) -> Value:
@@ -228,6 +244,17 @@ class Algebra:
         terms = frozenset((origin, times * factor) for origin, times in value.terms if times * factor)
         scaled = Linear(terms, None if value.constant is None else signed(value.constant * factor, self.bits))
         return self._based(scaled) if terms else scaled
+
+    def shifted_right(self, value: Value, amount: int) -> Value | None:
+        """What was shifted to the left by as much or more before: its low bits; None for other values."""
+        if not 0 < amount <= 32 < self.bits or not isinstance(value, Linear):
+            return None
+        unit = 1 << amount
+        if not value.terms or any(factor % unit for _, factor in value.terms) or (value.constant or 0) % unit:
+            return None
+        terms = frozenset((origin, factor >> amount) for origin, factor in value.terms)
+        low = self._based(Linear(terms, None if value.constant is None else value.constant >> amount))
+        return self.narrow(low) if amount == 32 or self._constant_window(low) is not None else None
 
     def aligned(self, value: Value, mask: int) -> Value:
         """A pointer with low bits cleared; a window begins at a word of 32 bits, more is not known."""
@@ -256,10 +283,20 @@ class Algebra:
             return ANYTHING
         return number(signed(value.constant, 32) if signs else value.constant & 0xFFFF_FFFF)
 
+    def fits(self, value: Value, bits: int) -> bool:
+        """Whether what it is of windows lies at constant addresses of so many bits."""
+        pointers = [self._based(choice) for choice in choices_of(value) if self.derived(choice)]
+        windows = [self._constant_window(pointer) for pointer in pointers]
+        return bool(windows) and all(window is not None and window.high <= 1 << bits for window in windows)
+
     def _constant_window(self, value: Linear) -> ConstantWindow | None:
         """The window at constant addresses into which the value points."""
         known = {window_origin(window.label or CONSTANT_WINDOW.name): window for window in self.windows}
-        return known.get(next(iter(value.window_terms))[0]) if len(value.window_terms) == 1 else None
+        match [*value.window_terms]:
+            case [(origin, 1)]:
+                return known.get(origin)
+            case _:
+                return None
 
     def join(self, left: Value, right: Value) -> Value:
         """What holds when control comes from two places."""

@@ -74,10 +74,13 @@ class Compute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bitwise:
-    """`target` = `left` and, or, xor, shifted by (`kind`) `right`; `narrow` if in 32 bits, zero-extended."""
+    """`target` = `left` and, or, xor, shifted by (`kind`) `right`; `narrow` if in 32 bits, zero-extended.
+
+    What is shifted to the right is filled up with zeros.
+    """
 
     target: str
-    kind: Literal["and", "or", "xor", "shl"]
+    kind: Literal["and", "or", "xor", "shl", "shr"]
     left: Sum
     right: Sum
     narrow: bool = False
@@ -97,6 +100,8 @@ class Bitwise:
                 return left ^ right
             case "shl":
                 return left << (right & 63)
+            case "shr":
+                return left >> (right & 63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

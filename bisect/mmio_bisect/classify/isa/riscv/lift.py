@@ -180,6 +180,8 @@ class Lifter:
         if funct3 == 1 and word >> 26 == 0:
             value = Sum(terms=(Term(register=source, factor=1 << (number & 63)),))
             return Compute(target=target, value=value, narrow=narrow, signs=narrow)
+        if funct3 == 5 and word >> 26 == 0 and not narrow:
+            return Bitwise(target=target, kind="shr", left=here, right=Sum(constant=number & 63))
         if funct3 in _LOGIC and not narrow:
             return Bitwise(target=target, kind=_LOGIC[funct3], left=here, right=Sum(constant=number))
         return Opaque(reads=frozenset({source}), writes=frozenset({target}))

@@ -97,6 +97,8 @@ class Lifter:
             return self._string(instruction, string)
         if name in ON_THE_STACK:
             return self._stack(instruction, code)
+        if name == "cdqe":
+            return (Compute(target="rax", value=Sum.of("rax"), narrow=True, signs=True),)
         if name == "xlatb":
             return table_look_up(instruction, _SCRATCH)
         memory = next((operand for operand in instruction.operands if isinstance(operand, MemoryOperand)), None)
@@ -186,7 +188,7 @@ class Lifter:
         match name, values:
             case ("mov" | "movabs", [_, Sum() as source]):
                 return (Compute(target=target.name, value=source, narrow=narrow),)
-            case ("movsxd", [_, Sum() as source]) if operands[1] != target:
+            case ("movsxd", [_, Sum() as source]):
                 return (Compute(target=target.name, value=source, narrow=True, signs=True),)
             case ("xor" | "sub", _) if len(operands) == 2 and same_register(operands[0], operands[1]):
                 return (Compute(target=target.name, value=Sum()),)

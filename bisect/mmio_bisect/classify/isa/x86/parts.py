@@ -27,7 +27,8 @@ def same_register(left: Operand, right: Operand) -> bool:
 
 
 def concerns_parts(instruction: Instruction, target: RegisterOperand) -> bool:
-    return target.bits < 32 or instruction.mnemonic in {"movzx", "movsx"}
+    """Whether what is written keeps a part of a register, or is made of one, or of the carry alone."""
+    return target.bits < 32 or instruction.mnemonic in {"movzx", "movsx", "sbb"}
 
 
 def parts_moved(instruction: Instruction) -> Operation | None:
@@ -36,6 +37,8 @@ def parts_moved(instruction: Instruction) -> Operation | None:
     match instruction.mnemonic, instruction.operands:
         case ("movzx" | "movsx", (RegisterOperand(name=name, bits=32 | 64), _)):
             return Compute(target=name, value=some)  # of a pointer, too, they are a number
+        case ("sbb", (RegisterOperand(name=name, bits=32 | 64) as left, right)) if same_register(left, right):
+            return Compute(target=name, value=some)  # all ones or zero, by the carry
         case ("xor" | "sub", (RegisterOperand(name=name, bits=bits, low=low) as left, right)) if bits < 32:
             return InsertBits(target=name, shift=low, width=bits) if same_register(left, right) else None
         case ("and", (RegisterOperand(name=name, bits=bits, low=low), ImmediateOperand())) if bits < 32:
