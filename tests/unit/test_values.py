@@ -1,17 +1,14 @@
 """What the data flow knows of a value: sums, bits, one of several, and what memory holds at an index."""
 
 import pytest
-from listed_code import listed_image
+from window_values import LOW, OTHER, STACK, WINDOW, access, memory_of
 
 from mmio_bisect.classify.dataflow.accesses import load_word, touch
 from mmio_bisect.classify.dataflow.memory import Memory
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
-from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.algebra import Algebra
-from mmio_bisect.classify.machine.image import CodeImage
-from mmio_bisect.classify.machine.instructions import Section
-from mmio_bisect.classify.machine.operations import Bitwise, Compute, InsertBits, Multiply, Sum, Term, Touch
+from mmio_bisect.classify.machine.operations import Bitwise, Compute, InsertBits, Multiply, Sum, Term
 from mmio_bisect.classify.machine.values import (
     ANYTHING,
     CONSTANT_WINDOW,
@@ -27,20 +24,9 @@ from mmio_bisect.classify.machine.values import (
     pointer_to,
     section_origin,
 )
-from mmio_bisect.domain.access import AddressingMode, Form, RegisterClass, Transfer
-from mmio_bisect.domain.recipe import ConstantWindow, Direction
-from mmio_bisect.domain.target import Architecture
+from mmio_bisect.domain.recipe import ConstantWindow
 
-LOW = 0x0900_0000
-WINDOW, OTHER, STACK = Origin("mmio a", window=True), Origin("mmio b", window=True), Origin("stack")
 INDEX = pointer_to(Origin("argument 1"))
-
-
-def memory_of(*words: int) -> CodeImage:
-    """An object with one variable of 64-bit words in its section 5."""
-    content = b"".join(word.to_bytes(8, "little") for word in words)
-    section = Section(index=5, content=content, objects=((0, len(content)),))
-    return listed_image(ISAS[Architecture.AARCH64], sections={5: section})
 
 
 @pytest.fixture
@@ -52,24 +38,6 @@ def algebra() -> Algebra:
 def state(algebra: Algebra) -> State:
     image = memory_of(LOW, LOW + 0x1000)
     return State(algebra, "sp", Memory(algebra, 8, ImageData(image)))
-
-
-def access(*, load: str | None = None, store: str | None = None, width: int = 64) -> Touch:
-    register = load or store or ""
-    transfer = Transfer(
-        form=Form.SINGLE,
-        directions=(Direction.LOAD if load else Direction.STORE,),
-        element_width=width,
-        addressing=AddressingMode.OFFSET,
-        register_class=RegisterClass.GENERAL,
-        registers=(register,),
-        syndrome_valid=True,
-        why="",
-    )
-    data = (register,)
-    return Touch(
-        transfer=transfer, address=Sum(), loads=data if load else (), stores=data if store else (), whole=width == 64
-    )
 
 
 def test_a_pointer_or_an_error_code_is_the_pointer(algebra: Algebra) -> None:

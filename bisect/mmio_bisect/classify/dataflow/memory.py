@@ -79,6 +79,8 @@ class Memory:
 
     def near(self, place: Place, width: int) -> dict[int, Value]:
         """The tracked words that `width` bytes at `place` touch, by their offset."""
+        if not width:
+            return {}
         words = self._words.get(place[0], {})
         low, high = place[1] - self.word + 1, place[1] + width
         if high - low < len(words):
