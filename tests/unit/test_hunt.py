@@ -256,7 +256,7 @@ def test_changed_takes_any_change_of_the_code(case: Case, tmp_path: Path) -> Non
 def test_changed_compares_code_in_which_something_escaped(case: Case, tmp_path: Path) -> None:
     real = ScriptedWiring(Settings(store=tmp_path), Script({})).judge()
 
-    def judge(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+    def judge(case: Case, object_code: bytes, profile: Profile, _printed: object = None) -> Judgement:
         found = real(case, object_code, profile)
         escaped = Defect(
             function="store_then_step", access=None, kind=DefectKind.ESCAPES, code=None, position=None,

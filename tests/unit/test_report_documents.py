@@ -123,6 +123,7 @@ def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
         "opt": "2",
         "verdict": "bad",
         "reason": None,
+        "witness": "data-flow",
         "defects": [
             {
                 "function": "store_then_step",

@@ -161,7 +161,7 @@ def test_what_was_not_seen_where_another_function_is_bad_is_no_transition(sweepe
     made = sweeper("bgb")
     real = made.wiring.judge()
 
-    def judge(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+    def judge(case: Case, object_code: bytes, profile: Profile, _printed: object = None) -> Judgement:
         found, shown = real(case, object_code, profile), a_judgement(Verdict.BAD)
         if found.verdict is Verdict.GOOD:
             return shown

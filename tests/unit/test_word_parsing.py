@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmio_bisect.adapters.word.limits import MAX_ITEMS, MAX_LINE
-from mmio_bisect.adapters.word.reader import read_word
+from mmio_bisect.adapters.word.reader import read_lines
 from mmio_bisect.classify.word.values import FunctionWord, WordAssembly, WordInstruction, WordItem
 from mmio_bisect.domain.families import CompilerFamily
 
@@ -20,11 +20,11 @@ RTL_HEAD = ";; Function f (f, funcdef_no=0, decl_uid=3604, cgraph_uid=1, symbol_
 def machine_ir(*lines: str) -> FunctionWord:
     text = [MIR_HEAD, "Function Live Ins: $x0\n", "\n", "bb.0 (%ir-block.1):\n"]
     body = [f"  {line}\n" for line in lines]
-    return read_word(CompilerFamily.CLANG, [*text, *body, MIR_END])["f"]
+    return read_lines(CompilerFamily.CLANG, [*text, *body, MIR_END])["f"]
 
 
 def rtl(*lines: str) -> FunctionWord:
-    return read_word(CompilerFamily.GCC, [RTL_HEAD, *(f"{line}\n" for line in "\n".join(lines).split("\n"))])["f"]
+    return read_lines(CompilerFamily.GCC, [RTL_HEAD, *(f"{line}\n" for line in "\n".join(lines).split("\n"))])["f"]
 
 
 def summary(item: WordItem) -> str:
@@ -205,7 +205,7 @@ def test_register_transfers(what: str, text: str, said: list[str]) -> None:
 def test_a_cold_part_has_a_symbol_of_its_own() -> None:
     access = RTL[0][1]
     note = "(note 50 49 51 NOTE_INSN_SWITCH_TEXT_SECTIONS)"
-    word = read_word(
+    word = read_lines(
         CompilerFamily.GCC, [RTL_HEAD, *(f"{line}\n" for line in f"{access}\n{note}\n{access}".split("\n"))]
     )
     assert {name: len(function.items) for name, function in word.items()} == {"f": 1, "f.cold": 1}
@@ -213,7 +213,7 @@ def test_a_cold_part_has_a_symbol_of_its_own() -> None:
 
 def test_the_last_dump_of_a_function_is_of_its_final_instructions() -> None:
     store = "  STRWui $w8, $x0, 0 :: (volatile store (s32) into %ir.0)\n"
-    word = read_word(CompilerFamily.LLC, [MIR_HEAD, store, store, MIR_END, MIR_HEAD, store, MIR_END])
+    word = read_lines(CompilerFamily.LLC, [MIR_HEAD, store, store, MIR_END, MIR_HEAD, store, MIR_END])
     assert len(word["f"].items) == 1
 
 
@@ -228,7 +228,7 @@ def test_the_last_dump_of_a_function_is_of_its_final_instructions() -> None:
     ids=["it breaks off", "another begins in it", "a line that is too long", "too many instructions"],
 )
 def test_a_dump_that_is_not_whole_is_unread(lines: list[str]) -> None:
-    word = read_word(CompilerFamily.RUSTC, lines)["f"]
+    word = read_lines(CompilerFamily.RUSTC, lines)["f"]
     assert word.unread
     assert not word.items
 
@@ -262,7 +262,7 @@ def test_whatever_is_printed_is_read(family: CompilerFamily, data: st.DataObject
     text = WHOLE[family]
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
     damaged = text[:start] + data.draw(st.text(alphabet='()[]":; \n\\`,fmevxSI0', max_size=20)) + text[stop:]
-    said: Iterable[FunctionWord] = read_word(family, damaged.splitlines(keepends=True)).values()
+    said: Iterable[FunctionWord] = read_lines(family, damaged.splitlines(keepends=True)).values()
     assert all(function.unread is None or not function.items for function in said)
 
 

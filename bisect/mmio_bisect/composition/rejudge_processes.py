@@ -9,6 +9,7 @@ from multiprocessing import get_context
 
 from mmio_bisect.adapters.recipes.recipe_directives import parse_case
 from mmio_bisect.adapters.tied_process import end_with
+from mmio_bisect.adapters.word.reader import read_word
 from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.composition.wiring import RealWiring, Settings
 from mmio_bisect.domain.recipe import Case, Language
@@ -25,7 +26,9 @@ def judge_here(materials: Iterable[Material], profile: str) -> Iterator[Judged |
         yield judge_material(
             material,
             _case,
-            lambda case, object_code: judge_object(case, object_code, PROFILES[profile], objects),
+            lambda case, object_code, printed: judge_object(
+                case, object_code, PROFILES[profile], objects, read_word(printed) if printed else None
+            ),
         )
 
 

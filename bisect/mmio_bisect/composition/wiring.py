@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mmio_bisect.workflow.history.rejudge import StoredJudgements
     from mmio_bisect.workflow.history.upkeep import Upkeep
     from mmio_bisect.workflow.ports.history import History
-    from mmio_bisect.workflow.ports.judge import Judge
+    from mmio_bisect.workflow.ports.judge import Judge, PrintedWord
     from mmio_bisect.workflow.ports.objects import ObjectReader
     from mmio_bisect.workflow.ports.progress import Signals
     from mmio_bisect.workflow.ports.recipes import RecipeBook
@@ -185,10 +185,13 @@ class RealWiring:
     def judge(self) -> Judge:
         """Loads the classifier with the first object: an answer from history needs none."""
 
-        def judge_late(case: Case, object_code: bytes, profile: Profile) -> Judgement:
+        def judge_late(
+            case: Case, object_code: bytes, profile: Profile, printed: PrintedWord | None = None
+        ) -> Judgement:
+            from mmio_bisect.adapters.word.reader import read_word  # noqa: PLC0415 - see above
             from mmio_bisect.workflow.probing.objects import judge_object  # noqa: PLC0415 - see above
 
-            return judge_object(case, object_code, profile, self.objects())
+            return judge_object(case, object_code, profile, self.objects(), read_word(printed) if printed else None)
 
         return judge_late
 

@@ -68,7 +68,8 @@ class Outcome:
     """What compiling a cell gave. It holds no verdict.
 
     `argv` is the command as the sandbox ran it; `output` what the compiler printed, both streams, as far as the limit;
-    `status` the exit status (negative: the signal that ended it); `seconds` wall-clock time.
+    `status` the exit status (negative: the signal that ended it); `seconds` wall-clock time. `word` is what the
+    compiler printed of the object's instructions (`FamilyDescriptor.word`): None if it was not asked or did not answer.
     """
 
     kind: OutcomeKind
@@ -78,6 +79,7 @@ class Outcome:
     status: int
     output: str
     seconds: float
+    word: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.kind is OutcomeKind.OBJECT) != (self.object_code is not None):
@@ -114,12 +116,19 @@ class ListingLine:
     text: str
 
 
+class Witness(StrEnum):
+    """By what a function's accesses are known: its code or, where that loses sight of them, the compiler's word."""
+
+    DATA_FLOW = "data-flow"
+    COMPILER = "compiler"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionJudgement:
     """What was found in one function under test. `listing` is its code and that of the callees that were followed.
 
     `unseen` says what was not seen, in the same terms as defects: it makes the function untestable, unless a defect was
-    seen, which counts whatever else was not.
+    seen, which counts whatever else was not. Accesses by the compiler's word have neither label nor offset.
     """
 
     function: str
@@ -127,6 +136,7 @@ class FunctionJudgement:
     defects: tuple[Defect, ...]
     listing: tuple[ListingLine, ...]
     unseen: tuple[Defect, ...] = ()
+    witness: Witness = Witness.DATA_FLOW
 
     @property
     def verdict(self) -> Verdict:
@@ -164,6 +174,12 @@ class Judgement:
     def blind(self) -> frozenset[str]:
         """The functions in which something was not seen: there may be more defects."""
         return frozenset(function.function for function in self.functions if function.unseen)
+
+    @property
+    def witness(self) -> Witness:
+        """The compiler, if the verdict rests on its word of any function."""
+        said = any(function.witness is Witness.COMPILER for function in self.functions)
+        return Witness.COMPILER if said else Witness.DATA_FLOW
 
     def of_functions(self, functions: Sequence[FunctionJudgement]) -> "Judgement":
         """The judgement of the same object by these functions: bad if one is, else untestable if one is."""

@@ -13,7 +13,7 @@ from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.rows import insert_if_new, now
 from mmio_bisect.adapters.history.timeline.standings import JudgementKey
 from mmio_bisect.domain.access import Access, Defect, Transfer
-from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine
+from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Witness
 from mmio_bisect.domain.records import record_of, value_of
 
 _judgements = schema.judgements
@@ -75,7 +75,9 @@ def _keep_functions(connection: Connection, functions_of: Mapping[int, Iterable[
         for ordinal, function in enumerate(found):
             of_function = {"judgement_id": number, "function_ordinal": ordinal}
             listing = [list(record_of(line).values()) for line in function.listing]
-            functions.append({**of_function, "function": function.function, "listing": listing})
+            functions.append(
+                {**of_function, "function": function.function, "listing": listing, "witness": function.witness.value}
+            )
             accesses += _in_order(of_function, map(_access_values, function.accesses))
             defects += _in_order(of_function, map(record_of, (*function.defects, *function.unseen)))
     for table, rows in ((schema.judged_functions, functions), (schema.accesses, accesses), (schema.defects, defects)):
@@ -109,6 +111,7 @@ def _function(row: Row[Any], accesses: Iterable[RowMapping], defects: Iterable[R
         accesses=tuple(map(_access, accesses)),
         defects=tuple(one for one in found if not one.kind.unseen),
         unseen=tuple(one for one in found if one.kind.unseen),
+        witness=Witness(row.witness or Witness.DATA_FLOW),
         listing=tuple(
             ListingLine(code=code, position=position, encoding=bytes.fromhex(encoding), text=text)
             for code, position, encoding, text in row.listing

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains
+from mmio_bisect.adapters.history import cases, judgements, objects, schema, toolchains, words
 from mmio_bisect.adapters.history.rows import among, insert_new, now, select_in
 from mmio_bisect.domain.outcome import Cell, Outcome
 from mmio_bisect.domain.records import record_of, value_of
@@ -26,7 +26,10 @@ def keep(connection: Connection, found: Collection[tuple[Cell, Outcome]]) -> lis
     for cell, outcome in found:
         if cell.key not in rows:
             rows[cell.key] = _values(cell, outcome)
-    return insert_new(connection, _outcomes, "cell_key", rows)
+    new = insert_new(connection, _outcomes, "cell_key", rows)
+    printed = {cell.key: outcome.word for cell, outcome in found if outcome.word is not None}
+    words.keep(connection, {key: printed[key] for key in new if key in printed})
+    return new
 
 
 def _values(cell: Cell, outcome: Outcome) -> dict[str, object]:
@@ -49,12 +52,13 @@ def _values(cell: Cell, outcome: Outcome) -> dict[str, object]:
 def load(connection: Connection, cell_keys: Iterable[str]) -> dict[str, Outcome]:
     """By key, those that are there."""
     rows = select_in(connection, _WITH_OBJECTS, "cells", set(cell_keys))
-    return {row.cell_key: _read(row._mapping, row.data) for row in rows}  # noqa: SLF001 - public in SQLAlchemy
+    return {row.cell_key: _read(row._mapping, row.data, row.word) for row in rows}  # noqa: SLF001 - public
 
 
 _WITH_OBJECTS = (
-    select(_outcomes, schema.objects.c.data)
+    select(_outcomes, schema.objects.c.data, schema.words.c.data.label("word"))
     .outerjoin(schema.objects, schema.objects.c.digest == _outcomes.c.object_digest)
+    .outerjoin(schema.words, schema.words.c.cell_key == _outcomes.c.cell_key)
     .where(among(_outcomes.c.cell_key, "cells"))
 )
 
@@ -77,8 +81,9 @@ def keys_beginning(connection: Connection, prefix: str) -> tuple[str | None, int
 
 def record(connection: Connection, cell_key: str) -> OutcomeRecord:
     stored = (
-        select(_outcomes, _cases.c.recipe, _cases.c.language, _cases.c.text.label("case_text"))
+        select(_outcomes, _cases.c.recipe, _cases.c.language, _cases.c.text.label("case_text"), schema.words.c.data)
         .join(_cases, _outcomes.c.case_digest == _cases.c.digest)
+        .outerjoin(schema.words, schema.words.c.cell_key == _outcomes.c.cell_key)
         .where(_outcomes.c.cell_key == cell_key)
     )
     row = connection.execute(stored).mappings().one()
@@ -89,10 +94,11 @@ def record(connection: Connection, cell_key: str) -> OutcomeRecord:
         case_text=row["case_text"],
         points=toolchains.points_of(connection, toolchain),
         toolchain=toolchains.of_digest(connection, toolchain),
-        outcome=_read(row, None if digest is None else objects.stored(connection, digest)),
+        outcome=_read(row, None if digest is None else objects.stored(connection, digest), row["data"]),
         judgements=judgements.of_object(connection, digest),
     )
 
 
-def _read(row: RowMapping, stored: bytes | None) -> Outcome:
-    return value_of(Outcome, row, object_code=None if stored is None else objects.read(row["object_digest"], stored))
+def _read(row: RowMapping, stored: bytes | None, word: bytes | None) -> Outcome:
+    object_code = None if stored is None else objects.read(row["object_digest"], stored)
+    return value_of(Outcome, row, object_code=object_code, word=words.read(word))

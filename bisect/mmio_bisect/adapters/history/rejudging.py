@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from mmio_bisect.adapters.history import judgements, objects, schema
+from mmio_bisect.adapters.history import judgements, objects, schema, words
 from mmio_bisect.adapters.history.database import Database
 from mmio_bisect.adapters.history.rows import among, select_in
 from mmio_bisect.adapters.history.timeline import standings
@@ -48,6 +48,7 @@ class SqlStoredJudgements:
         expectations = {each.expectation_digest for each in pending}
         with self.database.reading() as connection:
             stored = {row.digest: row.data for row in select_in(connection, _CODES, "objects", codes)}
+            printed = words.of_objects(connection, codes)
             cases = {row.expectation_digest: row for row in select_in(connection, _TEXTS, "expectations", expectations)}
             return tuple(
                 Material(
@@ -56,6 +57,7 @@ class SqlStoredJudgements:
                     recipe=cases[each.expectation_digest].recipe,
                     language=cases[each.expectation_digest].language,
                     case_text=cases[each.expectation_digest].text,
+                    printed=printed.get(each.object_digest),
                 )
                 for each in pending
             )

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # Revisions this version knows, oldest first. Kept here so that opening an up-to-date database imports no alembic.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 REVISION_TABLE = "alembic_version"
 REDACTED = "mmio_bisect_redacted"
@@ -128,6 +128,14 @@ outcomes = Table(
     Index("ix_outcomes_kind", "kind"),
 )
 
+# What the compiler printed of its instructions, where it was asked.
+words = Table(
+    "words",
+    metadata,
+    Column("cell_key", String, ForeignKey("outcomes.cell_key"), primary_key=True),
+    required("data", LargeBinary),  # UTF-8, deflated by zlib
+)
+
 judgements = Table(
     "judgements",
     metadata,
@@ -150,6 +158,7 @@ judged_functions = Table(
     Column("function_ordinal", Integer, primary_key=True),
     required("function", String),
     required("listing", JSON),  # [code, position, encoding in hexadecimal, text] a line: for people, not for queries
+    Column("witness", String),  # by what its accesses are known; before revision 6 always by the data flow
 )
 
 

@@ -30,12 +30,13 @@ VERSION = int(schema.HEAD)
 
 Row = dict[str, Any]
 
-_PLAIN = (schema.toolchains, schema.points, schema.cases, schema.objects, schema.outcomes)
+_PLAIN = (schema.toolchains, schema.points, schema.cases, schema.objects, schema.outcomes, schema.words)
 """In an order in which each builds on those before only."""
 _DIFFERS = {
     "outcomes": frozenset({"case_digest", "argv", "sandbox", "output", "seconds", "recorded"}),
     "judgements": frozenset({"recorded"}),
     "points": frozenset({"sort_key", "remembered"}),
+    "words": frozenset({"data"}),  # compilers print addresses of their own memory
     "objects": frozenset({"data"}),  # its digest says what it is; how it was deflated may differ
 }
 _OF_JUDGEMENT = ("object_digest", "expectation_digest", "profile", "rules")

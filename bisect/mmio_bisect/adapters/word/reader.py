@@ -7,9 +7,14 @@ from mmio_bisect.adapters.word.machine_ir import read_machine_ir
 from mmio_bisect.adapters.word.rtl import read_rtl
 from mmio_bisect.classify.word.values import FunctionWord, Word
 from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.workflow.ports.judge import PrintedWord
 
 
-def read_word(family: CompilerFamily, lines: Iterable[str]) -> Word:
+def read_word(printed: PrintedWord) -> Word:
+    return read_lines(printed.family, printed.text.splitlines(keepends=True))
+
+
+def read_lines(family: CompilerFamily, lines: Iterable[str]) -> Word:
     """Of several dumps of a function the last is of its final instructions."""
     return {function.name: function for function in _functions(family, lines)}
 

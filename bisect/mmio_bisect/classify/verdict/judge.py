@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, assert_never
@@ -34,24 +34,34 @@ from mmio_bisect.classify.verdict.paths import (
     tried_again,
 )
 from mmio_bisect.classify.verdict.undefined import undefined_reason
+from mmio_bisect.classify.verdict.witness import flow_of_word
+from mmio_bisect.classify.word.values import Word
 from mmio_bisect.domain.access import RULES, Access, Defect, DefectKind, Form, Transfer
 from mmio_bisect.domain.names import is_pattern
-from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict
+from mmio_bisect.domain.outcome import FunctionJudgement, Judgement, ListingLine, Verdict, Witness
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import (
     ConstantWindow,
     CoveredBytes,
     EachAccess,
     ExactAccesses,
+    ExpectedAccess,
     FunctionExpectation,
     digest_of,
 )
 
 
 def judge_image(
-    image: CodeImage, functions: Sequence[FunctionExpectation], windows: tuple[ConstantWindow, ...], profile: Profile
+    image: CodeImage,
+    functions: Sequence[FunctionExpectation],
+    windows: tuple[ConstantWindow, ...],
+    profile: Profile,
+    word: Word | None = None,
 ) -> Judgement:
-    """Judge every function under test. One that the object does not define is untestable."""
+    """Judge every function under test. One that the object does not define is untestable.
+
+    Where the data flow loses sight, the compiler's `word` decides if it can.
+    """
     judged: list[FunctionJudgement] = []
     codes: dict[str, FunctionCode] = {}
     flows: list[Flow] = []
@@ -65,7 +75,11 @@ def judge_image(
             flows.append(flow)
             several = len(named) > 1 or is_pattern(expectation.symbol)
             name = image.names.get(code.name, code.name) if several else expectation.symbol
-            judged.append(_judge_function(replace(expectation, symbol=name), windows, flow, profile))
+            judging = replace(expectation, symbol=name)
+            found = _judge_function(judging, windows, flow, profile)
+            if word is not None and found.verdict is Verdict.UNTESTABLE:
+                found = _judge_by_word(found, judging, flow_of_word(called, flow, word), profile)
+            judged.append(found)
             codes.update((followed.name, followed) for followed in flow.followed)
     unread = Judgement(
         verdict=Verdict.UNTESTABLE,
@@ -120,16 +134,23 @@ def _undefined(symbol: str, image: CodeImage) -> FunctionJudgement:
     return FunctionJudgement(function=symbol, accesses=(), defects=(), listing=(), unseen=(defect,))
 
 
-def _match(expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...], flow: Flow) -> Match:
+def _match(
+    expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...], flow: Flow, *, anywhere: bool = False
+) -> Match:
     region = partial(region_of, function=expectation, windows=windows)
+
+    def aims(items: Iterable[ExpectedAccess], region_named: Callable[[str | None], str | None]) -> list[Wanted]:
+        wants = [wanted(item, region_named) for item in items]
+        return [want.anywhere() for want in wants] if anywhere else wants
+
     match expectation.expectation:
         case EachAccess() as each:
-            wants = [wanted(item, lambda label: label and region(label)) for item in each.items]
+            wants = aims(each.items, lambda label: label and region(label))
             places = {(touch.code, touch.instruction.position) for touch in flow.touches}
             units = _units(flow, range(len(flow.touches)))
             found = match_each(each, wants, units, _calls(flow), instructions=len(places), again=repeated(flow))
         case ExactAccesses(accesses=items):
-            wants = [wanted(item, region) for item in items]
+            wants = aims(items, region)
             found = _match_orders(partial(match_exact, wants), wants, flow)
         case CoveredBytes() as covers:
             wants = []
@@ -140,10 +161,33 @@ def _match(expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...]
     return found
 
 
-def _judge_function(
-    expectation: FunctionExpectation, windows: tuple[ConstantWindow, ...], flow: Flow, profile: Profile
+def _judge_by_word(
+    seen: FunctionJudgement, expectation: FunctionExpectation, said: Flow | str, profile: Profile
 ) -> FunctionJudgement:
-    found = _match(expectation, windows, flow)
+    """By what the compiler said, if all of it is as the source asks; else what was seen, and why it decides nothing."""
+    if isinstance(expectation.expectation, CoveredBytes):
+        said = "which bytes its accesses cover it does not tell"
+    if not isinstance(said, str):
+        found = _judge_function(expectation, (), said, profile, anywhere=True)
+        forms = set(_form_defects(expectation.symbol, found.accesses, profile))
+        unlike = [one for one in (*found.unseen, *found.defects) if one not in forms]
+        if not unlike:
+            return replace(found, witness=Witness.COMPILER)
+        said = f"it is not what the source asks for: {unlike[0].why}"
+    undecided = _defect(expectation.symbol, None, DefectKind.ESCAPES, f"the compiler's word does not decide it: {said}")
+    return replace(seen, unseen=(*seen.unseen, undecided))
+
+
+def _judge_function(
+    expectation: FunctionExpectation,
+    windows: tuple[ConstantWindow, ...],
+    flow: Flow,
+    profile: Profile,
+    *,
+    anywhere: bool = False,
+) -> FunctionJudgement:
+    """With `anywhere` every touch counts as one of the window, wherever it goes."""
+    found = _match(expectation, windows, flow, anywhere=anywhere)
     accesses = tuple(
         Access(
             function=expectation.symbol,

@@ -5,7 +5,7 @@ explained: torn, merged, widened, narrowed, reordered, doubled, missing or extra
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmio_bisect.domain.access import DefectKind, Form, Transfer
 from mmio_bisect.domain.recipe import CoveredBytes, Direction, ExpectedAccess
@@ -87,6 +87,10 @@ class Wanted:
             ),
             None,
         )
+
+    def anywhere(self) -> "Wanted":
+        """The same, wherever it goes."""
+        return replace(self, region=None, offset=None, otherwise=tuple(one.anywhere() for one in self.otherwise))
 
     def beside(self, unit: Unit) -> bool:
         """Whether the unit goes the same way and touches some of the same bytes."""

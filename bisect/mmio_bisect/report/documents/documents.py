@@ -37,6 +37,7 @@ def probe_member(probe: Probe) -> JSON:
         **level_members(probe.request),
         "verdict": probe.judgement.verdict.value,
         "reason": untestable_reason(probe.judgement, probe.outcome),
+        "witness": probe.judgement.witness.value,
         "defects": [member for function in probe.judgement.functions for member in _defect_members(function)],
         "unseen": [defect_member(one) for function in probe.judgement.functions for one in function.unseen],
         "from_history": probe.from_history,
@@ -82,6 +83,7 @@ def _function_member(function: FunctionJudgement) -> JSON:
     return {
         "function": function.function,
         "verdict": function.verdict.value,
+        "witness": function.witness.value,
         "accesses": [access_member(access) for access in function.accesses],
         "defects": _defect_members(function),
         "unseen": [defect_member(one) for one in function.unseen],

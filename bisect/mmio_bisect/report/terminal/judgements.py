@@ -4,7 +4,7 @@ import shlex
 
 from rich.text import Text
 
-from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict
+from mmio_bisect.domain.outcome import Judgement, Outcome, Verdict, Witness
 from mmio_bisect.domain.run import Probe
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
@@ -13,6 +13,7 @@ from mmio_bisect.report.terminal.grid import VERDICT_STYLES
 from mmio_bisect.report.terminal.tables import columns, moment_text
 from mmio_bisect.workflow.ports.history import OutcomeRecord
 
+_BY_THE_WORD = ", by the compiler's word"
 _CHANGED = {Verdict.GOOD: "same code", Verdict.BAD: "other code", Verdict.UNTESTABLE: "untestable"}
 
 
@@ -24,7 +25,8 @@ def judgement_text(judgement: Judgement, *, title: str, outcome: Outcome | None 
     text.append(f" ({reason})\n" if reason else "\n")
     for function in judgement.functions:
         text.append("\n")
-        text.append_text(listing(Column(title=f"{function.function}: {function.verdict}", function=function)))
+        title = f"{function.function}: {function.verdict}{_BY_THE_WORD if function.witness is Witness.COMPILER else ''}"
+        text.append_text(listing(Column(title=title, function=function)))
     return text
 
 
@@ -44,6 +46,8 @@ def probe_line(probe: Probe, *, changed: bool = False) -> Text:
             text.append(f"  {_summary(judgement)}" if judgement.defects and not changed else "")
         case Verdict.UNTESTABLE:
             text.append(f"  {untestable_reason(judgement, probe.outcome) or ''}".rstrip())
+    if judgement.witness is Witness.COMPILER and not changed:
+        text.append(_BY_THE_WORD)
     if probe.from_history:
         text.append("  (history)", style="dim")
     return text

@@ -22,8 +22,8 @@ from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.series import Made
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Work
-from mmio_bisect.workflow.probing.compile import cell_of, compile_in, outcome_without
-from mmio_bisect.workflow.probing.judge import judge_outcome
+from mmio_bisect.workflow.probing.compile import cell_of, outcome_without
+from mmio_bisect.workflow.probing.judge import compile_in, judge_outcome
 from mmio_bisect.workflow.probing.probe import Adapters
 
 CHEAP_SECONDS: Final = 60.0
@@ -85,17 +85,19 @@ def compile_again(probe: Probe, tools: Adapters, profile: Profile, rebuilds: Reb
         made = None
     if made is not None:
         toolchain = replace(probe.toolchain, digest=made.fetched.digest)
-        outcome = compile_in(made.root, made.fetched.image, cell_of(probe.request, toolchain), tools.sandbox, signals)
+        root, image, cell = made.root, made.fetched.image, cell_of(probe.request, toolchain)
+        outcome, judgement = compile_in(root, image, cell, tools.sandbox, profile, tools.judge, signals)
     else:
         with (
             tools.budget.spending(tools.work_for(probe.point), signals) as metered,
             acquire(probe.point, tools.source, tools.store, tools.sandbox, metered) as lease,
         ):
             toolchain = lease.toolchain
-            outcome = compile_in(lease.root, lease.image, cell_of(probe.request, toolchain), tools.sandbox, metered)
+            cell = cell_of(probe.request, toolchain)
+            outcome, judgement = compile_in(lease.root, lease.image, cell, tools.sandbox, profile, tools.judge, metered)
     return Again(
         outcome=outcome,
-        judgement=judge_outcome(cell_of(probe.request, toolchain), outcome, profile, tools.judge),
+        judgement=judgement,
         built=made is not None,
         reproduced=made is None or toolchain == probe.toolchain,
     )

@@ -13,6 +13,7 @@ from mmio_bisect.domain.access import RULES
 from mmio_bisect.domain.outcome import Judgement, Verdict
 from mmio_bisect.domain.recipe import Case
 from mmio_bisect.errors import InvalidRecipeError
+from mmio_bisect.workflow.ports.judge import PrintedWord
 
 _BATCH = 256
 
@@ -37,13 +38,17 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What a judgement is made from. `case_text` is a case that has the expectation, in `language`."""
+    """What a judgement is made from. `case_text` is a case that has the expectation, in `language`.
+
+    `printed` is what a compiler that made the object said of it.
+    """
 
     pending: Pending
     object_code: bytes
     recipe: str
     language: str
     case_text: bytes
+    printed: PrintedWord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +141,13 @@ def rejudge(
 
 
 def judge_material(
-    material: Material, read_case: Callable[[Material], Case], judge: Callable[[Case, bytes], Judgement]
+    material: Material,
+    read_case: Callable[[Material], Case],
+    judge: Callable[[Case, bytes, PrintedWord | None], Judgement],
 ) -> Judged | Unreadable:
     """One object; a text that an older version of the tool took for a case may be none now."""
     try:
-        judgement = judge(read_case(material), material.object_code)
+        judgement = judge(read_case(material), material.object_code, material.printed)
     except InvalidRecipeError as error:
         return Unreadable(recipe=material.recipe, language=material.language, problem=str(error))
     return Judged(pending=material.pending, recipe=material.recipe, language=material.language, judgement=judgement)

@@ -23,9 +23,9 @@ from mmio_bisect.workflow.ports.progress import Unwatched
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.series import Fetched
 from mmio_bisect.workflow.probing.acquire import ask_version
-from mmio_bisect.workflow.probing.compile import cell_of, compile_in
+from mmio_bisect.workflow.probing.compile import cell_of
 from mmio_bisect.workflow.probing.identity import identified
-from mmio_bisect.workflow.probing.judge import judge_outcome
+from mmio_bisect.workflow.probing.judge import compile_in
 
 
 def check_object(
@@ -54,8 +54,8 @@ def check_compiler(
     """
     toolchain = identify_compiler(compiler, sandbox)
     cell = cell_of(request, toolchain)
-    outcome = compile_in(compiler.parent, None, cell, sandbox, Unwatched())
-    return toolchain, outcome, judge_outcome(cell, outcome, profile, judge)
+    outcome, judgement = compile_in(compiler.parent, None, cell, sandbox, profile, judge, Unwatched())
+    return toolchain, outcome, judgement
 
 
 def identify_compiler(compiler: Path, sandbox: Sandbox) -> Toolchain:

@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from mmio_bisect.domain.outcome import Cell, CellRequest, Outcome, OutcomeKind
 from mmio_bisect.domain.toolchain import Toolchain
 from mmio_bisect.errors import SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, Sandbox, SandboxSession
+from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit, SandboxSession
 
 PRODUCT = "case.o"
 
@@ -54,10 +53,19 @@ def compile_cell(cell: Cell, session: SandboxSession, sandbox: str, signals: Sig
     return _for_the_target(cell, outcome_of(session.run(command_of(cell), signals), sandbox))
 
 
-def compile_in(root: Path, image: str | None, cell: Cell, sandbox: Sandbox, signals: Signals) -> Outcome:
-    """One cell in a session of its own around the toolchain at `root`. Raises as `compile_cell`."""
-    with sandbox.session(root, image) as session:
-        return compile_cell(cell, session, sandbox.name, signals)
+def ask_word(cell: Cell, outcome: Outcome, session: SandboxSession, signals: Signals) -> Outcome:
+    """The outcome with what the compiler says of its object's instructions, from a second compile.
+
+    Unless that makes the same object, byte for byte, and keeps within all limits, it says nothing. Raises as
+    `compile_cell`.
+    """
+    words, command = cell.toolchain.family.descriptor.word, command_of(cell)
+    if not words or outcome.object_code is None:
+        return outcome
+    tool = len(cell.toolchain.tool) + len(cell.flags)
+    asking = replace(command, argv=(*command.argv[:tool], *words, *command.argv[tool:]))
+    again = outcome_of(session.run(asking, signals), outcome.sandbox)
+    return replace(outcome, word=again.output) if again.object_code == outcome.object_code else outcome
 
 
 def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:

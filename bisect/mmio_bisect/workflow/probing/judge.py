@@ -1,12 +1,16 @@
 """From an outcome to a judgement, and from a judgement to the verdict that was asked for."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from mmio_bisect.classify.verdict.profiles import profile_for
 from mmio_bisect.domain.access import Defect, DefectKind, Mark
 from mmio_bisect.domain.outcome import Cell, FunctionJudgement, Judgement, Outcome, OutcomeKind, Verdict, untestable
 from mmio_bisect.domain.profile import Profile
-from mmio_bisect.workflow.ports.judge import Judge
+from mmio_bisect.workflow.ports.judge import Judge, PrintedWord
+from mmio_bisect.workflow.ports.progress import Signals
+from mmio_bisect.workflow.ports.sandbox import Sandbox, SandboxSession
+from mmio_bisect.workflow.probing.compile import ask_word, compile_cell
 
 
 def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, judge: Judge) -> Judgement:
@@ -14,7 +18,38 @@ def judge_outcome(cell: Cell, outcome: Outcome, profile: Profile, judge: Judge) 
     if outcome.kind is not OutcomeKind.OBJECT or outcome.object_code is None:
         used = profile_for(profile, cell.request.target.architecture)
         return untestable(outcome.reason or outcome.kind.value, used.name)
-    return judge(cell.request.case, outcome.object_code, profile)
+    printed = None if outcome.word is None else PrintedWord(family=cell.toolchain.family, text=outcome.word)
+    return judge(cell.request.case, outcome.object_code, profile, printed)
+
+
+def compile_and_judge(
+    cell: Cell, session: SandboxSession, sandbox: str, profile: Profile, judge: Judge, signals: Signals
+) -> tuple[Outcome, Judgement]:
+    """Where the object alone does not tell, the compiler is asked for its word. Raises as `compile_cell`."""
+    outcome = compile_cell(cell, session, sandbox, signals)
+    judgement = judge_outcome(cell, outcome, profile, judge)
+    if not loses_sight(judgement):
+        return outcome, judgement
+    asked = ask_word(cell, outcome, session, signals)
+    return asked, judgement if asked.word is None else judge_outcome(cell, asked, profile, judge)
+
+
+def compile_in(
+    root: Path, image: str | None, cell: Cell, sandbox: Sandbox, profile: Profile, judge: Judge, signals: Signals
+) -> tuple[Outcome, Judgement]:
+    """As `compile_and_judge`, in a session of its own around the toolchain at `root`."""
+    with sandbox.session(root, image) as session:
+        return compile_and_judge(cell, session, sandbox.name, profile, judge, signals)
+
+
+def loses_sight(judgement: Judgement) -> bool:
+    """Whether a function is untestable since the data flow does not follow the window all the way."""
+    return any(
+        one.kind is DefectKind.ESCAPES
+        for function in judgement.functions
+        if function.verdict is Verdict.UNTESTABLE
+        for one in function.unseen
+    )
 
 
 def restrict(

@@ -17,6 +17,7 @@ from mmio_bisect.classify.machine.image import CodeImage, FunctionPlace, Functio
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation, Section
 from mmio_bisect.classify.verdict.judge import judge_image
 from mmio_bisect.classify.verdict.profiles import profile_for
+from mmio_bisect.classify.word.values import Word
 from mmio_bisect.domain.outcome import Judgement, untestable
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.prototype import Prototype
@@ -191,10 +192,12 @@ def _with_callee(instruction: Instruction, caller: FunctionPlace, places: Functi
     return replace(instruction, text=instruction.text[: number.start()] + callee.name)
 
 
-def judge_object(case: Case, object_code: ObjectBytes, profile: Profile, objects: ObjectReader) -> Judgement:
+def judge_object(
+    case: Case, object_code: ObjectBytes, profile: Profile, objects: ObjectReader, word: Word | None = None
+) -> Judgement:
     """An object that cannot be read makes its cell untestable."""
     try:
         image = objects.read(object_code).declaring(case.prototypes)
-        return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture))
+        return judge_image(image, case.functions, case.windows, profile_for(profile, image.architecture), word)
     except MalformedObjectError as error:
         return untestable(f"the compiler wrote no object that can be read: {error}", profile.name)

@@ -23,8 +23,8 @@ from mmio_bisect.workflow.ports.store import ToolchainStore
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.acquire import acquire
 from mmio_bisect.workflow.probing.budget import Budget, Work
-from mmio_bisect.workflow.probing.compile import cell_of, compile_cell, outcome_without
-from mmio_bisect.workflow.probing.judge import judge_outcome
+from mmio_bisect.workflow.probing.compile import ask_word, cell_of, compile_cell, outcome_without
+from mmio_bisect.workflow.probing.judge import judge_outcome, loses_sight
 
 # Outcomes are kept together, since a database waits for its disk each time: as many as a killed run can well lose.
 _TOGETHER_SECONDS = 0.5
@@ -80,6 +80,10 @@ class _Answered:
     cell: Cell
     outcome: Outcome
     fresh: bool
+
+
+_Judged = dict[tuple[str, str], tuple[Cell, Outcome, Judgement]]
+"""What is judged for the first time, by the digests of object and expectation."""
 
 
 @dataclass(slots=True)
@@ -161,14 +165,21 @@ class Prober:
             with tools.sandbox.session(lease.root, lease.image) as session:
                 waiting = deque(cell_of(request, lease.toolchain) for request in requests)
                 while waiting:
-                    batch = list[_Answered]()
+                    batch, judged = list[_Answered](), _Judged()
                     try:
-                        self._compile(waiting, batch, session, signals)
+                        self._compile(waiting, batch, judged, session, signals)
                     finally:
-                        made += self._tell(self._keep(point, batch))
+                        made += self._tell(self._keep(point, batch, judged))
         return made
 
-    def _compile(self, waiting: deque[Cell], batch: list[_Answered], session: SandboxSession, signals: Signals) -> None:
+    def _compile(
+        self,
+        waiting: deque[Cell],
+        batch: list[_Answered],
+        judged: _Judged,
+        session: SandboxSession,
+        signals: Signals,
+    ) -> None:
         """Move what half a second is enough for from `waiting` to `batch`, one cell at least."""
         # Two points may be one toolchain: what another name of it made need not be made again.
         known = self.tools.history.outcomes_of(tuple(waiting))
@@ -181,10 +192,26 @@ class Prober:
                 self._spend(compiled=1)
             batch.append(_Answered(cell, outcome, fresh))
             waiting.popleft()
+            if fresh:
+                batch[-1] = _Answered(cell, self._with_word(cell, outcome, judged, session, signals), fresh)
 
-    def _keep(self, point: Point, batch: Sequence[_Answered]) -> list[Probe]:
-        """Judge what was answered, and keep what is new of it."""
-        new: dict[tuple[str, str], tuple[Cell, Outcome, Judgement]] = {}
+    def _with_word(
+        self, cell: Cell, outcome: Outcome, judged: _Judged, session: SandboxSession, signals: Signals
+    ) -> Outcome:
+        """Asked for only where the object is judged for the first time, and the data flow loses sight."""
+        before = len(judged)
+        judgement = self._judgement(cell, outcome, judged)
+        if len(judged) == before or not loses_sight(judgement):
+            return outcome
+        asked = ask_word(cell, outcome, session, signals)
+        if asked.word is not None:
+            judged.popitem()
+            self._judgement(cell, asked, judged)
+        return asked
+
+    def _keep(self, point: Point, batch: Sequence[_Answered], new: _Judged | None = None) -> list[Probe]:
+        """Judge what was answered and is not yet judged, and keep what is new of it."""
+        new = _Judged() if new is None else new
         probes = [
             self._probe(point, found, self._judgement(found.cell, found.outcome, new), from_history=not found.fresh)
             for found in batch
@@ -217,7 +244,7 @@ class Prober:
         found = [_Answered(cell_of(request, missing), outcome, fresh=True) for request in requests]
         self.tools.history.record([(each.cell, outcome) for each in found])
         return [
-            self._probe(point, each, self._judgement(each.cell, outcome, {}), from_history=from_history)
+            self._probe(point, each, self._judgement(each.cell, outcome, _Judged()), from_history=from_history)
             for each in found
         ]
 
@@ -233,9 +260,7 @@ class Prober:
             seconds=found.outcome.seconds,
         )
 
-    def _judgement(
-        self, cell: Cell, outcome: Outcome, new: dict[tuple[str, str], tuple[Cell, Outcome, Judgement]]
-    ) -> Judgement:
+    def _judgement(self, cell: Cell, outcome: Outcome, new: _Judged) -> Judgement:
         """Equal objects are judged once, and looked up once; what is judged now is added to `new`."""
         tools = self.tools
         profile = profile_for(self.profile, cell.request.target.architecture)

@@ -13,8 +13,8 @@ from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.ports.progress import Unwatched
 from mmio_bisect.workflow.ports.sandbox import Sandbox
 from mmio_bisect.workflow.ports.store import Filled, StoredToolchain, ToolchainStore
-from mmio_bisect.workflow.probing.compile import cell_of, compile_cell
-from mmio_bisect.workflow.probing.judge import judge_outcome
+from mmio_bisect.workflow.probing.compile import cell_of
+from mmio_bisect.workflow.probing.judge import compile_and_judge
 from mmio_bisect.workflow.probing.requests import requests_of, select_profile
 
 
@@ -60,6 +60,5 @@ def rehearse(case: Case, entry: StoredToolchain, store: ToolchainStore, sandbox:
     with store.lease(point, refuse, cancelled=lambda: False) as lease:
         cell = cell_of(request, lease.toolchain)
         with sandbox.session(lease.root, lease.image) as session:
-            outcome = compile_cell(cell, session, sandbox.name, Unwatched())
-    judgement = judge_outcome(cell, outcome, profile, judge)
+            outcome, judgement = compile_and_judge(cell, session, sandbox.name, profile, judge, Unwatched())
     return Rehearsal(request=request, toolchain=lease.toolchain, outcome=outcome, judgement=judgement)
