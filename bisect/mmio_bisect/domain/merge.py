@@ -40,7 +40,7 @@ def rolled_up(message: str, brought: Sequence[str]) -> tuple[PullRequest, ...]:
 
 def _of_merges(brought: Sequence[str]) -> Iterator[PullRequest]:
     for message in brought:
-        subject, *below = message.strip().splitlines() or [""]
+        subject, *below = message.strip().split("\n")
         if found := _BROUGHT.match(subject):
             title = next((line.strip() for line in below if line.strip()), subject)
             yield PullRequest(number=int(found["number"]), title=title)
@@ -49,7 +49,7 @@ def _of_merges(brought: Sequence[str]) -> Iterator[PullRequest]:
 def _of_list(message: str) -> Iterator[PullRequest]:
     """What stands below `Successful merges:`, and not what failed."""
     listing = False
-    for line in map(str.strip, message.splitlines()):
+    for line in map(str.strip, message.split("\n")):
         if found := _NUMBERS.fullmatch(line):
             for number in re.findall(r"\d+", found["numbers"]):
                 yield PullRequest(number=int(number), title="")

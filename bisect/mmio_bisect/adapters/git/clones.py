@@ -1,27 +1,44 @@
 """A clone that is read: a user's, which is never written, or a bare one of our own.
 
-gitpython runs git and raises its errors; git itself walks the history, because gitpython's own objects of half a
-million commits are read in minutes.
+Both are read through an `ObjectView`, in which nothing of theirs runs. gitpython clones and fetches our own, from the
+address that the series names and with the user's own configuration (proxies, credentials).
 """
 
+import contextlib
 import os
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import ClassVar, Final
 
 import git
 
+from mmio_bisect.adapters.git.object_view import GitFolders, GitReadError, ObjectView, locate, view
+from mmio_bisect.adapters.git.tree_files import changed_paths
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import rolled_up
-from mmio_bisect.errors import DownloadError, UsageError
+from mmio_bisect.errors import DownloadError, StoreError, UsageError
 
-# No hook and no configuration of the clone's runs.
-_SAFE: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
 _FETCHED: Final = "mmio-bisect-fetched"  # its modification time is when; git writes FETCH_HEAD even when it fails
+# A server that sends less than a kilobyte a second for a minute has stopped answering.
+_FETCHING: Final = {
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GIT_HTTP_LOW_SPEED_TIME": "60",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# No hook and no submodule has a part in it.
+_FETCH: Final = (
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"),
+    *("fetch", "--quiet", "--tags", "--force", "--no-recurse-submodules"),
+)
+_ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4])[0-5]\d")
+_LAST: Final = 253_370_764_799  # the end of 9998: in no zone after that of 9999
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,93 +56,100 @@ class Clone:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _asked: bool = False
 
+    _given: GitFolders | None = None
+
     whose: ClassVar[str]
     option: ClassVar[str]
     """What a user gives a clone with."""
-    environment: ClassVar[Mapping[str, str]]
     without_files: ClassVar[bool] = False
 
     @property
     def asked_at(self) -> datetime:
         """When the clone last heard of its upstream: of a user's, as far as its files tell."""
-        with self.opened() as repository:
-            return _heard_at(Path(repository.git_dir), own=self.given is None)
+        return _heard_at(self._current().own, own=self.given is None)
 
     def ask(self, *words: str) -> str | None:
         """What git prints; None where it fails or prints nothing."""
-        with self.opened() as repository:
+        with self.viewed() as found:
             try:
-                return str(repository.git.execute(["git", *_SAFE, *words])).strip() or None
-            except git.GitCommandError:
+                return found.run(*words).decode(errors="replace").strip() or None
+            except GitReadError:
                 return None
 
     def lines(self, *words: str) -> list[str]:
-        with self.opened() as repository:
-            return self.execute(repository, *words)
+        """Of a command that prints nothing with a line feed in it."""
+        with self.viewed() as found:
+            return found.run(*words).decode(errors="replace").split("\n")[:-1]
 
-    def execute(self, repository: git.Repo, *words: str) -> list[str]:
-        try:
-            return str(repository.git.execute(["git", *_SAFE, *words])).splitlines()
-        except git.GitCommandError as error:
-            raise UsageError(
-                f"{repository.git_dir} cannot be read as a clone of {self.whose} repository ({_last_words(error)}): "
-                f"give another with {self.option}."
-            ) from error
+    def records(self, size: int, *words: str) -> list[tuple[str, ...]]:
+        """What git prints with `-z` and `%x00` between, so many fields at a time: no name or message has a NUL."""
+        with self.viewed() as found:
+            fields = iter(found.run(*words).decode(errors="replace").split("\0")[:-1])
+            return list(zip(*[fields] * size, strict=True))
 
     def describe(self, commit: str) -> Commit:
         """What is known of a commit. Nothing but commits and trees is read."""
-        # Names are looked at alone: to see renames git would read the files, which a clone without them has not.
-        words = (
-            "show",
-            "--first-parent",
-            "-m",
-            "--name-only",
-            "--no-renames",
-            "--format=%H%x1f%an%x1f%ae%x1f%cI%x1f%P",
-        )
-        head, *paths = self.lines(*words, commit)
-        name, author, mail, committed, parents = head.split("\x1f")
-        message = "\n".join(self.lines("show", "--no-patch", "--format=%B", name))
+        words = ("log", "-1", "-z", "--date=raw", "--format=%H%x00%P%x00%an%x00%ae%x00%ct%x00%cd%x00%B")
+        ((name, parents, author, mail, seconds, dated, message),) = self.records(7, *words, commit)
         brought: list[str] = []
         if " " in parents:
-            main, merged = parents.split()[:2]
-            told = "\n".join(
-                self.lines("log", "--first-parent", "--merges", "--reverse", "--format=%B%x1f", f"{main}..{merged}")
-            )
-            brought = told.split("\x1f")
+            main, merged = parents.split(" ")[:2]
+            told = ("log", "--first-parent", "--merges", "--reverse", "-z", "--format=%B")
+            brought = [message for (message,) in self.records(1, *told, f"{main}..{merged}")]
+        with self.viewed() as found:
+            paths = changed_paths(found, name, parents.split(" ")[0] or None)
         return Commit(
             commit=name,
             author=f"{author} <{mail}>",
-            committed=committed,
-            title=next((line for line in message.splitlines() if line.strip()), ""),
-            paths=tuple(path for path in paths if path),
+            committed=moment(seconds, dated[-5:]).isoformat(),
+            title=next((line for line in message.split("\n") if line.strip()), ""),
+            paths=paths,
             rolled_up=rolled_up(message, brought),
         )
 
-    def opened(self, *, refresh: bool = False) -> git.Repo:
+    @contextlib.contextmanager
+    def viewed(self) -> Iterator[ObjectView]:
+        """What cannot be read within is a `UsageError` that says whose clone it is."""
+        source = self._current()
+        try:
+            with view(source, self.own.parent / "views") as found:
+                yield found
+        except GitReadError as error:
+            raise self._unreadable(source.own, error) from error
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename or self.own.parent} cannot be written ({error.strerror}): free some space, or give "
+                "--store."
+            ) from error
+
+    def update(self) -> None:
+        """Ask the upstream of a clone of our own now."""
+        self._current(refresh=True)
+
+    def _current(self, *, refresh: bool = False) -> GitFolders:
         """Our own is brought up to date with `refresh`, and once where it is older than `max_age`."""
-        if self.given is not None:
-            return self._open(self.given)
         with self._lock:
+            if self.given is not None:
+                self._given = self._given or self._located(self.given)
+                return self._given
             if not self.own.exists():
                 self._make()
             elif refresh or (not self._asked and datetime.now(UTC) - _heard_at(self.own, own=True) > self.max_age):
                 self._update()
             self._asked = True
-            return self._open(self.own)
+            return self._located(self.own)
 
     def _make(self) -> None:
         self.say(
             f"cloning {self.url}" + (" without its files, once: about a gigabyte" if self.without_files else ", once")
         )
         options = ["--filter=blob:none"] if self.without_files else None
-        environment = os.environ | self.environment
         work = self.own.parent / "work"
         sweep(work)
-        with held_work_folder(work) as aside:
+        with held_work_folder(work) as aside, self._upstream() as url:
             try:
                 git.Repo.clone_from(
-                    self.url, aside / "clone", bare=True, env=environment, multi_options=options
+                    url, aside / "clone", bare=True, env=os.environ | _FETCHING, multi_options=options
                 ).close()
             except git.GitCommandError as error:
                 raise self._unreachable(error) from error
@@ -135,14 +159,28 @@ class Clone:
 
     def _update(self) -> None:
         """An old clone is better than none."""
-        with self._open(self.own) as repository:
-            try:
-                repository.git.fetch("--quiet", "--tags", "--force", "origin", "+refs/heads/*:refs/heads/*")
-            except git.GitCommandError as error:
-                of = f"{_heard_at(self.own, own=True):%Y-%m-%d %H:%M} UTC"
-                self.say(f"warning: the clone of {self.whose} repository is of {of}: {self._unreachable(error)}")
-            else:
-                (self.own / _FETCHED).touch()
+        try:
+            with (
+                self._upstream() as url,
+                git.Repo(self.own) as repository,
+                repository.git.custom_environment(**_FETCHING),
+            ):
+                repository.git.execute(["git", *_FETCH, "--", url, "+refs/heads/*:refs/heads/*"])
+        except git.GitCommandError as error:
+            of = f"{_heard_at(self.own, own=True):%Y-%m-%d %H:%M} UTC"
+            self.say(f"warning: the clone of {self.whose} repository is of {of}: {self._unreachable(error)}")
+        else:
+            (self.own / _FETCHED).touch()
+
+    @contextlib.contextmanager
+    def _upstream(self) -> Iterator[str]:
+        """Where to fetch from. A repository on this machine is served with its own configuration: so its view is."""
+        here = Path(self.url.removeprefix("file://"))
+        if not here.is_absolute() or not here.exists():
+            yield self.url
+            return
+        with view(self._located(here), self.own.parent / "views") as found:
+            yield f"file://{found.folder}"
 
     def _unreachable(self, error: git.GitCommandError) -> DownloadError:
         return DownloadError(
@@ -150,15 +188,31 @@ class Clone:
             f"with {self.option}"
         )
 
-    def _open(self, folder: Path) -> git.Repo:
+    def _located(self, folder: Path) -> GitFolders:
         try:
-            repository = git.Repo(folder)
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise UsageError(
-                f"{folder} is not a git repository: give a clone of {self.whose} with {self.option}."
-            ) from error
-        repository.git.update_environment(**self.environment)
-        return repository
+            found = locate(folder)
+        except GitReadError as error:
+            raise self._unreadable(folder, error) from error
+        if found is None:
+            raise UsageError(f"{folder} is not a git repository: give a clone of {self.whose} with {self.option}.")
+        return found
+
+    def _unreadable(self, folder: Path, error: GitReadError) -> UsageError:
+        return UsageError(
+            f"{folder} cannot be read as a clone of {self.whose} repository ({error}): give another with {self.option}."
+        )
+
+
+def moment(seconds: str, zone: str = "+0000") -> datetime:
+    """A commit's time: the epoch where it has none that can be read, the last of the calendar where it is later.
+
+    Git keeps any number of seconds, and in place of a zone whatever was written (git-commit(1), "Date formats").
+    """
+    offset = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[3:])) if _ZONE.fullmatch(zone) else timedelta()
+    try:
+        return datetime.fromtimestamp(min(int(seconds), _LAST), timezone(offset))
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _heard_at(folder: Path, *, own: bool) -> datetime:

@@ -9,11 +9,9 @@ and brought up to date once a day, or when that is asked for. A user's own clone
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Final
 
-from mmio_bisect.adapters.git.clones import Clone
+from mmio_bisect.adapters.git.clones import Clone, moment
 from mmio_bisect.domain.merge import Merge
 
 RUST: Final = "https://github.com/rust-lang/rust.git"
@@ -21,7 +19,7 @@ SUBMODULE: Final = "src/llvm-project"
 
 # `bors` until 2025, an app since; forks have written `bors[bot]`.
 _QUEUE: Final = re.compile(r"(?:rust-)?bors(?:\[bot\])?")
-_FIELDS: Final = "%H%x1f%ct%x1f%an%x1f%P%x1f%s"
+_FIELDS: Final = "%H%x00%ct%x00%an%x00%P%x00%s"
 _CHANGE: Final = re.compile(r":\d{6} (?P<mode>\d{6}) [0-9a-f]+ (?P<commit>[0-9a-f]+) \w")
 _GITLINK: Final = "160000"
 
@@ -35,14 +33,13 @@ class MergeLog(Clone):
 
     whose = "Rust's"
     option = "--rust-repo"
-    # A clone without files asks the server for each that is looked at: none is, and none shall be fetched unasked.
-    environment = MappingProxyType({"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
     without_files = True
 
     def merges(self, *, refresh: bool = False) -> tuple[Merge, ...]:
         with self._lock:
             if self._merges is None or refresh:
-                self.opened(refresh=refresh).close()
+                if refresh:
+                    self.update()
                 self._merges = tuple(self._read_merges())
             return self._merges
 
@@ -62,12 +59,11 @@ class MergeLog(Clone):
         main = self._main()
         moved = self._moved(main)
         llvm: str | None = None
-        for line in self.lines("log", "--first-parent", "--reverse", f"--format={_FIELDS}", main):
-            commit, seconds, author, parents, subject = line.split("\x1f", 4)
+        words = ("log", "-z", "--first-parent", "--reverse", f"--format={_FIELDS}", main)
+        for commit, seconds, author, parents, subject in self.records(5, *words):
             llvm = moved.get(commit, llvm)
             if _QUEUE.fullmatch(author) and " " in parents:
-                merged = datetime.fromtimestamp(int(seconds), UTC)
-                yield Merge(commit=commit, merged=merged, subject=subject, llvm=llvm)
+                yield Merge(commit=commit, merged=moment(seconds), subject=subject, llvm=llvm)
 
     def _moved(self, main: str) -> dict[str, str | None]:
         """Where the first-parent line moves the gitlink, and whereto (None: it goes away)."""

@@ -1,21 +1,20 @@
 """A repository that commits are read from and checked out of: a user's clone, or one of our own.
 
-A user's clone is never written: a work tree here is a folder and an index of its own, which git fills from the clone's
-objects. Work trees are held by whoever uses them, reused by whoever comes next (git then writes only the files that
-differ), and made anew when the last user was killed half way.
+A user's clone is never written: a work tree here is a folder of its own, written anew for each who uses it, since a
+build may have changed it. It has the same few names again and again, which are in the keys of a compiler's cache.
 """
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
-from mmio_bisect.adapters.git.clones import Clone
+from mmio_bisect.adapters.git.clones import Clone, moment
+from mmio_bisect.adapters.git.tree_files import UnsafeTreeError, write_tree
 from mmio_bisect.adapters.held_folder import remove_tree, try_hold
-from mmio_bisect.errors import StoreError
+from mmio_bisect.errors import MissingToolchainError, StoreError
 
 _SLOTS: Final = 64
 
@@ -39,18 +38,16 @@ class Repository(Clone):
 
     whose = "the compiler's"
     option = "--repository"
-    # Nothing is asked of a server, or of a person, that nobody waits for.
-    environment = MappingProxyType({"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"})
 
     def log(self, *, refresh: bool = False) -> tuple[Logged, ...]:
         """The first-parent line, oldest first. Raises `DownloadError`, `UsageError`."""
-        words = ("log", "--first-parent", "--reverse", "--format=%H%x1f%ct%x1f%P%x1f%an", self._main(refresh=refresh))
-        found = []
-        for line in self.lines(*words):
-            commit, seconds, parents, author = line.split("\x1f", 3)
-            committed = datetime.fromtimestamp(int(seconds), UTC)
-            found.append(Logged(commit=commit, committed=committed, author=author, merge=" " in parents))
-        return tuple(found)
+        if refresh:
+            self.update()
+        words = ("log", "-z", "--first-parent", "--reverse", "--format=%H%x00%ct%x00%P%x00%an", self._main())
+        return tuple(
+            Logged(commit=commit, committed=moment(seconds), author=author, merge=" " in parents)
+            for commit, seconds, parents, author in self.records(4, *words)
+        )
 
     def touching(self, paths: Sequence[str]) -> frozenset[str]:
         """The commits of that line that change a file below one of the paths."""
@@ -73,39 +70,22 @@ class Repository(Clone):
         return commit and (self.ask("merge-base", self._main(), commit) or None)
 
     @contextlib.contextmanager
-    def checkout(self, commit: str, *, anew: bool = False) -> Iterator[Path]:
-        """The tree of a commit in a folder that nobody else has; `anew`: every file of it is written now.
+    def checkout(self, commit: str) -> Iterator[Path]:
+        """The tree of a commit in a folder that nobody else has.
 
-        Raises `UsageError`, `StoreError`.
+        Raises `MissingToolchainError` for a tree that is not written, `UsageError`, `StoreError`.
         """
         with self._slot() as slot:
-            try:
-                if anew:
-                    (slot / "commit").unlink(missing_ok=True)
-                yield self._filled(slot, commit)
-            except OSError as error:
-                raise StoreError(
-                    f"The work tree {slot} cannot be written ({error.strerror}): free some space, or give --store."
-                ) from error
-
-    def _filled(self, slot: Path, commit: str) -> Path:
-        tree, index, stamp = slot / "tree", slot / "index", slot / "commit"
-        if not stamp.exists():  # new, or its last user was killed while git wrote
-            remove_tree(tree)
-            for left in slot.glob("index*"):
-                left.unlink()
-        elif stamp.read_text() == commit:
-            return tree
-        stamp.unlink(missing_ok=True)
-        tree.mkdir(exist_ok=True)
-        with (
-            self.opened() as repository,
-            repository.git.custom_environment(GIT_INDEX_FILE=str(index), GIT_WORK_TREE=str(tree)),
-        ):
-            self.execute(repository, "read-tree", "--reset", "-u", commit)
-            self.execute(repository, "clean", "-xfdq")
-        stamp.write_text(commit)
-        return tree
+            tree = slot / "tree"
+            with self.viewed() as view:
+                remove_tree(tree)
+                try:
+                    write_tree(view, commit, tree)
+                except UnsafeTreeError as error:
+                    raise MissingToolchainError(
+                        f"{commit} cannot be checked out: its tree has {error}", for_good=True
+                    ) from error
+            yield tree
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[Path]:
@@ -121,9 +101,8 @@ class Repository(Clone):
         with hold:
             yield slot
 
-    def _main(self, *, refresh: bool = False) -> str:
+    def _main(self) -> str:
         """The tip of the line: of a clone that has an upstream, what it last heard of it."""
-        self.opened(refresh=refresh).close()
         if self.ref == "HEAD" and self.given is not None:
             local = self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
             return local or self.ask("rev-parse", "--verify", "--quiet", "refs/remotes/origin/HEAD^{commit}") or "HEAD"

@@ -246,7 +246,7 @@ class GitSeries(NamedSource):
 
     @contextlib.contextmanager
     def afresh(self, point: Point, signals: Signals) -> Iterator[Made]:
-        """In a tree that is written anew, without a cache: no earlier build has a hand in it."""
+        """Without a cache: no earlier build has a hand in it."""
         again = self._folder / "again"
         sweep(again)
         with held_work_folder(again) as work:
@@ -257,7 +257,7 @@ class GitSeries(NamedSource):
     def _built(self, point: Point, folder: Path, signals: Signals, *, afresh: bool) -> Fetched:
         one, compiled = self._one(point), None if afresh else self._compiled
         with (
-            self._repository().checkout(one.commit, anew=afresh) as tree,
+            self._repository().checkout(one.commit) as tree,
             self._build_sandbox.session(tree, self._config.room, signals, cache=compiled) as build_sandbox,
         ):
             finished = build_sandbox.run(self._command(cached=compiled is not None), signals)
