@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.adapters.tied_process import tied
 
 _CONFIGURATION: Final = """[core]
 	repositoryformatversion = 1
@@ -136,7 +137,7 @@ class ObjectView:
                 git.kill()
             printed.seek(0)
             said.seek(0)
-            if status == -signal.SIGXFSZ:
+            if status == 128 + signal.SIGXFSZ:
                 raise GitReadError(f"git {words[0]} printed more than {_OUTPUT_BYTES >> 20} MiB")
             if status != 0:
                 raise GitReadError(_last_words(said.read().decode(errors="replace"), status))
@@ -145,7 +146,7 @@ class ObjectView:
     def start(self, *words: str, stdout: "IO[bytes] | int", stderr: "IO[bytes] | int") -> "subprocess.Popen[bytes]":
         """A git command that reads from a pipe; whoever starts it ends it."""
         git = subprocess.Popen(
-            ["git", "--no-pager", *words],
+            tied(["git", "--no-pager", *words]),
             cwd=self.folder,
             env={
                 **_ENVIRONMENT,
