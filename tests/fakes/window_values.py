@@ -35,6 +35,4 @@ def access(*, load: str | None = None, store: str | None = None, width: int = 64
         why="",
     )
     data = (register,)
-    return Touch(
-        transfer=transfer, address=Sum(), loads=data if load else (), stores=data if store else (), whole=width == 64
-    )
+    return Touch(transfer=transfer, address=Sum(), loads=data if load else (), stores=data if store else ())

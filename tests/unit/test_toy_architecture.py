@@ -72,7 +72,7 @@ def stores(address: Sum, *registers: str) -> Touch:
         syndrome_valid=len(registers) == 1,
         why="the toy's manual",
     )
-    return Touch(transfer=transfer, address=address, stores=registers, whole=True)
+    return Touch(transfer=transfer, address=address, stores=registers)
 
 
 PROFILE = Profile(

@@ -46,7 +46,7 @@ from mmio_bisect.classify.machine.operations import (
     Unknown,
 )
 from mmio_bisect.classify.machine.values import InWindow, MayBeInWindow, Untracked, Value, choices_of
-from mmio_bisect.domain.access import Transfer
+from mmio_bisect.domain.access import RegisterClass, Transfer
 from mmio_bisect.domain.recipe import CallDeclaration
 
 _MAX_STEPS = 100_000
@@ -223,8 +223,8 @@ class _Follower:
         self._note(node, instruction, operation.transfer, address, state)
         if operation.second is not None:
             self._note(node, instruction, operation.transfer, state.evaluate(operation.second), state)
-        if operation.loads and operation.whole:
-            step = (operation.transfer.element_width or 0) // 8
+        step = (operation.transfer.element_width or 0) // 8
+        if step == state.memory.word and operation.transfer.register_class is RegisterClass.GENERAL:
             places = (place_of(address, step * number) for number in range(len(operation.loads)))
             self._reloaded.update(place for place in places if place is not None)
         lost = touch(state, operation, address)

@@ -143,10 +143,9 @@ class Touch:
     """A memory access.
 
     `second` is the other address of a memory-to-memory copy. `stores` and `loads` are the registers whose value goes
-    to or comes from memory, in address order, each `transfer.element_width` wide; `whole` says that this is a full
-    pointer's width. `clobbers` are other registers that are written. `writeback` is what the address's base register
-    becomes afterwards. `mixes` are registers whose parts go to memory in an order that is not followed; of an access
-    whose width is not worked out `most` bounds the bytes.
+    to or comes from memory, in address order, each `transfer.element_width` wide. `clobbers` are other registers that
+    are written. `writeback` is what the address's base register becomes afterwards. `mixes` are registers whose parts
+    go to memory in an order that is not followed; of an access whose width is not worked out `most` bounds the bytes.
     """
 
     transfer: Transfer
@@ -155,7 +154,6 @@ class Touch:
     stores: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
     clobbers: tuple[str, ...] = ()
-    whole: bool = False
     writeback: tuple[str, Sum] | None = None
     mixes: tuple[str, ...] = ()
     most: int | None = None
@@ -177,7 +175,6 @@ def load_or_store(
     *,
     registers: tuple[str, ...] | None = None,
     clobbers: tuple[str, ...] = (),
-    whole: bool = False,
     writeback: tuple[str, Sum] | None = None,
 ) -> Touch:
     """A plain load or store of the transfer's registers, or of `registers` in their place."""
@@ -188,7 +185,6 @@ def load_or_store(
         stores=() if loads else moved,
         loads=moved if loads else (),
         clobbers=clobbers,
-        whole=whole,
         writeback=writeback,
     )
 

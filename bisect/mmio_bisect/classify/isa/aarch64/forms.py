@@ -117,8 +117,7 @@ def access(
     )
     if writeback is not None:
         transfer = replace(transfer, base=writeback[0])
-    whole = form in {Form.SINGLE, Form.PAIR} and width == 64 and registers_are is RegisterClass.GENERAL
-    return load_or_store(transfer, address, clobbers=clobbers, whole=whole, writeback=writeback)
+    return load_or_store(transfer, address, clobbers=clobbers, writeback=writeback)
 
 
 def address_of(fields: Fields, mode: AddressingMode = AddressingMode.OFFSET, displacement: int = 0) -> Where:

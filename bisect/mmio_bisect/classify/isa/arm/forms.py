@@ -106,7 +106,6 @@ def single(
         transfer(operation, Form.SINGLE, load=load, width=width, registers=(data,), mode=mode, signs=signs),
         address,
         registers=(SCRATCH,) if jumps else None,
-        whole=width == 32,
         writeback=None if moved is None else (base, moved),
     )
     if not jumps:
@@ -120,7 +119,7 @@ def pair(
     """LDRD, STRD."""
     address, moved, mode = indexed(here, offset, before=before, writes=writes)
     moves = transfer("ldrd" if load else "strd", Form.PAIR, load=load, width=32, registers=data, mode=mode)
-    return (load_or_store(moves, address, whole=True, writeback=None if moved is None else (base, moved)),)
+    return (load_or_store(moves, address, writeback=None if moved is None else (base, moved)),)
 
 
 def several(
@@ -147,7 +146,6 @@ def several(
         transfer(operation, Form.BLOCK, load=load, width=width, registers=names, mode=mode, simd=simd),
         Sum(terms=(here,), constant=begin),
         registers=tuple(SCRATCH if load and name == PC else name for name in names),
-        whole=width == 32 and not simd,
         writeback=(base, moved) if writes else None,
     )
     return (touch, Return()) if load and PC in names else (touch,)
@@ -210,7 +208,7 @@ def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation,
     """LDA, STL."""
     name = "lda" if load else "stl"
     moves = transfer(name, Form.SINGLE, load=load, width=width, registers=(data,), ordered=True)
-    return (load_or_store(moves, Sum.of(base), whole=width == 32),)
+    return (load_or_store(moves, Sum.of(base)),)
 
 
 def coprocessor(word: int) -> tuple[Operation, ...] | None:

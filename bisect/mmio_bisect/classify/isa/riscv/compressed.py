@@ -24,12 +24,12 @@ EBREAK = 0x0010_0073
 
 def expand(half: int, xlen: int) -> Expanded | None:
     """None for what is not an instruction."""
-    match half & 3, half >> 13:
-        case 0, _:
+    match half & 3:
+        case 0:
             return _quadrant_0(half, xlen)
-        case 1, _:
+        case 1:
             return _quadrant_1(half, xlen)
-        case 2, _:
+        case 2:
             return _quadrant_2(half, xlen)
         case _:
             return None

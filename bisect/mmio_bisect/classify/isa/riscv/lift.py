@@ -121,7 +121,7 @@ class Lifter:
             why=why,
             operation=operation,
         )
-        return load_or_store(transfer, _address(word, instruction, store=store), whole=width == self._xlen)
+        return load_or_store(transfer, _address(word, instruction, store=store))
 
     def _float_access(self, expanded: Expanded, instruction: Instruction) -> Operation:
         word = expanded.word

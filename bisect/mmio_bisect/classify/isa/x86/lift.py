@@ -74,6 +74,7 @@ _VECTOR_MOVES = frozenset(
 _BIT_STRINGS = frozenset({"bt", "bts", "btr", "btc"})
 """With an index in a register they go to the word that holds that bit, however far from their operand."""
 
+_LOADS = frozenset({"mov", "movabs", "movzx", "movsx", "movsxd"})
 _SUMS = {"add": 1, "sub": -1}
 _LOGIC: dict[str, Literal["and", "or", "xor"]] = {"and": "and", "or": "or", "xor": "xor"}
 
@@ -131,15 +132,14 @@ class Lifter:
         if isinstance(target, ImmediateOperand):
             position = self._position(target)
             if not tail and position == instruction.end and not instruction.relocations:
-                return push_value(
-                    Sum(terms=(UNKNOWN_AMOUNT,)), self._word, self._word
-                )  # `call 1f; 1:` is how i386 learns where it is
+                # `call 1f; 1:` is how i386 learns where it is
+                return push_value(Sum(terms=(UNKNOWN_AMOUNT,)), self._word)
             return (Jump(position=position, conditional=False) if tail else Call(position=position),)
         if isinstance(target, RegisterOperand):
             return (CallRegister(register=target.name, tail=tail),)
         address = self._address(instruction, target, code)
         transfer = transfer_of(instruction, LOAD, target.width, (_SCRATCH,), why="a jump through memory")
-        load = Touch(transfer=transfer, address=address, loads=(_SCRATCH,), whole=True)
+        load = Touch(transfer=transfer, address=address, loads=(_SCRATCH,))
         return load, CallRegister(register=_SCRATCH, tail=tail)
 
     def _position(self, target: ImmediateOperand) -> int:
@@ -152,15 +152,13 @@ class Lifter:
         (operand,) = operands
         pops = instruction.mnemonic == "pop"
         if isinstance(operand, RegisterOperand):
-            return (pop if pops else push)(operand.name, size, word)
+            return pop(operand.name, size, word) if pops else push(operand.name, size)
         if isinstance(operand, ImmediateOperand):
-            return push_value(self._immediate(instruction, operand), size, word)
+            return push_value(self._immediate(instruction, operand), size)
         ways, why = (STORE, "a pop into memory") if pops else (LOAD, "a push from memory")
         transfer = transfer_of(instruction, ways, 8 * size, (), why=why)
-        touch = load_or_store(
-            transfer, self._address(instruction, operand, code), registers=(_SCRATCH,), whole=size == word
-        )
-        return (*pop(_SCRATCH, size, word), touch) if pops else (touch, *push(_SCRATCH, size, word))
+        touch = load_or_store(transfer, self._address(instruction, operand, code), registers=(_SCRATCH,))
+        return (*pop(_SCRATCH, size, word), touch) if pops else (touch, *push(_SCRATCH, size))
 
     # Registers
 
@@ -258,9 +256,7 @@ class Lifter:
         addend = 0 if slot else relocation.addend
         return Sum(terms=(*base, *index), symbol=symbol_of(relocation, slot=slot), constant=addend)
 
-    def _access(  # noqa: PLR0911  a case each
-        self, instruction: Instruction, memory: MemoryOperand, code: FunctionCode
-    ) -> tuple[Operation, ...]:
+    def _access(self, instruction: Instruction, memory: MemoryOperand, code: FunctionCode) -> tuple[Operation, ...]:
         name, operands = instruction.mnemonic, instruction.operands
         address = self._address(instruction, memory, code)
         if name in _BIT_STRINGS and isinstance(operands[1], RegisterOperand):
@@ -271,17 +267,14 @@ class Lifter:
         transfer = transfer_of(instruction, directions, memory.width, _data(others))
         whole = memory.width == 8 * self._word and isinstance(register, RegisterOperand) and not is_vector(register)
         if name in {"mov", "movabs"} and directions == STORE:
-            return self._store(instruction, transfer, address, others[0], whole=whole)
-        if name in {"mov", "movabs"} and register is not None and register.bits >= 32:
-            return (Touch(transfer=transfer, address=address, loads=(register.name,), whole=whole),)
-        if name in _VECTOR_MOVES and directions == LOAD and register is not None:
-            return (Touch(transfer=transfer, address=address, loads=(register.name,)),)
-        if name in {"movzx", "movsx", "movsxd"} and register is not None and register.bits >= 32:
+            return self._store(instruction, transfer, address, others[0])
+        plain = name in _VECTOR_MOVES or (register is not None and register.bits >= 32 and name in _LOADS)
+        if plain and directions == LOAD and register is not None:
             return (Touch(transfer=transfer, address=address, loads=(register.name,)),)
         if directions == LOAD and register is not None and whole and operands[0] is register:
             folded = self._folded(instruction, register)
             if folded is not None:
-                return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,), whole=True), *folded)
+                return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,)), *folded)
         if name in READS_ONLY:
             return (Touch(transfer=transfer, address=address, loads=(_SCRATCH,)), _flags(instruction))
         clobbers = tuple(sorted(_written(instruction) - {"rflags"}))
@@ -308,14 +301,13 @@ class Lifter:
         return None
 
     def _store(
-        self, instruction: Instruction, transfer: Transfer, address: Sum, source: Operand, *, whole: bool
+        self, instruction: Instruction, transfer: Transfer, address: Sum, source: Operand
     ) -> tuple[Operation, ...]:
         if isinstance(source, RegisterOperand):
-            return (Touch(transfer=transfer, address=address, stores=(source.name,), whole=whole),)
+            return (Touch(transfer=transfer, address=address, stores=(source.name,)),)
         assert isinstance(source, ImmediateOperand)  # noqa: S101  MOV stores nothing else
         value = Compute(target=_SCRATCH, value=self._immediate(instruction, source))
-        full = transfer.element_width == 8 * self._word
-        return value, Touch(transfer=transfer, address=address, stores=(_SCRATCH,), whole=full)
+        return value, Touch(transfer=transfer, address=address, stores=(_SCRATCH,))
 
     def _string(self, instruction: Instruction, name: str) -> tuple[Operation, ...]:
         width = WIDTHS[instruction.mnemonic[len(name) :]]

@@ -39,14 +39,14 @@ def operand_size(instruction: Instruction, word: int) -> int:
     return 2 if 0x66 in encoding[:first] and not wide else word
 
 
-def push(register: str, size: int, word: int) -> tuple[Operation, ...]:
+def push(register: str, size: int) -> tuple[Operation, ...]:
     below = Sum.of("rsp", -size)
     transfer = _on_stack(STORE, size, register)
-    return (load_or_store(transfer, below, whole=size == word, writeback=("rsp", below)),)
+    return (load_or_store(transfer, below, writeback=("rsp", below)),)
 
 
-def push_value(value: Sum, size: int, word: int) -> tuple[Operation, ...]:
-    return Compute(target=_PUSHED, value=value), *push(_PUSHED, size, word)
+def push_value(value: Sum, size: int) -> tuple[Operation, ...]:
+    return Compute(target=_PUSHED, value=value), *push(_PUSHED, size)
 
 
 def pop(register: str, size: int, word: int) -> tuple[Operation, ...]:
@@ -54,7 +54,7 @@ def pop(register: str, size: int, word: int) -> tuple[Operation, ...]:
     above, part = Sum.of("rsp", size), size < word and not register.startswith("(")
     loaded = _POPPED if part else register
     transfer = _on_stack(LOAD, size, register)
-    touch = load_or_store(transfer, Sum.of("rsp"), registers=(loaded,), whole=size == word, writeback=("rsp", above))
+    touch = load_or_store(transfer, Sum.of("rsp"), registers=(loaded,), writeback=("rsp", above))
     return (touch, Opaque(reads=frozenset({register, loaded}), writes=frozenset({register}))) if part else (touch,)
 
 
@@ -67,11 +67,11 @@ def frame(instruction: Instruction, word: int) -> tuple[Operation, ...]:  # noqa
         case "enter" if size == word:
             return _enter(instruction, word)
         case "pushf" | "pushfd" | "pushfq":
-            return push_value(Sum(terms=(UNKNOWN_AMOUNT,)), size, word)
+            return push_value(Sum(terms=(UNKNOWN_AMOUNT,)), size)
         case "popf" | "popfd" | "popfq":
             return *pop(_POPPED, size, word), Opaque(reads=frozenset(), writes=frozenset({"rflags"}))
         case "pushal" | "pushaw":
-            pushes = [one for name in _ALL for one in push(_PUSHED if name == "rsp" else name, size, word)]
+            pushes = [one for name in _ALL for one in push(_PUSHED if name == "rsp" else name, size)]
             return Compute(target=_PUSHED, value=Sum.of("rsp")), *pushes
         case "popal" | "popaw":
             past = (Compute(target="rsp", value=Sum.of("rsp", size)),)
@@ -86,7 +86,7 @@ def _enter(instruction: Instruction, word: int) -> tuple[Operation, ...]:
     match instruction.operands:
         case (ImmediateOperand(value=room), ImmediateOperand(value=0)):
             here = Compute(target="rbp", value=Sum.of("rsp"))
-            return *push("rbp", word, word), here, Compute(target="rsp", value=Sum.of("rsp", -room))
+            return *push("rbp", word), here, Compute(target="rsp", value=Sum.of("rsp", -room))
         case _:
             return (Unknown(),)
 
