@@ -43,6 +43,11 @@ def redact_words(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(_PAIR.sub(_pair, _WORD_URL.sub(_url, word)) for word in words)
 
 
+def redact_url(text: str) -> str:
+    """What should be a URL; nothing of one that lacks its scheme and may have a password."""
+    return HIDDEN if "@" in text and "://" not in text else redact_words([text])[0]
+
+
 def redact_all(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
     """Each text in what JSON holds, as `redact`, and what is called `argv` as `redact_words`."""
     match value:

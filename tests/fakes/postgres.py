@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 _USER = "nobody"
 
@@ -23,8 +24,11 @@ def _programs() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Gives the URL of an empty database, without its name: `…/{name}` is to be filled in."""
+def postgres(password: str | None = None) -> Iterator[str]:
+    """Gives the URL of an empty database, without its name: `…/{name}` is to be filled in.
+
+    None: whoever reaches the socket is trusted.
+    """
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path may have a hundred characters only
     as_user = {"user": _USER} if os.geteuid() == 0 else {}
@@ -40,12 +44,17 @@ def postgres() -> Iterator[str]:
     try:
         # ICU's collation stands for any language's: nothing may depend on plain order unasked.
         locale = ("--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8")
-        run(str(programs / "initdb"), "-D", str(data), "-U", user, "-A", "trust", "--no-sync", *locale)
+        known: tuple[str, ...] = ("-A", "trust")
+        if password is not None:
+            (folder / "password").write_text(password)
+            known = ("-A", "scram-sha-256", f"--pwfile={folder / 'password'}")
+        run(str(programs / "initdb"), "-D", str(data), "-U", user, *known, "--no-sync", *locale)
         settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=32MB"
         control = (str(programs / "pg_ctl"), "-D", str(data), "-w")
         run(*control, "-l", str(folder / "log"), "-o", settings, "start")
         try:
-            yield f"postgresql+psycopg://{user}@/{{name}}?host={folder}"
+            who = user if password is None else f"{user}:{quote(password)}"
+            yield f"postgresql+psycopg://{who}@/{{name}}?host={folder}"
         finally:
             run(*control, "-m", "immediate", "stop")
     finally:

@@ -14,7 +14,7 @@ from mmio_bisect.composition.watch import TEMPLATE, find, load, schedule_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.records import record_of
 from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
-from mmio_bisect.redaction import redact
+from mmio_bisect.redaction import redact_url
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
 from mmio_bisect.workflow.ports.wiring import Wiring
@@ -126,7 +126,7 @@ def _renamed(members: dict[str, object], **names: str) -> dict[str, object]:
 def _members(config: Configuration) -> dict[str, object]:
     members = record_of(config, without={"budget", "channels"})
     return members | {
-        "database": None if config.database is None else redact(config.database),
+        "database": None if config.database is None else redact_url(config.database),
         "limits": _renamed(members["limits"], seconds="time"),
         "retention": _renamed(members["retention"], count="toolchain_count"),
         **_renamed(record_of(config.budget), seconds="time"),

@@ -16,7 +16,7 @@ from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.rust_endpoints import rust_endpoints
 from mmio_bisect.composition.volumes import store_volume
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
-from mmio_bisect.redaction import redact
+from mmio_bisect.redaction import redact_url
 from mmio_bisect.report.terminal import output
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class RealWiring:
         url = self.settings.database or default_database()
         with self.history() as history:
             newest = history.runs(limit=1)
-        return f"{redact(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
+        return f"{redact_url(url)}, revision {HEAD}, " + (f"{newest[0].id} runs" if newest else "no runs yet")
 
 
 def limits_of(bounds: Bounds | None) -> Limits:

@@ -12,6 +12,7 @@ What is promised, for SQLite, which is the default:
 import errno
 import os
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
@@ -22,13 +23,13 @@ from typing import Any, Protocol, Self, cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning
 from sqlalchemy.pool import QueuePool
 
 from mmio_bisect.adapters.history.faults import ELSEWHERE, Place, rows_make_sense, translated
 from mmio_bisect.adapters.history.schema import HEAD, REDACTED, REVISION_TABLE, REVISIONS
 from mmio_bisect.errors import DatabaseError, DiskFullError, NewerDatabaseError
-from mmio_bisect.redaction import HIDDEN, redact, redact_words
+from mmio_bisect.redaction import redact, redact_url
 
 BUSY_TIMEOUT = 30.0
 _WRITES = "mmio_bisect_writes"
@@ -173,9 +174,9 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        shown = redact_words([url])[0] if "://" in url or "@" not in url else HIDDEN
         raise DatabaseError(
-            f"'{shown}' is not a database URL: write `sqlite:///PATH` for a file, or another URL of SQLAlchemy's form."
+            f"'{redact_url(url)}' is not a database URL: write `sqlite:///PATH` for a file, or another URL of "
+            "SQLAlchemy's form."
         ) from error
     if "@" in (parsed.host or ""):  # what follows the first one would be taken for the host, and shown
         raise DatabaseError("The database URL has more than one “@”: write %40 for one in a name or a password.")
@@ -201,7 +202,11 @@ def _engine(url: URL, place: Place) -> Engine:
             # A database in memory is its connection: there can be but one, which threads take in turns.
             options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
     try:
-        engine = create_engine(url, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SAWarning)  # of parameters that it would leave out
+            engine = create_engine(url, **options)
+    except SAWarning as warned:
+        raise DatabaseError(f"The URL of {place.name} is not understood: {str(warned).partition(';')[0]}.") from warned
     except (NoSuchModuleError, ArgumentError, ImportError) as error:
         raise DatabaseError(
             f"No database driver serves {place.name} ({error}): install it, or {ELSEWHERE}, such as `sqlite:///PATH`."
