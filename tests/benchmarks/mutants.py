@@ -9,6 +9,7 @@ unless `EQUIVALENT` says why nothing can tell it from the original.
 
 import argparse
 import ast
+import compileall
 import os
 import random
 import shutil
@@ -177,6 +178,8 @@ def _copied(folder: Path) -> Path:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
+    # Tests would compile the package each time, as they may not leave a mutant's bytecode behind.
+    compileall.compile_dir(folder / PACKAGE, quiet=1)
     return folder
 
 

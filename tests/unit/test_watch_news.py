@@ -221,3 +221,132 @@ def test_a_state_of_the_first_format_is_read() -> None:
     )
     with pytest.raises(CorruptDatabaseError, match="restore a backup"):
         decode_state(text.replace('"format": 1', '"format": 3'))
+
+
+def told(nights: str, patience: int) -> list[str]:
+    """The rule in other words: a change is told once the mark had stayed as it was before, or has stayed since."""
+    known, changed, said = nights[0], None, []
+    for night in range(1, len(nights)):
+        calm = changed is None or night - changed >= patience
+        if nights[night] != nights[night - 1]:
+            changed = night
+        else:
+            calm = changed is not None and night - changed + 1 >= patience
+        if calm and nights[night] != known and changed is not None:
+            known = nights[night]
+            said.append(f"{night}: {'introduced' if known == 'b' else 'fixed'} {changed - 1}..{changed}")
+    return said
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="b.", min_size=1, max_size=30), st.integers(1, 5))
+def test_a_change_is_told_when_it_is_one_that_stays(nights: str, patience: int) -> None:
+    assert changes_of(nights, patience=patience) == told(nights, patience)
+
+
+def line_after(nights: str, *, patience: int = 3) -> LineState:
+    state = begin_line("0", _marks(nights[0]))
+    for night, letter in enumerate(nights[1:], start=1):
+        state, _ = advance_line(state, LINE, str(night), _marks(letter), patience=patience)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("nights", "known", "held_back"),
+    [
+        ("bb.", 1, 0),
+        ("bb...", 1, 0),
+        ("bb....", 0, 0),  # gone for longer than patience: forgotten
+        (".b.", 1, 1),
+        (".b.b.", 1, 3),
+        (".b.bbb", 1, 2),
+        (".b.b...", 1, 0),
+    ],
+)
+def test_a_mark_that_is_gone_is_known_until_patience_ends_and_one_that_flaps_is_counted(
+    nights: str, known: int, held_back: int
+) -> None:
+    state = line_after(nights)
+    assert len(state.marks) == known
+    assert [one.held_back for one in state.marks.values()] == [held_back] * known
+    assert SeriesState(lines={LINE: state}).flapping == (held_back > 0)
+    assert state.version == str(len(nights) - 1)
+
+
+def test_what_went_is_told_with_the_version_that_it_came_with() -> None:
+    state, (came,) = advance_line(begin_line("0", frozenset()), LINE, "1", frozenset({MARK}), patience=3)
+    for night in "234":
+        state, _ = advance_line(state, LINE, night, frozenset({MARK}), patience=3)
+    after, (went,) = advance_line(state, LINE, "5", frozenset(), patience=3)
+    assert (came.since, went.since, went.last, went.first) == (None, "1", "4", "5")
+    assert [one.since for one in after.marks.values()] == [None]
+    series = SeriesState(lines={LINE: state})
+    assert series.regressions == ((LINE, MARK, "1"),)
+    assert SeriesState(lines={LINE: after}).regressions == ()
+
+
+POINTS = points(20)
+
+
+@settings(deadline=None)
+@given(
+    through=st.integers(-1, 20),
+    waiting=st.dictionaries(st.integers(0, 19), st.integers(0, 4), max_size=8),
+    limit=st.integers(1, 6),
+)
+def test_a_tick_takes_the_newest_and_some_at_even_distances_and_older_ones_as_far_as_there_is_room(
+    through: int, waiting: dict[int, int], limit: int
+) -> None:
+    state = SeriesState(through=f"{through:03}", waiting={f"v{place:03}": tries for place, tries in waiting.items()})
+    planned = plan_points(POINTS, state, frozenset(), bounded=False, limit=limit, patience=3)
+    new = [point for point in POINTS if point.sort_key > f"{through:03}"]
+    assert (planned.watched, set(planned.new) | set(planned.left)) == (POINTS, set(new))
+    assert len(planned.new) == min(limit, len(new))
+    assert planned.new[-1:] == tuple(new[-1:])
+    places = [-1, *(new.index(point) for point in planned.new)]
+    steps = [after - before for before, after in pairwise(places)]
+    assert max(steps, default=0) - min(steps, default=0) <= 1
+    old = [point for point in POINTS if point not in new]
+    tries = {point: waiting.get(int(point.sort_key)) for point in old}
+    tried = [point for point in old if tries[point] in {1, 2}]
+    untried = [point for point in old if tries[point] == 0]
+    room = max(0, limit - len(planned.new) - len(tried))
+    assert set(planned.retry) == {*tried, *untried[:room]}
+    assert list(planned.points) == sorted({*planned.new, *planned.retry}, key=lambda point: point.sort_key)
+    assert planned.before == (old[-1].sort_key if old else "")
+
+
+@pytest.mark.parametrize(("bounded", "known", "first"), [(True, (), 0), (False, (), 19), (True, (3, 7), 8)])
+def test_a_first_look_begins_where_it_is_told_or_at_the_newest_or_after_what_is_known(
+    bounded: bool, known: tuple[int, ...], first: int
+) -> None:
+    remembered = frozenset(f"v{place:03}" for place in known)
+    planned = plan_points(POINTS, SeriesState(), remembered, bounded=bounded, limit=99, patience=3)
+    assert planned.new == POINTS[first:]
+    assert planned.before == (POINTS[first - 1].sort_key if first else "")
+
+
+def test_trouble_is_told_when_it_has_lasted_and_its_beginning_is_kept() -> None:
+    trouble, telling = add_trouble(None, "a", "2026-01-01T06:30:00+00:00", patience=1, pauses=(60.0, 120.0))
+    assert (telling, trouble.reported, trouble.ticks) == (True, True, 1)
+    trouble, telling = add_trouble(trouble, "b", "2026-01-02T06:30:59+00:00", patience=1, pauses=(60.0, 120.0))
+    assert (telling, trouble.reported, trouble.ticks) == (False, True, 2)
+    assert (trouble.message, trouble.since) == ("b", "2026-01-01T06:30:00+00:00")
+    assert trouble.again == "2026-01-02T06:32:00+00:00"
+    assert trouble.leaves_alone("2026-01-02T06:31:59+00:00")
+    assert not trouble.leaves_alone("2026-01-02T06:32:00+00:00")
+    assert not Trouble(message="a", since="", ticks=1).leaves_alone("2026-01-02T06:32:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("points", "bisections", "text"),
+    [
+        (2, (), "2 toolchains. spent"),
+        (1, ("a.rs in x", "b.rs in y"), "1 toolchains, a.rs in x, b.rs in y. spent"),
+    ],
+)
+def test_what_was_cut_off_is_counted_and_named(points: int, bisections: tuple[str, ...], text: str) -> None:
+    first = defer(None, "spent", "1", progress=False, points=points, bisections=bisections)
+    again = defer(first, "spent", "2", progress=False, points=points, bisections=bisections)
+    assert (str(first), first.ticks, first.in_vain, first.since) == (text, 1, 1, "1")
+    assert (str(again), again.ticks, again.in_vain, again.since) == (text, 2, 2, "1")
