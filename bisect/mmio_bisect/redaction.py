@@ -112,7 +112,7 @@ def _parted(rest: str) -> tuple[str | None, str]:
     if "@" not in rest or not {"@", ":"} & set(authority):
         return None, rest
     before, question, query = rest.partition("?")
-    if "@" not in before:
+    if "@" not in before or "@" in re.split("[=&]", query, maxsplit=1)[0]:
         before, question, query = rest, "", ""
     user, _, host = before.rpartition("@")
     return user, host + question + query

@@ -31,6 +31,8 @@ def entry_state(function: FunctionExpectation, windows: tuple[ConstantWindow, ..
     state = State(algebra, isa.stack_pointer, memory)
     stack = Origin("stack")
     state.set(isa.stack_pointer, pointer_to(stack))
+    if isa.result_address is not None:  # whether the result is in memory or not: no other use is made of it
+        state.set(isa.result_address, pointer_to(Origin("result")))
     hidden, places = place_arguments(function.arguments, isa, result_in_memory=function.result_in_memory)
     values = [_values(number, argument) for number, argument in enumerate(function.arguments)]
     for place, passed in zip([hidden, *places], [[pointer_to(Origin("result"))], *values], strict=True):

@@ -17,7 +17,7 @@ from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTou
 from mmio_bisect.classify.dataflow.memory import place_of
 from mmio_bisect.classify.dataflow.numbers import Place
 from mmio_bisect.classify.dataflow.passing import (
-    left_by_a_call,
+    forget_call_clobbered,
     lost_to,
     passed_as_declared,
     passed_on_the_stack,
@@ -26,6 +26,7 @@ from mmio_bisect.classify.dataflow.passing import (
 from mmio_bisect.classify.dataflow.program import Program, Target, leads_on
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
+from mmio_bisect.classify.dataflow.unread import Leads, is_unknown
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
 from mmio_bisect.classify.machine.operations import (
@@ -45,7 +46,7 @@ from mmio_bisect.classify.machine.operations import (
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.machine.values import InWindow, MayBeInWindow, Untracked, Value, choices_of
+from mmio_bisect.classify.machine.values import InWindow, MayBeInWindow, Ordinary, Untracked, Value, choices_of
 from mmio_bisect.domain.access import RegisterClass, Transfer
 from mmio_bisect.domain.recipe import CallDeclaration
 
@@ -79,6 +80,7 @@ class _Follower:
         self._states: dict[Node, State] = {self._entry: state}
         self._arguments = {place: held for place, held in state.memory if place[1] >= 0}
         self._reloaded: set[Place] = set()
+        self._leads, self._blind = Leads.of(state), list[Escape]()
         self._steps = 0
         self._touches: list[WindowTouch] = []
         self._escapes: list[Escape] = []
@@ -89,11 +91,14 @@ class _Follower:
         finished = self._settle()
         self._touches.clear()
         self._escapes.clear()
+        self._blind.clear()
         for start in sorted(self._states):
             for node, successors in self._straight(start):
                 self._edges[node] = tuple(after for after, _ in successors)
         if not finished:
             self._escape(self._entry, None, f"the function is too large to follow in {_MAX_STEPS} steps")
+        if not self._touches:
+            self._escapes += self._leads.unread(self._reloaded, self._blind)
         names = dict.fromkeys([self._entry[1], *(node[1] for node in sorted(self._states))])
         return Flow(
             entry=self._entry,
@@ -240,8 +245,9 @@ class _Follower:
                 self._touches.extend(found)
             case Untracked(why):
                 self._escape(node, instruction, f"an access through {why}")
-            case _:
-                pass
+            case Ordinary():
+                if is_unknown(address):
+                    self._blind.append(Escape(code=node[1], instruction=instruction, why=""))
 
     def _jump(self, node: Node, instruction: Instruction, to: int, state: State) -> Successors:
         calls, _, _, condition = node
@@ -268,7 +274,7 @@ class _Follower:
                 if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
                     self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
                     return []
-                self._move_stack(state, -self._isa.pushes)
+                state.move_stack(-self._isa.pushes)
                 return [(((*calls, (name, instruction.end)), callee, position, ""), state)]
             case str(symbol):
                 self._call_outside(node, instruction, symbol, state)
@@ -332,7 +338,7 @@ class _Follower:
         if NEVER_RETURNS.search(symbol):
             return
         entry = state.copy()
-        self._move_stack(entry, 0 if tail else -self._isa.pushes)
+        entry.move_stack(0 if tail else -self._isa.pushes)
         access = library_access(symbol, entry, self._isa)
         if access is None:
             called = self._declared.of(symbol)
@@ -347,7 +353,7 @@ class _Follower:
         result, lost = carry_out_routine(state, access)
         if lost:
             self._escape(node, instruction, lost)
-        self._forget_call_clobbered(state)
+        forget_call_clobbered(state, self._isa)
         if result is not None:
             state.set(self._isa.result, result)
 
@@ -367,21 +373,11 @@ class _Follower:
             passed += [(None, held) for place, held in on_the_stack if not self._is_own(place, held)]
         for why in lost_to(callee, passed, state):
             self._escape(node, instruction, why)
-        self._forget_call_clobbered(state)
+        forget_call_clobbered(state, self._isa)
 
     def _is_own(self, place: Place, held: Value) -> bool:
         """Whether the code here loads it again, or it is the function's own argument."""
         return place in self._reloaded or self._arguments.get(place) == held
-
-    def _move_stack(self, state: State, distance: int) -> None:
-        if distance:
-            stack = self._isa.stack_pointer
-            state.set(stack, state.algebra.shift(state.get(stack), distance))
-
-    def _forget_call_clobbered(self, state: State) -> None:
-        for register in self._isa.call_clobbered:
-            state.registers.pop(register, None)
-        state.unset.update(left_by_a_call(self._isa))
 
     def _return(self, node: Node, state: State) -> Successors:
         calls = node[0]
@@ -389,6 +385,6 @@ class _Follower:
             self._returns.add(node)
             return []
         name, position = calls[-1]
-        self._move_stack(state, self._isa.pushes)
+        state.move_stack(self._isa.pushes)
         state.drop_dead_stack()
         return [((calls[:-1], name, position, ""), state)]

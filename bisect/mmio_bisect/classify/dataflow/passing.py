@@ -5,7 +5,7 @@ AAPCS32 §6.5, System V AMD64 §3.2.3, RISC-V psABI "Integer calling convention"
 call, or that the function under test was not handed, nothing is passed. A prototype says it exactly.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from mmio_bisect.classify.dataflow.memory import place_of
 from mmio_bisect.classify.dataflow.numbers import Place
@@ -18,9 +18,11 @@ Passed = tuple[str | None, Value]
 """A register, None for a place on the stack, and what is in it."""
 
 
-def left_by_a_call(isa: Isa) -> Sequence[str]:
-    """The registers that pass arguments and hold nothing that is known of after a call; results are in up to two."""
-    return isa.handed_over[2:] if isa.result in isa.handed_over else isa.handed_over[:2]
+def forget_call_clobbered(state: State, isa: Isa) -> None:
+    """After a call registers that pass arguments hold nothing that is known of; results are in up to two."""
+    for register in isa.call_clobbered:
+        state.registers.pop(register, None)
+    state.unset.update(isa.handed_over[2:] if isa.result in isa.handed_over else isa.handed_over[:2])
 
 
 def passed_registers(state: State, isa: Isa) -> list[str]:

@@ -81,6 +81,11 @@ class State:
         else:
             self.registers[register] = value
 
+    def move_stack(self, distance: int) -> None:
+        """By what a call pushes or a return pops."""
+        if distance:
+            self.set(self.stack_pointer, self.algebra.shift(self.get(self.stack_pointer), distance))
+
     def drop_dead_stack(self) -> None:
         """What lies below the stack pointer is gone when a function has returned, red zone or not."""
         place = place_of(self.get(self.stack_pointer), 0)
