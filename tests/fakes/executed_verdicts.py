@@ -24,7 +24,6 @@ from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import Verdict
-from mmio_bisect.errors import NothingTestableError
 
 RUNS = 32
 
@@ -228,11 +227,6 @@ def compare(asked: Question, zigs: RealZigs, folder: Path) -> Compared:
     tool.lists("zig", tuple(zigs.programs))
     (tool.folder / "asked.c").write_text(asked.recipe)
     ended = tool("run", "asked.c", "zig:..", "--sandbox", "local", "--jobs", "1", "--json", timeout=600)
-    if not ended.out:
-        reasons = [line for line in ended.err.splitlines() if line.startswith("zig@")]
-        lost = ended.status == NothingTestableError.exit_code and all("  untestable  f: " in line for line in reasons)
-        how = Agreement.LOST if lost else Agreement.WRONG
-        return Compared(question=asked, agreement=how, verdicts=truth, said=reasons[0] if lost else ended.err)
     (answer,) = ended.document["answers"]
     wrong = fault(answer, ended.document["probes"], verdicts)
     right = Agreement.RIGHT if _claim(answer) in claims(verdicts) else Agreement.LOST
@@ -297,5 +291,7 @@ def _less(answer: Mapping[str, Any], verdicts: Verdicts) -> bool:
             sides = (verdicts[answer["last"]], verdicts[answer["first"]])
             introduced = (Verdict.GOOD, Verdict.BAD)
             return sides == (introduced if answer["change"] == "introduced" else introduced[::-1])
+        case "nothing-testable":
+            return True
         case _:
             return False

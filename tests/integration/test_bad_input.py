@@ -183,6 +183,11 @@ def test_a_compiler_that_does_not_start_is_untestable_and_gets_no_answer(served:
     assert "says: no toolchain: The compiler " in said.err
     assert "does not start" in said.err
     assert not list((served.store / "work").iterdir())
+    again = served(*RUN, "--json")
+    (answer,) = again.document["answers"]
+    assert (again.status, again.err.count("\n")) == (said.status, 1)
+    assert (answer["kind"], answer["probed"]) == ("nothing-testable", 2)
+    assert all("does not start" in one["reason"] for one in answer["untestable"])
 
 
 # --- the database

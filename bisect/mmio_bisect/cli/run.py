@@ -130,6 +130,9 @@ def run(
     if dry_run:
         return codes.ANSWERED
     result = execute(bisection)
+    if result.untestable is not None and shown.as_json:
+        _print(head, result, [], as_json=True)
+    result.testable()
     levels = follow_culprits(asked, head.series, result.answers, interruptible=True) if descend else []
     _print(head, result, levels, as_json=shown.as_json)
     trouble = [level.end.error for level in levels if isinstance(level.end, BrokenOff)]

@@ -115,6 +115,6 @@ def _follow(asked: Asked, series: str, group: list[CellAnswer], finer: Finer) ->
     opts = tuple(answer.request.opt for answer in group)
     selection = replace(asked.selection, targets=(above.request.target,), opts=opts)
     bisection = plan_bisection(replace(asked, selection=selection), text, entered=True)
-    result = execute(bisection)
+    result = execute(bisection).testable()
     other = next((why for cell in result.answers if (why := other_transition(above, cell)) is not None), None)
     return Followed(head=bisection.request.head, result=result, other=other)

@@ -84,18 +84,29 @@ class HuntEvents(ProbeEvents, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuntResult:
-    """`run` is the number that history gave."""
+    """`run` is the number that history gave; `untestable` says why no probed point was testable for any request."""
 
     run: int
     answers: tuple[CellAnswer, ...]
     cost: Cost
+    untestable: str | None = None
+
+    def testable(self) -> "HuntResult":
+        """The same. Raises `NothingTestableError` where there is nothing to go on with."""
+        if self.untestable is not None:
+            raise NothingTestableError(self.untestable)
+        return self
 
 
 def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResult:
+    """As `attempt`. Raises `NothingTestableError` when no probed point is testable for any request."""
+    return attempt(request, tools, events).testable()
+
+
+def attempt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResult:
     """Bisect for every request at once.
 
-    Raises `NothingTestableError` when no probed point is testable for any request, and the errors of the adapters;
-    whatever was probed until then is kept.
+    Raises the errors of the adapters; whatever was probed until then is kept.
     """
     prober = Prober(tools, request.profile, ask_again=request.ask_again)
     run = tools.history.begin_run(request.head)
@@ -106,7 +117,8 @@ def hunt(request: HuntRequest, tools: Adapters, events: HuntEvents) -> HuntResul
     with Rebuilds(tools, request.verify_build) as rebuilds:
         answers = tuple(_with_commits(probing.verify_answer(search, rebuilds), tools.source) for search in searches)
     if all(isinstance(answer.answer, NothingTestable) for answer in answers):
-        raise NothingTestableError(_nothing_testable(request, answers))
+        reason = _nothing_testable(request, answers)
+        return HuntResult(run=run, answers=answers, cost=prober.spent, untestable=reason)
     tools.history.finish_run(run, prober.spent, request.render(request.head, run, answers, prober.spent))
     return HuntResult(run=run, answers=answers, cost=prober.spent)
 

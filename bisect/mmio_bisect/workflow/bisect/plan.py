@@ -12,7 +12,7 @@ from mmio_bisect.domain.recipe import Case, FunctionExpectation
 from mmio_bisect.domain.run import VerifyMode
 from mmio_bisect.errors import CancelledError, UsageError
 from mmio_bisect.redaction import command_to_repeat
-from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, hunt
+from mmio_bisect.workflow.bisect.hunt import HuntEvents, HuntRequest, HuntResult, Render, attempt
 from mmio_bisect.workflow.ports.sandbox import Bounds, Sandbox
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.budget import Budget
@@ -143,12 +143,12 @@ def _tested(case: Case, name: str) -> tuple[FunctionExpectation, ...]:
 
 
 def execute(plan: Bisection) -> HuntResult:
-    """Raises `CancelledError` with the command that resumes it, and as `hunt` does."""
+    """Raises `CancelledError` with the command that resumes it, and as `attempt` does."""
     asked, wiring = plan.asked, plan.asked.wiring
     with wiring.history() as history, asked.watch(plan.request) as events:
         tools = Adapters.of(wiring, plan.request.head.series, plan.sandbox, history, asked.budget)
         try:
-            return hunt(plan.request, tools, events)
+            return attempt(plan.request, tools, events)
         except KeyboardInterrupt:
             kept = f"Interrupted: {events.count} probes are kept"
             raise CancelledError(command_to_repeat(f"{kept}; resume with", asked.argv)) from None
