@@ -20,7 +20,7 @@ from mmio_bisect.adapters.git.merge_log import MergeLog
 from mmio_bisect.adapters.git.repository import Repository
 from mmio_bisect.errors import MissingToolchainError, UsageError
 
-ENTRIES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ENTRIES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FILE, PROGRAM, LINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o40000, 0o160000
 
 
@@ -390,7 +390,7 @@ MESSAGES = st.one_of(
 
 
 @ENTRIES
-@given(commits=st.lists(st.tuples(HEADERS, MESSAGES, st.integers(0, 4)), min_size=1, max_size=6))
+@given(commits=st.lists(st.tuples(HEADERS, MESSAGES, st.integers(0, 4)), min_size=1, max_size=4))
 def test_no_commit_that_git_reads_is_lost(
     commits: list[tuple[list[bytes], bytes, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -19,6 +19,7 @@ from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
 from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import document
+from mmio_bisect.report.foreign_text import for_json
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.history_text import notes_text
 from mmio_bisect.workflow.history.history_queries import NoteRow
@@ -57,7 +58,7 @@ def export(
     with wiring_of(context, Settings(database=database)).upkeep() as upkeep:
         if to is None:
             for line in upkeep.export():
-                output.show(line)
+                output.show(for_json(line))
         else:
             write_file(to, upkeep.export())
     return 0

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from mmio_bisect.report.foreign_text import for_json
+
 SCHEMA = 2
 """Raised where members change their meaning. Since 2, `defects` are what was seen, and `unseen` is what was not:
 `escapes`, and `undefined` where the object lacks the function."""
@@ -16,4 +18,4 @@ def document(command: str, **members: object) -> JSON:
 
 
 def text_of(members: Mapping[str, object]) -> str:
-    return json.dumps(members, ensure_ascii=False, indent=2) + "\n"
+    return for_json(json.dumps(members, ensure_ascii=False, indent=2)) + "\n"

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmio_bisect.domain.llvm import llvm_major
+from mmio_bisect.report.foreign_text import for_terminal
 from mmio_bisect.report.page.questions import Answered, answers_of
 from mmio_bisect.workflow.history.history_queries import HistorySnapshot, NoteRow, Statistics, TransitionRow
 from mmio_bisect.workflow.history.regressions import Cluster, Life, clusters, lives
@@ -85,7 +86,7 @@ def page(
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     majors, timelines = timelines_of(snapshot)
     answers: list[Answered] = answers_of(snapshot, transitions)
-    return environment.get_template("page.html.j2").render(
+    text = environment.get_template("page.html.j2").render(
         css=Markup((_PARTS / "page.css").read_text()),  # noqa: S704 - ours
         script=Markup((_PARTS / "page.js").read_text()),  # noqa: S704 - ours
         data=data_of(snapshot),
@@ -97,6 +98,7 @@ def page(
         made=made,
         choices=_choices(snapshot),
     )
+    return for_terminal(text)
 
 
 def data_of(snapshot: HistorySnapshot) -> dict[str, object]:

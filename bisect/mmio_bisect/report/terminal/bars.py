@@ -69,6 +69,7 @@ class _Detail(ProgressColumn):
 
 @contextmanager
 def bars(console: Console, expected: int, sink: ProbeSink | None, *, changed: bool) -> Iterator[Watcher]:
-    progress = Progress(TextColumn("{task.description}"), BarColumn(), _Detail(), console=console, transient=True)
+    name = TextColumn("{task.description}", markup=False)
+    progress = Progress(name, BarColumn(), _Detail(), console=console, transient=True)
     with progress:
         yield Bars(progress, expected, sink, changed=changed)

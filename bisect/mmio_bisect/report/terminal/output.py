@@ -1,5 +1,7 @@
 """Where output goes: the answer to standard output, everything else to standard error.
 
+All that is printed is neutralised here, or in `styled` before it gets its colours.
+
 Whoever reads may go away (`| head`): what is left unsaid is dropped, and the exit code stays that of the answer.
 """
 
@@ -10,6 +12,7 @@ from collections.abc import Mapping
 
 from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import text_of
+from mmio_bisect.report.foreign_text import for_terminal
 
 # Wide enough for two columns of assembly where nobody says how wide the reader is.
 _UNKNOWN_WIDTH = 140
@@ -21,6 +24,11 @@ def width() -> int:
 
 def show(text: str) -> None:
     """Print a text that ends its own lines."""
+    show_styled(for_terminal(text))
+
+
+def show_styled(text: str) -> None:
+    """Print a text whose escape sequences are ours."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -34,7 +42,7 @@ def show_document(members: Mapping[str, object]) -> None:
 
 def note(text: str) -> None:
     """A remark for whoever watches, without the passwords of an address in it."""
-    print(redact(text), file=sys.stderr)  # noqa: T201 - this is what prints
+    print(for_terminal(redact(text)), file=sys.stderr)  # noqa: T201 - this is what prints
 
 
 def _drop_the_rest() -> None:

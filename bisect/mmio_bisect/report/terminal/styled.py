@@ -1,14 +1,26 @@
 """Text in colours where they are wanted (NO_COLOR). Help and documents need only `output`, which loads no rich."""
 
-from rich.console import Console
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
+from mmio_bisect.report.foreign_text import for_terminal
 from mmio_bisect.report.terminal import output
+
+
+class NeutralConsole(Console):
+    """What it prints, live or not, is text and styles; only what rich itself says to the terminal is obeyed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(for_terminal(segment.text), segment.style)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Prints texts as they are: nothing wrapped, no markup read."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return NeutralConsole(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show(text: Text) -> None:
@@ -16,4 +28,4 @@ def show(text: Text) -> None:
     printer = console()
     with printer.capture() as captured:
         printer.print(text, end="")
-    output.show(captured.get())
+    output.show_styled(captured.get())

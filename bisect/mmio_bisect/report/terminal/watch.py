@@ -12,6 +12,7 @@ from mmio_bisect.errors import MmioBisectError
 from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.notices import news_line
 from mmio_bisect.report.documents.watch_documents import spent_member
+from mmio_bisect.report.foreign_text import for_json, for_terminal
 from mmio_bisect.report.terminal.progress import Watcher, retry_line
 from mmio_bisect.workflow.probing.budget import Allowance
 from mmio_bisect.workflow.sweep.cells import FailedPoint
@@ -35,9 +36,9 @@ class StreamLog(Watcher):
     def say(self, sentence: str) -> None:
         now, sentence = datetime.now(UTC).isoformat(timespec="seconds"), redact(sentence)
         if self._form is LogForm.JSON:
-            line = json.dumps({"time": now, "message": sentence}, ensure_ascii=False)
+            line = for_json(json.dumps({"time": now, "message": sentence}, ensure_ascii=False))
         else:
-            line = f"{now} {sentence}"
+            line = for_terminal(f"{now} {sentence}")
         print(line, file=self._stream, flush=True)
 
     def begun(self, point: Point) -> None:
