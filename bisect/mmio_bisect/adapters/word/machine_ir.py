@@ -28,6 +28,7 @@ _MEMORY = re.compile(
 _BITS = re.compile(r"(?:<(?P<count>\d+) x )?[sif]?(?P<bits>\d+)>?")
 _PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?[ \]]*$")
 _ASSEMBLY = re.compile(r'INLINEASM(?:_BR)? &(?:"(?P<text>[^"]*)"|(?P<word>\S*))')
+_JUMP_TABLE = re.compile(r"(?P<opcode>JumpTableDest(?P<bits>8|16|32)) ")  # AArch64's: a load and an addition
 _BREAK = re.compile(r"\\0A|;")
 _CONSTANT = {"constant-pool", "got", "jump-table"}
 _DIRECTIONS = {
@@ -65,6 +66,9 @@ def _item(line: str) -> WordInstruction | WordAssembly | None:
         return WordAssembly(
             instructions=sum(1 for part in _BREAK.split(text) if part.strip()), source=_source(_bare(line))
         )
+    if entry := _JUMP_TABLE.search(line):
+        part = MemoryPart(direction=Direction.LOAD, width=int(entry["bits"]), constant=True)
+        return WordInstruction(opcode=entry["opcode"], parts=(part,))
     if " :: (" not in line:
         return None
     bare = _bare(line)

@@ -107,11 +107,16 @@ def _parse(text: str) -> Node | None:
 
 @dataclass(slots=True)
 class _Accesses:
-    """What a pattern does to memory; `assembly` is how many instructions its inline assembly has at most."""
+    """What a pattern does to memory.
+
+    `assembly` is how many instructions its inline assembly has at most. If it `jumps`, what it loads is an entry of a
+    table, whose width is decided later.
+    """
 
     parts: list[MemoryPart] = field(default_factory=list)
     assembly: int | None = None
     moves_the_stack: bool = False
+    jumps: bool = False
 
     def walk(self, node: Node, *, target: bool = False) -> None:
         children = [child for child in node if isinstance(child, list)]
@@ -126,10 +131,12 @@ class _Accesses:
                 return
             case "set" if children:
                 self.moves_the_stack = self.moves_the_stack or _is_stack_pointer(children[0])
+                self.jumps = self.jumps or _code(children[0]) == "pc"
                 self.walk(children[0], target=True)
                 children, target = children[1:], False
-            case "call":
-                children = children[1:]  # what is called stands there as memory
+            case "call" if children:
+                # What is called stands there as memory; its address may be in memory too.
+                children = [child for child in children[0] if isinstance(child, list)]
         for child in children:
             self.walk(child, target=target)
 
@@ -143,10 +150,10 @@ class _Accesses:
         self.parts.append(
             MemoryPart(
                 direction=Direction.STORE if target else Direction.LOAD,
-                width=_width(node),
+                width=None if self.jumps else _width(node),
                 volatile="/v" in str(node[0]).partition(":")[0],
                 stack=on_stack,
-                constant=any(_POOL.search(word) for word in words),
+                constant=self.jumps or any(_POOL.search(word) for word in words),
             )
         )
 

@@ -62,11 +62,7 @@ def _volatile_in(image: CodeImage, code: FunctionCode, word: Word) -> Mapping[in
             assembly = next((one for one in instructions.values() if one.said is None), None)
             if assembly is not None:
                 return f"“{assembly.instruction.text}” is inline assembly, of which the compiler knows nothing"
-            return {
-                position: one
-                for position, one in instructions.items()
-                if one.said is not None and one.said.volatile and not one.said.stack
-            }
+            return {position: one for position, one in instructions.items() if one.volatile}
 
 
 def _calls_the_unknown(image: CodeImage, flow: Flow) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mmio_bisect.classify.machine.architecture import Isa
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
-from mmio_bisect.classify.machine.operations import Compute, Operation, Symbol, Touch
+from mmio_bisect.classify.machine.operations import Compute, Control, Operation, Symbol, Touch
 from mmio_bisect.classify.word.values import FunctionWord, WordAssembly, WordInstruction
 from mmio_bisect.domain.access import Transfer
 
@@ -22,16 +22,18 @@ _MAX_CELLS = 1 << 18
 class MatchedInstruction:
     """A memory instruction of the object. `said` is the compiler's word of it, None for inline assembly.
 
-    `transfers` are what it does to memory.
+    `transfers` are what it does to memory. `on_stack` if its address is the stack pointer and a number.
     """
 
     instruction: Instruction
     transfers: tuple[Transfer, ...]
     said: WordInstruction | None
+    on_stack: bool = False
 
     @property
     def volatile(self) -> bool:
-        return self.said is not None and self.said.volatile
+        """Whether it is a volatile access to what is not the function's own."""
+        return self.said is not None and self.said.volatile and not (self.said.stack or self.on_stack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,13 @@ class Unread:
 class _Found:
     """A memory instruction of the object.
 
-    `may_be_unsaid`: it loads a constant or an address that the linker fills in, or it is data among the code.
+    `may_be_unsaid`: it loads a constant, an address that the linker fills in or one to jump to, or it is no instruction
+    but data among the code.
     """
 
     instruction: Instruction
     transfers: tuple[Transfer, ...]
+    on_stack: bool
     may_be_unsaid: bool
 
 
@@ -83,7 +87,7 @@ def match_word(isa: Isa, code: FunctionCode, word: FunctionWord | None) -> Match
     return MatchedFunction(
         instructions={
             one.instruction.position: MatchedInstruction(
-                instruction=one.instruction, transfers=one.transfers, said=slot.said
+                instruction=one.instruction, transfers=one.transfers, said=slot.said, on_stack=one.on_stack
             )
             for one, slot in zip(found, labels, strict=True)
             if slot is not None
@@ -104,11 +108,13 @@ def _accesses(isa: Isa, code: FunctionCode, instruction: Instruction) -> Iterato
     operations = isa.lift(instruction, code)
     touches = [operation for operation in operations if isinstance(operation, Touch)]
     if touches and not any(_writes(operation, isa.stack_pointer) for operation in operations):
+        jumps = any(isinstance(operation, Control) for operation in operations)
+        constant = any(_loads_a_constant(isa, code, instruction, touch) for touch in touches)
         yield _Found(
             instruction=instruction,
             transfers=tuple(touch.transfer for touch in touches),
-            may_be_unsaid=not instruction.recognised
-            or any(_loads_a_constant(isa, code, instruction, touch) for touch in touches),
+            on_stack=all([term.register for term in touch.address.terms] == [isa.stack_pointer] for touch in touches),
+            may_be_unsaid=jumps or constant or not instruction.recognised,
         )
 
 
