@@ -1,12 +1,24 @@
 """Rounds of loops, drawn as graphs: which accesses are made again, and which rounds leave them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmio_bisect.classify.dataflow.findings import Flow, Node, WindowTouch
 from mmio_bisect.classify.machine.instructions import Instruction
-from mmio_bisect.classify.verdict.paths import Order, happens_again, leaves_out, only_try, repeated, tried_again
+from mmio_bisect.classify.verdict.paths import (
+    MAX_ORDERS,
+    Order,
+    happens_again,
+    leaves_out,
+    only_try,
+    orders,
+    repeated,
+    tried_again,
+)
 from mmio_bisect.domain.access import Form, RegisterClass, Transfer
 from mmio_bisect.domain.recipe import Direction
 
@@ -122,3 +134,74 @@ def test_of_a_retry_only_one_try_counts_and_one_that_stores_nothing_is_not_the_l
     assert only_try(first, Order((0, 1, 2, 3), complete=True), tried) == Order((0, 1), complete=True)
     assert only_try(first, Order((0,), complete=True), tried) == Order((0,), complete=False)
     assert only_try(first, Order((), complete=True), tried) == Order((), complete=True)
+
+
+@st.composite
+def graphs(draw: st.DrawFn, *, back: bool) -> dict[int, list[int]]:
+    """Of seven places, all entered from 0 on; without edges `back` none is passed twice."""
+    return {
+        at: sorted(draw(st.sets(st.integers(0 if back else at + 1, 6), max_size=3))) if at < 6 else []
+        for at in range(7)
+    }
+
+
+def paths(edges: Mapping[int, Sequence[int]], at: int = 0) -> Iterator[tuple[int, ...]]:
+    if not edges[at]:
+        yield (at,)
+    for to in edges[at]:
+        yield from ((at, *rest) for rest in paths(edges, to))
+
+
+@settings(deadline=None)
+@given(graphs(back=False), st.lists(st.integers(0, 6), max_size=5), st.sets(st.integers(1, 6)))
+def test_orders_are_what_every_path_passes(edges: dict[int, list[int]], touches: list[int], trapping: set[int]) -> None:
+    drawn = flow(edges, touches)
+    drawn = replace(drawn, returns=drawn.returns - set(map(node, trapping)))
+    expected = {
+        Order(
+            tuple(index for at in path for index, place in enumerate(touches) if place == at),
+            path[-1] not in trapping,
+        )
+        for path in paths(edges)
+    }
+    found = orders(drawn)
+    assert found is not None
+    assert set(found) == expected
+    assert [len(one.touches) for one in found] == sorted(len(one.touches) for one in found)
+
+
+def beyond(edges: Mapping[int, Sequence[int]], start: int) -> set[int]:
+    seen: set[int] = set()
+    waiting = [*edges[start]]
+    while waiting:
+        at = waiting.pop()
+        if at not in seen:
+            seen.add(at)
+            waiting += edges[at]
+    return seen
+
+
+@settings(deadline=None)
+@given(graphs(back=True), st.lists(st.integers(0, 6), min_size=1, max_size=4))
+def test_what_is_made_again_lies_on_a_circle(edges: dict[int, list[int]], touches: list[int]) -> None:
+    met = {0, *beyond(edges, 0)}
+    touches = [place for place in touches if place in met]
+    drawn = flow({at: onward for at, onward in edges.items() if at in met}, touches)
+    assert repeated(drawn) == {index for index, place in enumerate(touches) if place in beyond(edges, place)}
+    for index, place in enumerate(touches):
+        circle = {at for at in beyond(edges, place) if place in beyond(edges, at)}
+        assert happens_again(drawn, [index]) == (place in circle)
+        if leaves_out(drawn, [index]):
+            assert circle - {place}
+    for one in orders(drawn) or ():
+        assert len(set(one.touches)) == len(one.touches), "each at most once"
+
+
+@pytest.mark.parametrize(("ways", "told"), [(6, True), (7, False)])
+def test_more_orders_than_are_held_against_the_expectation_are_not_told(ways: int, told: bool) -> None:
+    """Two ways at each of so many forks, with an access on one of them."""
+    edges: dict[int, list[int]] = {}
+    for fork in range(ways):
+        edges |= {3 * fork: [3 * fork + 1, 3 * fork + 2], 3 * fork + 1: [3 * fork + 3], 3 * fork + 2: [3 * fork + 3]}
+    found = orders(flow(edges | {3 * ways: []}, [3 * fork + 1 for fork in range(ways)]))
+    assert (None if found is None else len(found)) == (MAX_ORDERS if told else None)

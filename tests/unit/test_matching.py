@@ -1,13 +1,14 @@
 """The accesses of one path against what the source asks for: marks, alternatives, and the names of what is wrong."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from mmio_bisect.adapters.recipes.recipe_directives import parse_function
 from mmio_bisect.classify.verdict.each import match_each
-from mmio_bisect.classify.verdict.matching import Match, Unit, Wanted, match_exact, wanted
-from mmio_bisect.domain.recipe import Direction, EachAccess, ExactAccesses
+from mmio_bisect.classify.verdict.matching import Match, Unit, Wanted, match_covered, match_exact, wanted
+from mmio_bisect.domain.recipe import CoveredBytes, Direction, EachAccess, ExactAccesses
 
 
 def unit(touch: int, text: str) -> Unit:
@@ -137,3 +138,97 @@ def test_in_a_loop_a_wider_access_does_what_several_did() -> None:
 )
 def test_each_access_is_one_of_the_items(items: str, done: str, wrong: list[str]) -> None:
     assert found(each(items, units(done))) == wrong
+
+
+@pytest.mark.parametrize(
+    ("done", "whole", "wrong"),
+    [
+        ("store32+0 store32+4", True, []),
+        ("store8+7 store16+0 store32+2 store8+6", True, []),
+        ("store32+0", True, ["missing store+0..8 None: 4 of 8 bytes are not touched on some path, the first at +4"]),
+        ("store32+4", True, ["missing store+0..8 None: 4 of 8 bytes are not touched on some path, the first at +0"]),
+        ("store32+0", False, []),
+        ("store64+4", False, ["widened store+0..8 0: bytes outside store+0..8 are touched"]),
+        ("store32+0 store64+0", True, ["doubled store+0..8 1: a byte is touched a second time"]),
+        ("store64+0 load32+0", True, ["extra - 1: the source asks for no load here"]),
+        ("store32+?", True, ["escapes store+0..8 0: which bytes of the window it touches is not followed"]),
+        ("may-store32+0", True, []),
+        ("store8+8", False, ["widened store+0..8 0: bytes outside store+0..8 are touched"]),
+    ],
+)
+def test_covered_bytes_are_touched_once_each(done: str, whole: bool, wrong: list[str]) -> None:
+    covers = CoveredBytes(direction=Direction.STORE, low=0, high=8)
+    match = match_covered(covers, "mmio", units(done), frozenset(), whole=whole)
+    findings = [f"{one.kind} {one.item or '-'} {one.touch}: {one.why}" for one in match.findings]
+    assert findings == wrong
+    assert match.fulfils == {touch: [covers.item] for touch in range(len(done.split()))}
+
+
+def test_bytes_of_another_window_are_not_those_that_are_covered_and_a_call_may_do_any() -> None:
+    covers = CoveredBytes(direction=Direction.STORE, low=0, high=8)
+    assert found(match_covered(covers, "other", units("store64+0"), frozenset(), whole=False)) == ["extra - 0"]
+    assert found(match_covered(covers, "mmio", units("load64+0"), frozenset({0}), whole=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("accesses", "done", "wrong"),
+    [
+        ("store32+0,store32+4", "store32+0", []),
+        ("store32+0,store32+4,store32+8", "store32+4", ["missing store32+0 None"]),
+        ("store32+0,store32+4", "store32+0 store16+4", ["narrowed store32+4 1"]),
+        ("store32+0", "", []),
+    ],
+)
+def test_of_a_path_that_does_not_return_nothing_is_asked_for_after_its_last_access(
+    accesses: str, done: str, wrong: list[str]
+) -> None:
+    assert found(match_exact(exact(accesses), units(done), frozenset(), whole=False)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("done", "fulfils", "wrong"),
+    [
+        ("store8+0", ["store32+0", "store32+4"], ["missing load32+8 None"]),
+        ("load8+0", ["load32+8"], ["missing store32+0 None", "missing store32+4 None"]),
+    ],
+)
+def test_a_library_call_does_what_is_left_of_its_direction(done: str, fulfils: list[str], wrong: list[str]) -> None:
+    match = match_exact(exact("store32+0,store32+4,load32+8"), units(done), frozenset({0}), whole=True)
+    assert (match.fulfils, found(match)) == ({0: fulfils}, wrong)
+
+
+@pytest.mark.parametrize(
+    ("accesses", "done", "why"),
+    [
+        ("store32+0", "store32+4 store32+0", "the source asks for no store32+4"),
+        ("store32+0,store32+4", "store64+0", "store32+0, store32+4 are done as one access of 64 bits"),
+        ("store32+0", "store64+0", "store32+0 is done with 64 bits"),
+        ("store32+0", "store16+0", "store32+0 is done with 16 bits"),
+        ("store32+0", "store32+0 store32+0", "store32+0 is done once more than the source asks"),
+        ("store32+0,store32+4", "store32+4 store32+0", "store32+0 is there, but in another place of the order"),
+        ("store32+0", "", "no instruction on some path does store32+0"),
+        ("store32+0", "store32+0 may-load8+1", "load8+1 may be to the window, and is not asked for"),
+        ("store32+0,store32+4", "store32+0 store32+?", "a store32+? whose place in the window is not followed"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(accesses: str, done: str, why: str) -> None:
+    match = match_exact(exact(accesses), units(done), frozenset(), whole=True)
+    assert why in {finding.why for finding in match.findings}
+
+
+@pytest.mark.parametrize(
+    ("instructions", "wrong"),
+    [
+        (1, ["missing load32 None: 1 instructions touch the window; the source asks for at least 2"]),
+        (2, []),
+        (3, []),
+        (4, ["extra - None: 4 instructions touch the window; the source asks for at most 3"]),
+    ],
+)
+def test_so_many_instructions_as_the_source_asks_for_touch_the_window(instructions: int, wrong: list[str]) -> None:
+    expectation = parse_function("f(mmio) each=load32").expectation
+    assert isinstance(expectation, EachAccess)
+    bounded = replace(expectation, minimum=2, maximum=3)
+    wants = [wanted(item, lambda label: label) for item in expectation.items]
+    match = match_each(bounded, wants, units("load32+0"), frozenset(), instructions=instructions)
+    assert [f"{one.kind} {one.item or '-'} {one.touch}: {one.why}" for one in match.findings] == wrong
