@@ -127,6 +127,7 @@ KINDS = {
 class Function:
     """`shapes` are the names of what it is made of; `outside` whether it calls what its object does not define."""
 
+    seed: str
     name: str
     kind: Kind
     shapes: tuple[str, ...]

@@ -685,4 +685,6 @@ def function(seed: str, name: str, *, only: str | None = None, most: int = 3) ->
         lines += [f"if ({writer.number()} & 1) {{", *piece, "}"] if nested else piece
     text = "\n    ".join(lines)
     body = f"u32 {name}({kind.parameters}) {{\n    u32 sum = 0;\n    {text}\n    return sum;\n}}\n"
-    return Function(name=name, kind=kind, shapes=tuple(names), outside=outside, text="\n".join([*writer.before, body]))
+    return Function(
+        seed=seed, name=name, kind=kind, shapes=tuple(names), outside=outside, text="\n".join([*writer.before, body])
+    )

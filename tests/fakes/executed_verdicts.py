@@ -87,7 +87,7 @@ def stepping_function(rng: random.Random) -> Function:
         lines.append("m[0] = sum;")
     body = "\n    ".join(lines)
     text = f"reg f({writer.kind.parameters}) {{\n    u32 sum = 0;\n    {body}\n    return (reg)p;\n}}\n"
-    return Function(name="f", kind=writer.kind, shapes=("stepping",), outside=False, text=text)
+    return Function(seed="", name="f", kind=writer.kind, shapes=("stepping",), outside=False, text=text)
 
 
 # --- what runs say of it

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from driver_c import LIBRARY, WINDOW_HIGH, WINDOW_LOW, Function, program
@@ -156,9 +156,9 @@ def hold(image: CodeImage, machine: Machine, cell: Cell, one: Function, runs: in
     isa = ISAS[image.architecture]
     base = parse_function(one.signature(isa.pointer_bytes))
     traces = [machine.run(base.symbol, base.arguments, vector) for vector in vectors(one, runs)]
-    before = time.perf_counter()
+    before = time.process_time()
     judged = judge_function(image, base)
-    seconds = time.perf_counter() - before
+    seconds = time.process_time() - before
     found = {(access.code, access.position) for access in judged.accesses}
     trapped = {(event.code, event.position): event for trace in traces for event in trace.events}
     said = {defect.kind for defect in judged.defects}
@@ -217,6 +217,32 @@ def cause_of(why: str) -> str:
     return _CHANGING.sub("_", why)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What is kept of a function that was held. `text` tells all of it if something is wrong."""
+
+    name: str
+    outside: bool
+    causes: list[str]
+    silent: bool
+    text: str
+    seconds: float
+
+    @classmethod
+    def of(cls, held: Held) -> "Result":
+        return cls(
+            name=f"{held.function.seed}, {held.cell}",
+            outside=held.function.outside,
+            causes=sorted({cause_of(why) for why in held.escapes}),
+            silent=held.silent,
+            text=describe(held) if held.silent or held.trouble else "",
+            seconds=held.seconds,
+        )
+
+    def as_json(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 @dataclass(slots=True)
 class Tally:
     """What came out of many functions; those without calls of other files' functions are counted apart."""
@@ -224,21 +250,24 @@ class Tally:
     functions: Counter[bool] = field(default_factory=Counter)
     lost: Counter[bool] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
-    silent: list[Held] = field(default_factory=list)
-    trouble: list[Held] = field(default_factory=list)
-    slowest: Held | None = None
+    examples: dict[str, str] = field(default_factory=dict)
+    wrong: list[Result] = field(default_factory=list)
+    slowest: Result | None = None
 
-    def add(self, held: Held) -> None:
-        outside = held.function.outside
-        self.functions[outside] += 1
-        self.lost[outside] += bool(held.escapes)
-        self.causes.update({cause_of(why) for why in held.escapes})
-        if held.silent:
-            self.silent.append(held)
-        if held.trouble:
-            self.trouble.append(held)
-        if self.slowest is None or held.seconds > self.slowest.seconds:
-            self.slowest = held
+    def add(self, result: Result) -> None:
+        self.functions[result.outside] += 1
+        self.lost[result.outside] += bool(result.causes)
+        self.causes.update(result.causes)
+        for cause in result.causes:
+            self.examples.setdefault(cause, result.name)
+        if result.text:
+            self.wrong.append(result)
+        if self.slowest is None or result.seconds > self.slowest.seconds:
+            self.slowest = result
+
+    @property
+    def silent(self) -> int:
+        return sum(result.silent for result in self.wrong)
 
     def share_lost(self, *, outside: bool) -> float:
         return self.lost[outside] / max(1, self.functions[outside])
@@ -250,4 +279,4 @@ def describe(held: Held) -> str:
         f"cannot be emulated, not said: {text}" for text in held.unsaid
     ]
     what += [f"lost: {why}" for why in held.escapes] + [f"trouble: {why}" for why in held.trouble]
-    return "\n".join([f"{held.cell}, {held.function.signature(8)}", *what, held.function.text])
+    return "\n".join([f"{held.function.seed}, {held.cell}, {held.function.signature(8)}", *what, held.function.text])

@@ -14,7 +14,7 @@ from agreement import disagreement, flow_of
 from driver_shapes import SHAPES
 from driver_shapes import function as driver_function
 from emulated import ORDINARY, WINDOW, Machine
-from held_functions import LEVELS, TARGET_NAMES, Builder, Cell, Tally, clang, describe, gcc
+from held_functions import LEVELS, TARGET_NAMES, Builder, Cell, Result, Tally, clang, gcc
 from random_c import LIBRARY, program
 from real_zigs import RealZigs
 
@@ -165,8 +165,7 @@ def test_nothing_of_a_driver_is_missed_without_a_word(zigs: RealZigs, tmp_path: 
             driver_function(f"{target}/{number}/{one}", f"f{one}", only=rng.choice(shapes)) for one in range(6)
         ]
         for held in builder.hold(cell, functions):
-            tally.add(held)
-    assert not tally.silent, "\n".join(map(describe, tally.silent))
-    assert not tally.trouble, "\n".join(map(describe, tally.trouble))
+            tally.add(Result.of(held))
+    assert not tally.wrong, "\n".join(result.text for result in tally.wrong)
     assert tally.functions[False] > 3 * OBJECTS_A_TARGET
     assert tally.share_lost(outside=False) <= MOST_LOST, tally.causes

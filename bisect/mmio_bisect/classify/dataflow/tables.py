@@ -61,7 +61,8 @@ class ImageData:
                 return _distance(relocation, section, offset, slot=relocation.kind in kinds.slots)
             return None
         near = range(offset - self.pointer_bytes + 1, offset + self.pointer_bytes)
-        if any(place in found.relocations for place in near):
+        beside = [(place, relocation) for place in near for relocation in found.relocations.get(place, ())]
+        if any(place > offset or place + _bytes_of(relocation) > offset for place, relocation in beside):
             return None
         content = int.from_bytes(found.content[offset : offset + self.pointer_bytes], "little")
         return number(content, 8 * self.pointer_bytes)
@@ -259,6 +260,11 @@ class ImageData:
                 later = [start for start in (*leads, nearest) if start is not None and start > after]
                 nearest = min(later, default=None)
         return nearest
+
+
+def _bytes_of(relocation: Relocation) -> int:
+    """How many it fills in where it is in data; relocations of 64 bits say so in their names."""
+    return 8 if relocation.kind.endswith("64") else 4
 
 
 def _address(relocation: Relocation) -> Linear:
