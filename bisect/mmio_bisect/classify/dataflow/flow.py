@@ -46,7 +46,15 @@ from mmio_bisect.classify.machine.operations import (
     Touch,
     Unknown,
 )
-from mmio_bisect.classify.machine.values import InWindow, MayBeInWindow, Ordinary, Untracked, Value, choices_of
+from mmio_bisect.classify.machine.values import (
+    ANYTHING,
+    InWindow,
+    MayBeInWindow,
+    Ordinary,
+    Untracked,
+    Value,
+    choices_of,
+)
 from mmio_bisect.domain.access import RegisterClass, Transfer
 from mmio_bisect.domain.recipe import CallDeclaration
 
@@ -275,6 +283,8 @@ class _Follower:
                     self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
                     return []
                 state.move_stack(-self._isa.pushes)
+                if self._isa.link is not None:
+                    state.set(self._isa.link, ANYTHING)
                 return [(((*calls, (name, instruction.end)), callee, position, ""), state)]
             case str(symbol):
                 self._call_outside(node, instruction, symbol, state)
@@ -316,7 +326,8 @@ class _Follower:
         calls, name, _, _ = node
         value, code = state.get(register), self._program.codes[name]
         ways: list[tuple[FunctionCode, int]] = []
-        for choice in choices_of(value):
+        # Beside a table may lie addresses of the window, which holds no code.
+        for choice in (one for one in choices_of(value) if not state.algebra.derived(one)):
             target = self._program.pointed_to(choice)
             if isinstance(target, tuple) and target[0] == code:
                 ways.append(target)

@@ -23,6 +23,7 @@ from mmio_bisect.classify.machine.values import (
     ANYTHING,
     NULL,
     Linear,
+    OneOf,
     Origin,
     Part,
     Tainted,
@@ -131,6 +132,11 @@ class State:
         held = self.get(term.register)
         if not term.narrow:
             return self.algebra.scale(held, term.factor)
+        if isinstance(held, OneOf):
+            return self.algebra.each(held, lambda one: self._narrowed(one, term))
+        return self._narrowed(held, term)
+
+    def _narrowed(self, held: Value, term: Term) -> Value:
         entry = extended_entry(held, term.extends)
         if entry is not None:
             return self.algebra.scale(entry, term.factor)
@@ -155,7 +161,9 @@ class State:
         match operation:
             case Compute(target=target, value=total, narrow=narrow, signs=signs):
                 value = self.evaluate(total)
-                self.set(target, self._narrow(value, signs=signs) if narrow else value)
+                self.set(
+                    target, self.algebra.each(value, lambda one: self._narrow(one, signs=signs)) if narrow else value
+                )
             case Bitwise():
                 self._bitwise(operation)
             case InsertBits(target=target, narrow=narrow):
@@ -173,7 +181,7 @@ class State:
                 for register in writes - FLAGS:
                     self.set(register, self._made(reads, vector=is_vector(register) or any(map(is_vector, reads))))
 
-    def _narrow(self, value: Value, *, signs: bool) -> Value:
+    def _narrow(self, value: Linear, *, signs: bool) -> Value:
         """The low 32 bits; a table's number of no more stays what it is, extended as it was or by its sign."""
         entry = extended_entry(value, 32 if signs else 0)
         if entry is None or (not signs and any(origin.entry and origin.entry.signs for origin, _ in entry.terms)):
@@ -234,6 +242,8 @@ class State:
                 return self.algebra.add(pointer, ANYTHING)
             case "xor" if mask is not None and 0 <= mask < _LOW_BITS:
                 return self.algebra.add(pointer, ANYTHING)
+            case "and" if mask is None:
+                return self.algebra.join(self.algebra.add(pointer, ANYTHING), ANYTHING)  # all of it, or nothing
             case "and" if mask is not None and 0 <= mask < _LOW_BITS:
                 return ANYTHING
             case "and" if mask is not None and -_LOW_BITS <= mask < 0:

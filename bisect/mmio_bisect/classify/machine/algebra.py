@@ -207,7 +207,7 @@ class Algebra:
             return found.pop()
         return OneOf(frozenset(found))
 
-    def _each(self, value: Value, change: Callable[[Linear], Value]) -> Value:
+    def each(self, value: Value, change: Callable[[Linear], Value]) -> Value:
         """The change made to whatever the value may be."""
         match value:
             case Linear():
@@ -224,7 +224,7 @@ class Algebra:
 
         Beside what is a number it may be the window's address.
         """
-        return self._each(value, lambda one: self._shift(one, displacement))
+        return self.each(value, lambda one: self._shift(one, displacement))
 
     def _shift(self, value: Linear, displacement: int) -> Linear:
         if value.constant is None:
@@ -238,7 +238,7 @@ class Algebra:
             return value
         if isinstance(value, Part) and abs(factor) >= _BYTE:
             return self.mixed([value.whole])
-        return self._each(value, lambda one: self._scale(one, factor))
+        return self.each(value, lambda one: self._scale(one, factor))
 
     def _scale(self, value: Linear, factor: int) -> Linear:
         terms = frozenset((origin, times * factor) for origin, times in value.terms if times * factor)
@@ -258,7 +258,7 @@ class Algebra:
 
     def aligned(self, value: Value, mask: int) -> Value:
         """A pointer with low bits cleared; a window begins at a word of 32 bits, more is not known."""
-        return self._each(value, lambda one: self._aligned(one, mask))
+        return self.each(value, lambda one: self._aligned(one, mask))
 
     def _aligned(self, value: Linear, mask: int) -> Linear:
         value = self._based(value)
@@ -271,7 +271,7 @@ class Algebra:
         """The low 32 bits, extended by zeros or by their sign; the same on a machine whose registers have no more."""
         if self.bits == 32:
             return value
-        return self._each(value, lambda one: self._narrow(one, signs=signs))
+        return self.each(value, lambda one: self._narrow(one, signs=signs))
 
     def _narrow(self, value: Linear, *, signs: bool) -> Value:
         if value.window_terms:

@@ -104,7 +104,8 @@ class Isa:
     """`pointer_bytes` is also a general register's size.
 
     `pushes` is what a call puts on the stack: how far the stack pointer at a function's entry is from where it was
-    before the call. `handed_over` are the registers that pass arguments, in the order in which they are filled.
+    before the call; `link` is the register in which it leaves where it returns to instead. `handed_over` are the
+    registers that pass arguments, in the order in which they are filled.
     `result_address` is the register with the address of a result in memory; without one it is passed
     as the first argument. `words_of_float` is how many general registers or stack words a floating-point argument
     takes. `flags` are the registers that conditions of instructions are about; `opposite` negates a condition.
@@ -125,6 +126,7 @@ class Isa:
     disassembly: tuple[Disassembly, ...] = ()
     samples: tuple[Sample, ...] = ()
     pushes: int = 0
+    link: str | None = None
     result_address: str | None = None
     words_of_float: int = 0
     flags: frozenset[str] = frozenset()

@@ -63,6 +63,7 @@ AARCH64 = Isa(
     result_address="x8",
     handed_over=_ARGUMENTS,
     call_clobbered=_CLOBBERED,
+    link="x30",
     # Stage C: rules C.8 (even register), C.9 (registers), C.11 (none left), C.14 (stack).
     place_arguments=places_in(_ARGUMENTS, word=8),
     lift=lift,

@@ -12,6 +12,7 @@ from mmio_bisect.classify.isa.arm.common import (
     insert_field,
     move_half,
     multiply_add,
+    multiply_halves,
     opaque,
     vector_immediate,
 )
@@ -123,6 +124,9 @@ def _miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: P
             case _:
                 return (NOTHING,)  # hints and writes to the status registers
     to = register(word & 15)
+    if word >> 4 & 9 == 8 and word >> 20 & 15 != 4:
+        adds = word >> 20 & 15 == 0 or (word >> 20 & 15 == 2 and not word >> 5 & 1)
+        return multiply_halves(register(word >> 16 & 15), to, register(word >> 8 & 15), target if adds else None)
     match word >> 20 & 15, word >> 4 & 15:
         case 2, 1:
             return (Return(register=LR),) if to == LR else (CallRegister(register=to, tail=True),)

@@ -10,6 +10,7 @@ from mmio_bisect.classify.dataflow.tables import symbol_of
 from mmio_bisect.classify.isa.arm.forms import LR, PC, SCRATCH, vector
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction, Relocation
 from mmio_bisect.classify.machine.operations import (
+    UNKNOWN_AMOUNT,
     Bitwise,
     CallRegister,
     Compute,
@@ -142,6 +143,13 @@ def multiply_add(target: str, left: str, right: str, plus: str | None, *, less: 
             plus=Sum.of(plus) if plus else Sum(),
         ),
     )
+
+
+def multiply_halves(target: str, left: str, right: str, plus: str | None) -> tuple[Operation, ...]:
+    """SMULxy, SMULWy, SMLAxy, SMLAWy: the product of halves is some number."""
+    both = Sum(terms=(Term(register=left), Term(register=right)))
+    product = Sum(terms=(UNKNOWN_AMOUNT,))
+    return (Multiply(target=target, left=both, right=product, plus=Sum.of(plus) if plus else Sum()),)
 
 
 def vector_immediate(word: int, top: int) -> tuple[Operation, ...] | None:

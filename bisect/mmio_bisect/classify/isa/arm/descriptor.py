@@ -68,6 +68,7 @@ ARM = Isa(
     stack_pointer=SP,
     result="r0",
     handed_over=_ARGUMENTS,
+    link=LR,
     call_clobbered=frozenset({*_ARGUMENTS, "r12", LR, *(f"v{number}" for number in (0, 1, 2, 3, *range(8, 16)))}),
     place_arguments=places_in(_ARGUMENTS, word=4),
     lift=_lift,

@@ -12,6 +12,7 @@ from mmio_bisect.classify.isa.arm.common import (
     insert_field,
     move_half,
     multiply_add,
+    multiply_halves,
     opaque,
     vector_immediate,
 )
@@ -222,6 +223,10 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
         plus = None if word >> 12 & 15 == 15 else register(word >> 12 & 15)
         target, left, right = (register(word >> shift & 15) for shift in (8, 16, 0))
         return multiply_add(target, left, right, plus, less=bool(word >> 4 & 15))
+    if word >> 20 == 0xFB1 and word >> 6 & 3 == 0:  # SMULxy, SMLAxy
+        plus = None if word >> 12 & 15 == 15 else register(word >> 12 & 15)
+        target, left, right = (register(word >> shift & 15) for shift in (8, 16, 0))
+        return multiply_halves(target, left, right, plus)
     moved = vector_immediate(word, 28) if word >> 24 & 0xEF == 0xEF else None
     return moved or opaque(place)
 

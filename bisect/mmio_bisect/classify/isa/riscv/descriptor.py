@@ -45,6 +45,7 @@ def _isa(facts: ArchitectureFacts) -> Isa:
         result="x10",
         handed_over=_ARGUMENTS,
         call_clobbered=_CLOBBERED,
+        link="x1",
         place_arguments=places_in(_ARGUMENTS, word=xlen // 8),
         lift=Lifter(xlen).lift,
         elf=ElfFormat(prefix="R_RISCV_", relocations=_RELOCATIONS),
