@@ -152,7 +152,8 @@ class _Places:
         return None
 
     def containing(self, section: int, address: int) -> FunctionPlace | None:
-        if section not in self._survey.landmarks:
+        marks = self._survey.landmarks.get(section)
+        if marks is None or not marks.functions:
             return None
         known = self._of(section)
         index = bisect.bisect_right(known.reach, address)
