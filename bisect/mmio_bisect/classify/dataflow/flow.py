@@ -47,7 +47,6 @@ from mmio_bisect.classify.machine.operations import (
     Unknown,
 )
 from mmio_bisect.classify.machine.values import (
-    ANYTHING,
     InWindow,
     MayBeInWindow,
     Ordinary,
@@ -282,9 +281,7 @@ class _Follower:
                 if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
                     self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
                     return []
-                state.move_stack(-self._isa.pushes)
-                if self._isa.link is not None:
-                    state.set(self._isa.link, ANYTHING)
+                state.enter(pushes=self._isa.pushes, link=self._isa.link)
                 return [(((*calls, (name, instruction.end)), callee, position, ""), state)]
             case str(symbol):
                 self._call_outside(node, instruction, symbol, state)

@@ -82,6 +82,12 @@ class State:
         else:
             self.registers[register] = value
 
+    def enter(self, *, pushes: int, link: str | None) -> None:
+        """What a call does before the callee begins: where it returns to is pushed, or put into a register."""
+        self.move_stack(-pushes)
+        if link is not None:
+            self.set(link, ANYTHING)
+
     def move_stack(self, distance: int) -> None:
         """By what a call pushes or a return pops."""
         if distance:
