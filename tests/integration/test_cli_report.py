@@ -27,8 +27,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def test_says_what_since_when_and_what_was_not_testable(told: str) -> None:
     assert told.startswith("# `str w9, [x0], #8` for a volatile access in `store_then_step`, since clang 18.1.6\n")
-    assert "introduced after clang 17.0.6 (zig@17.0.6) and in clang 18.1.6 (zig@18.1.6) at the latest" in told
-    assert "* zig@17.0.7 -O2: rejected: error: nothing of the kind" in told or "* zig@17.0.7 -O2: " in told
+    assert "introduced after clang 17.0.6 (`zig@17.0.6`) and in clang 18.1.6 (`zig@18.1.6`) at the latest" in told
+    assert "* `zig@17.0.7` -O2: " in told
     assert "▶    8  str     w9, [x0], #8" in told
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from scripted_wiring import Script, scripted
 
 from mmio_bisect.cli.app import main
@@ -81,7 +82,7 @@ def say(
     assert (
         run("history", "note", "--recipe", "store_then_step", "--state", "reported", "--link", "https://a.b/")[0] == 0
     )
-    assert poison(tmp_path / "history.db") > 100
+    assert poison(tmp_path / "history.db") > 50
     return run
 
 
@@ -134,6 +135,19 @@ def test_no_command_hands_it_to_the_terminal(say: Callable[..., tuple[int, str, 
         assert "Traceback" not in err, (words, err)
         (answered if code == 0 and "evil" in out else silent).append(words)
     assert len(answered) > 30, silent
+
+
+def test_a_report_has_it_as_code(say: Callable[..., tuple[int, str, str]]) -> None:
+    code, report, _ = say("report", "1")
+    assert code == 0
+    assert report.count("evil") > 10
+    read = MarkdownIt("commonmark", {"html": True}).enable("table").parse(report)
+    inside = [token for block in read for token in block.children or ()]
+    assert {token.type for token in (*read, *inside)} & {"html_block", "html_inline", "image"} == set()
+    addresses = [str(token.attrs["href"]) for token in inside if token.type == "link_open"]
+    assert [address.split("/")[2] for address in addresses] == ["godbolt.org"]
+    for text in (token.content for token in inside if token.type == "text"):
+        assert not re.search(r"[@<>`*]|://|www\.|name#1|evil", text), text
 
 
 def test_the_page_has_it_as_text(say: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:

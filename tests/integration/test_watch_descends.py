@@ -101,7 +101,7 @@ def test_a_nightly_is_followed_to_the_commit_within_the_budget_of_several_ticks(
     (series,) = tick.document["series"]
     (notice,) = series["notices"]
     assert notice["title"].startswith("store_then_step.rs regressed: rust-nightly@2024-02-07 (before it: 2024-02-06)")
-    assert "Followed into rust-ci: rust-ci@" + world.grown.merges[MOVES - 1] in world.hook.bodies[0]
+    assert f"Followed into rust-ci: `rust-ci@{world.grown.merges[MOVES - 1]}`" in world.hook.bodies[0]
     assert "The descent goes on in the next tick: The budget is spent (3 builds are allowed)" in world.hook.bodies[0]
     (left,) = series["descents"]
     assert (left["run"], left["in_vain"]) == (notice["run"], 0)

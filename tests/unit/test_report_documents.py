@@ -199,7 +199,7 @@ def test_a_report_and_a_notice_say_that_a_culprit_was_not_verified() -> None:
     text = text_of(run_document(HEAD, run=7, answers=(cell,), cost=COST))
     again = replay(stored(text), map(kept, PROBES))
     assert again is not None
-    assert "Not verified: zig@0.13.0 cannot be judged" in issue_text(stored(text), again)
+    assert "Not verified: `zig@0.13.0` cannot be judged" in issue_text(stored(text), again)
     line = Line(case="store_then_step.c", target="aarch64", opt="2")
     (mark,) = FIRST_BAD.judgement.marks
     news = News(line=line, mark=mark, change=Change.INTRODUCED, last="0.12.1", first="0.13.0")

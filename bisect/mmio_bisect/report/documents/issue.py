@@ -23,8 +23,10 @@ from mmio_bisect.domain.recipe import Case
 from mmio_bisect.domain.run import CellAnswer, FinishedRun, Probe
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.report.documents.documents import compiler_name, untestable_reason
-from mmio_bisect.report.documents.explorer import Pane, link
+from mmio_bisect.report.documents.explorer import Pane
+from mmio_bisect.report.documents.explorer import link as explorer_link
 from mmio_bisect.report.documents.filecheck import filecheck_test
+from mmio_bisect.report.documents.markdown import Markdown, code, fenced, inline, link, row
 from mmio_bisect.report.terminal.assembly import Column, listing
 from mmio_bisect.report.terminal.tables import counted
 from mmio_bisect.workflow.history.history_queries import NoteRow
@@ -33,10 +35,10 @@ from mmio_bisect.workflow.ports.history import RunRecord
 _SAME_ARCHITECTURE = {"thumb": "arm"}
 
 
-def issue_text(record: RunRecord, run: FinishedRun, notes: Sequence[NoteRow] = ()) -> str:
+def issue_text(record: RunRecord, run: FinishedRun, notes: Sequence[NoteRow] = ()) -> Markdown:
     """All of it, with what people noted of the recipe. An answer without two neighbours gives what there is."""
     telling = next((cell for cell in run.answers if _neighbours(cell)), run.answers[0] if run.answers else None)
-    sections = [f"# {_title(record, telling)}", _what(run.answers), _commits(run.answers)]
+    sections = [Markdown("# {}").format(_title(record, telling)), _what(run.answers), _commits(run.answers)]
     if telling is not None:
         neighbours = _neighbours(telling)
         sections += [_code(telling, neighbours), _recipe(telling), _reproduction(telling, neighbours)]
@@ -44,7 +46,7 @@ def issue_text(record: RunRecord, run: FinishedRun, notes: Sequence[NoteRow] = (
         if bad is not None:
             sections += [_test(telling, bad), _hypervisors(bad)]
     sections += [_untestable(run.answers), _noted(notes), _digests(record, run.answers)]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return Markdown("{}\n").format(Markdown("\n\n").join(section for section in sections if section))
 
 
 def _neighbours(cell: CellAnswer) -> tuple[Probe, ...]:
@@ -65,107 +67,119 @@ def _defects(probes: Iterable[Probe]) -> tuple[Defect, ...]:
     return next((probe.judgement.defects for probe in probes if probe.judgement.defects), ())
 
 
-def _title(record: RunRecord, cell: CellAnswer | None) -> str:
+def _title(record: RunRecord, cell: CellAnswer | None) -> Markdown:
     if cell is None:
-        return f"{record.case}: nothing measured"
+        return Markdown("{}: nothing measured").format(record.case)
     neighbours = _neighbours(cell)
     defects = _defects(reversed(neighbours))
     what = (
-        f"`{defects[0].instruction or defects[0].kind}` for a volatile access in `{defects[0].function}`"
+        Markdown("{} for a volatile access in {}").format(
+            code(defects[0].instruction or defects[0].kind), code(defects[0].function)
+        )
         if defects
-        else f"`{record.case}`"
+        else code(record.case)
     )
     match cell.answer:
         case Culprit(change=change, first=first) | Suspects(change=change, first=first):
             probe = next((found for found in neighbours if found.point == first), None)
             name = str(first) if probe is None else compiler_name(probe.toolchain)
-            since = "since" if change is Change.INTRODUCED else "until"
-            return f"{what}, {since} {name}"
+            return Markdown("{}, {} {}").format(what, "since" if change is Change.INTRODUCED else "until", name)
         case _:
             return what
 
 
-def _what(answers: Sequence[CellAnswer]) -> str:
-    lines = ["## What and since when", ""]
-    lines += [f"* {cell.request.target.name} -O{cell.request.opt}: {_claim(cell)}" for cell in answers]
+def _what(answers: Sequence[CellAnswer]) -> Markdown:
+    lines = [Markdown("## What and since when\n")]
+    lines += [
+        Markdown("* {} -O{}: {}").format(cell.request.target.name, cell.request.opt, _claim(cell)) for cell in answers
+    ]
     defects = {defect.kind: defect for cell in answers for defect in _defects(reversed(_neighbours(cell)))}
     for kind in defects:
         page = PAGES[kind]
-        lines += ["", f"**{kind}**: {page.title}. {page.text} ({page.source})"]
-    return "\n".join(lines)
+        lines.append(Markdown(f"\n**{kind}**: {page.title}. {page.text} ({page.source})"))
+    return Markdown("\n").join(lines)
 
 
-def _claim(cell: CellAnswer) -> str:
+def _claim(cell: CellAnswer) -> Markdown:
     probes = {probe.point: probe for probe in cell.probes}
     match cell.answer:
         case Culprit(change=change, last=last, first=first):
             checked = cell.verification
-            doubt = f". Not verified: {checked.why}" if checked is not None and not checked.confirmed else ""
-            return f"{change} in {_name(first, probes)}; the one before, {_name(last, probes)}, differs{doubt}"
+            claim = Markdown("{} in {}; the one before, {}, differs").format(
+                change, _name(first, probes), _name(last, probes)
+            )
+            refused = checked is not None and not checked.confirmed
+            return Markdown("{}. Not verified: {}").format(claim, checked.why) if refused and checked else claim
         case Suspects(change=change, last=last, first=first, suspects=suspects):
-            return (
-                f"{change} after {_name(last, probes)} and in {_name(first, probes)} at the latest; "
-                f"{counted(len(suspects) - 1, 'version')} between could not be tested"
+            return Markdown("{} after {} and in {} at the latest; {} between could not be tested").format(
+                change, _name(last, probes), _name(first, probes), counted(len(suspects) - 1, "version")
             )
         case NoChange(verdict=verdict, oldest=oldest, newest=newest, unprobed=unprobed):
-            return (
-                f"{verdict} in {_name(oldest, probes)} and in {_name(newest, probes)}; "
-                f"{counted(unprobed, 'version')} between not looked at"
+            return Markdown("{} in {} and in {}; {} between not looked at").format(
+                verdict, _name(oldest, probes), _name(newest, probes), counted(unprobed, "version")
             )
         case Contradiction(witnesses=witnesses):
-            return "comes and goes: " + ", ".join(f"{_name(point, probes)} {verdict}" for point, verdict in witnesses)
+            seen = [Markdown("{} {}").format(_name(point, probes), verdict) for point, verdict in witnesses]
+            return Markdown("comes and goes: {}").format(Markdown(", ").join(seen))
         case NothingTestable(probed=probed):
-            return f"none of {counted(probed, 'version')} could be tested"
+            return Markdown("none of {} could be tested").format(counted(probed, "version"))
 
 
-def _commits(answers: Sequence[CellAnswer]) -> str:
+def _commits(answers: Sequence[CellAnswer]) -> Markdown:
     """What changed, where the series is one of commits; of a rollup each pull request that it holds."""
     lines = []
     for point, commit in dict(pair for cell in answers for pair in cell.commits).items():
-        name = f"[{commit.commit[:12]}]({commit.link})" if commit.link else f"`{commit.commit}`"
-        lines += ["", f"* {name} ({point}): {commit.title}; {commit.author}, {commit.committed}"]
+        name = link(commit.commit[:12], commit.link) if commit.link else code(commit.commit)
+        told = (name, point, commit.title, commit.author, commit.committed)
+        lines.append(Markdown("\n* {} ({}): {}; {}, {}").format(*told))
         for pull in commit.rolled_up:
-            number = f"[#{pull.number}]({pull.link})" if pull.link else f"#{pull.number}"
-            lines.append(f"    * {number} {pull.title}".rstrip())
-    return "\n".join(["## The change", *lines]) if lines else ""
+            number = link(Markdown(f"#{pull.number}"), pull.link)
+            lines.append(Markdown("    * {} {}" if pull.title else "    * {}{}").format(number, pull.title))
+    return Markdown("\n").join([Markdown("## The change"), *lines]) if lines else Markdown()
 
 
-def _name(point: Point, probes: Mapping[Point, Probe]) -> str:
-    return f"{compiler_name(probes[point].toolchain)} ({point})" if point in probes else str(point)
+def _name(point: Point, probes: Mapping[Point, Probe]) -> Markdown:
+    name = Markdown("{} ({})").format(compiler_name(probes[point].toolchain), point) if point in probes else None
+    return name or code(str(point))
 
 
-def _code(cell: CellAnswer, neighbours: Sequence[Probe]) -> str:
-    lines = [f"## Code at -O{cell.request.opt}"]
+def _code(cell: CellAnswer, neighbours: Sequence[Probe]) -> Markdown:
+    parts = [Markdown("## Code at -O{}").format(cell.request.opt)]
     telling = {defect.function for probe in neighbours for defect in probe.judgement.defects}
     for probe in neighbours:
-        lines += ["", f"{compiler_name(probe.toolchain)} ({probe.point}), {probe.judgement.verdict}:", "", "```asm"]
-        for function in probe.judgement.functions:
-            if function.function in telling or not telling:
-                lines.append(listing(Column(title=f"{function.function}:", function=function)).plain.rstrip())
-        lines.append("```")
-    return "\n".join(lines) if neighbours else ""
+        name, verdict = compiler_name(probe.toolchain), probe.judgement.verdict
+        parts.append(Markdown("{} ({}), {}:").format(name, probe.point, verdict))
+        shown = [
+            listing(Column(title=f"{function.function}:", function=function)).plain.rstrip()
+            for function in probe.judgement.functions
+            if function.function in telling or not telling
+        ]
+        parts.append(fenced("\n".join(shown), "asm"))
+    return Markdown("\n\n").join(parts) if neighbours else Markdown()
 
 
-def _recipe(cell: CellAnswer) -> str:
+def _recipe(cell: CellAnswer) -> Markdown:
     case = cell.request.case
-    return f"## Source\n\n`{case.file_name}`:\n\n{_fenced(case.text.decode(errors='replace'), _language(case))}"
+    text = fenced(case.text.decode(errors="replace"), _language(case))
+    return Markdown("## Source\n\n{}:\n\n{}").format(code(case.file_name), text)
 
 
-def _reproduction(cell: CellAnswer, neighbours: Sequence[Probe]) -> str:
+def _reproduction(cell: CellAnswer, neighbours: Sequence[Probe]) -> Markdown:
     case = cell.request.case
-    lines = ["## To reproduce", "", "```sh"]
+    lines = []
     for probe in neighbours:
         lines += [f"# {probe.judgement.verdict}", *plain_commands(probe)]
-    lines.append("```")
     panes = [
         Pane(compiler=found, options=shlex.join(flag for flag in _assembly_flags(probe) if flag != "-S"))
         for probe in neighbours
         if (found := _name_on_explorer(probe.toolchain)) is not None
     ]
-    lines += ["", f"[Compiler Explorer]({link(case.text.decode(errors='replace'), case.language, panes)})"]
+    explorer = Markdown(
+        f"[Compiler Explorer]({explorer_link(case.text.decode(errors='replace'), case.language, panes)})"
+    )
     if len(panes) < len(neighbours):
-        lines.append("(it has not all of these compilers: choose the nearest there)")
-    return "\n".join(lines)
+        explorer = Markdown("{}\n(it has not all of these compilers: choose the nearest there)").format(explorer)
+    return Markdown("## To reproduce\n\n{}\n\n{}").format(fenced("\n".join(lines), "sh"), explorer)
 
 
 def _name_on_explorer(toolchain: Toolchain) -> str | None:
@@ -176,7 +190,7 @@ def plain_commands(probe: Probe) -> list[str]:
     """What anyone can type: the wheel's clang through pip, others by the names that they have when installed."""
     case, toolchain = probe.request.case, probe.toolchain
     if probe.point.series == "zig":
-        install = f"python3 -m pip install ziglang=={probe.point.version}"
+        install = shlex.join(["python3", "-m", "pip", "install", f"ziglang=={probe.point.version}"])
         program = ["python3", "-m", "ziglang", *toolchain.tool[1:]]
         return [install, shlex.join([*program, *_assembly_flags(probe), case.file_name, "-o", "-"])]
     program = [toolchain.family.descriptor.program]
@@ -203,69 +217,78 @@ def _assembly_flags(probe: Probe) -> list[str]:
     return flags
 
 
-def _test(cell: CellAnswer, bad: Probe) -> str:
+def _test(cell: CellAnswer, bad: Probe) -> Markdown:
     case = cell.request.case
     target = cell.request.target.name
     test = filecheck_test(case, target=target, flags=_assembly_flags(bad), defects=bad.judgement.defects)
-    return f"## Regression test (FileCheck)\n\n{_fenced(test, _language(case))}"
+    return Markdown("## Regression test (FileCheck)\n\n{}").format(fenced(test, _language(case)))
 
 
 def _language(case: Case) -> str:
     return {"rs": "rust", "ll": "llvm"}.get(case.language.value, case.language.value)
 
 
-def _hypervisors(bad: Probe) -> str:
+def _hypervisors(bad: Probe) -> Markdown:
     """Each profile of the architecture, asked about every access that was decoded."""
     lines = [
-        "## Which hypervisors fail, and how",
-        "",
-        "| profile | accesses that it cannot emulate | then |",
-        "|---|---|---|",
+        Markdown("## Which hypervisors fail, and how\n"),
+        row("profile", "accesses that it cannot emulate", "then"),
+        Markdown("|---|---|---|"),
     ]
     accesses = [access for function in bad.judgement.functions for access in function.accesses]
     target = bad.request.target.name
     for profile in profiles_of(_SAME_ARCHITECTURE.get(target, target)):
         failing = dict.fromkeys(
-            f"`{access.instruction}`" for access in accesses if not profile.emulates(access.transfer)
+            code(access.instruction) for access in accesses if not profile.emulates(access.transfer)
         )
         then = profile.otherwise if failing else "works"
-        lines.append(f"| {profile.name}: {profile.summary} | {', '.join(failing) or 'none'} | {then} |")
-    return "\n".join(lines)
+        names = Markdown(f"{profile.name}: {profile.summary}")
+        lines.append(row(names, Markdown(", ").join(failing) or "none", Markdown(then)))
+    return Markdown("\n").join(lines)
 
 
-def _untestable(answers: Sequence[CellAnswer]) -> str:
+def _untestable(answers: Sequence[CellAnswer]) -> Markdown:
     found = {
-        f"{probe.point} -O{probe.request.opt}": untestable_reason(probe.judgement, probe.outcome) or "no reason kept"
+        (probe.point, probe.request.opt): untestable_reason(probe.judgement, probe.outcome) or "no reason kept"
         for cell in answers
         for probe in cell.probes
         if probe.judgement.verdict is Verdict.UNTESTABLE
     }
-    told = [f"* {name}: {reason}" for name, reason in found.items()] or ["Nothing that was probed."]
-    return "\n".join(["## What was untestable", "", *told])
+    told = [Markdown("* {} -O{}: {}").format(point, opt, reason) for (point, opt), reason in found.items()]
+    return Markdown("\n").join(
+        [Markdown("## What was untestable\n"), *(told or [Markdown("Nothing that was probed.")])]
+    )
 
 
-def _noted(notes: Sequence[NoteRow]) -> str:
+def _noted(notes: Sequence[NoteRow]) -> Markdown:
     """What was said before, with links."""
-    lines = [
-        "* " + ": ".join(filter(None, (note.recorded[:10], note.state, " ".join(filter(None, (note.text, note.link))))))
-        for note in notes
-    ]
-    return "\n".join(["## Known", "", *lines]) if lines else ""
+    lines = []
+    for note in notes:
+        said = filter(None, (inline(note.text), note.link and link(note.link, note.link)))
+        parts = filter(None, (inline(note.recorded[:10]), inline(note.state), Markdown(" ").join(said)))
+        lines.append(Markdown("* {}").format(Markdown(": ").join(parts)))
+    return Markdown("\n").join([Markdown("## Known\n"), *lines]) if lines else Markdown()
 
 
-def _digests(record: RunRecord, answers: Sequence[CellAnswer]) -> str:
-    lines = ["## Digests", "", f"Run {record.id} of {record.started[:10]}: `{shlex.join(_public(record.argv))}`", ""]
+def _digests(record: RunRecord, answers: Sequence[CellAnswer]) -> Markdown:
+    command = code(shlex.join(_public(record.argv)))
+    lines = [Markdown("## Digests\n\nRun {} of {}: {}\n").format(record.id, record.started[:10], command)]
     if answers:
-        lines.append(f"* source `{answers[0].request.case.file_name}`: `{answers[0].request.case.source_digest}`")
+        case = answers[0].request.case
+        lines.append(Markdown("* source {}: {}").format(code(case.file_name), code(case.source_digest)))
     named = {
         probe.cell_key: probe for cell in answers for probe in cell.probes if probe.point in points_of(cell.answer)
     }
     lines += [
-        f"* {probe.point} -O{probe.request.opt}: toolchain `{probe.toolchain.digest}`, "
-        f"object `{probe.outcome.object_digest or 'none'}`"
+        Markdown("* {} -O{}: toolchain {}, object {}").format(
+            probe.point,
+            probe.request.opt,
+            code(probe.toolchain.digest),
+            code(probe.outcome.object_digest or "none"),
+        )
         for probe in named.values()
     ]
-    return "\n".join(lines)
+    return Markdown("\n").join(lines)
 
 
 def _public(argv: Sequence[str]) -> list[str]:
@@ -276,11 +299,3 @@ def _public(argv: Sequence[str]) -> list[str]:
         for place, word in enumerate(argv)
         if word.split("=")[0] not in private and not (place and argv[place - 1] in private)
     ]
-
-
-def _fenced(text: str, language: str) -> str:
-    """A fence longer than any in the text."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"

@@ -6,6 +6,8 @@ from typing import assert_never
 from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.run import CellAnswer, FinishedRun
 from mmio_bisect.report.documents.issue import issue_text
+from mmio_bisect.report.documents.markdown import Markdown, fenced, inline
+from mmio_bisect.report.foreign_text import for_terminal
 from mmio_bisect.report.terminal.descents import descent_text
 from mmio_bisect.workflow.bisect.descend import Stopped
 from mmio_bisect.workflow.bisect.follow import BrokenOff, DescentLevel, Followed
@@ -71,16 +73,18 @@ def _notice(
     series: str,
     title: str,
     lines: Sequence[str],
-    reports: Sequence[str],
+    reports: Sequence[Markdown],
     run: int | None,
 ) -> Notice:
     return Notice(
         key=key,
         kind=kind,
         series=series,
-        title=title,
-        plain="\n".join([title, *lines]),
-        markdown="\n".join([f"**{title}**", "", *(f"* {line}" for line in lines), "", *reports]),
+        title=for_terminal(title),
+        plain=for_terminal("\n".join([title, *lines])),
+        markdown=Markdown("\n").join(
+            [Markdown("**{}**\n").format(title), *(Markdown("* {}").format(line) for line in lines), "", *reports]
+        ),
         run=run,
     )
 
@@ -111,8 +115,8 @@ def _claims(followed: Followed) -> list[str]:
     return list(dict.fromkeys(_claim(cell.answer) for cell in followed.result.answers))
 
 
-def _descent_report(levels: Sequence[DescentLevel]) -> str:
-    return f"## Descent\n\n```\n{descent_text(levels, width=_WIDTH).plain.strip()}\n```\n"
+def _descent_report(levels: Sequence[DescentLevel]) -> Markdown:
+    return Markdown("## Descent\n\n{}\n").format(fenced(descent_text(levels, width=_WIDTH).plain.strip(), ""))
 
 
 def event_notice(series: str, event: Trouble | Deferred | Recovered | RulesChanged) -> Notice:
@@ -130,7 +134,12 @@ def event_notice(series: str, event: Trouble | Deferred | Recovered | RulesChang
         title = f"{series} cannot be watched"
         plain = f"{title} since {since[:16]} ({event.ticks} times in a row): {event.message}"
     return Notice(
-        key=notice_key(kind, series, since), kind=kind, series=series, title=title, plain=plain, markdown=plain
+        key=notice_key(kind, series, since),
+        kind=kind,
+        series=series,
+        title=for_terminal(title),
+        plain=for_terminal(plain),
+        markdown=inline(plain),
     )
 
 
