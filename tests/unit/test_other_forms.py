@@ -12,7 +12,7 @@ from mmio_bisect.classify.isa.registry import ISAS
 from mmio_bisect.classify.isa.riscv.compressed import expand
 from mmio_bisect.classify.machine.algebra import Algebra
 from mmio_bisect.classify.machine.instructions import FunctionCode
-from mmio_bisect.classify.machine.operations import Compute, InsertBits, Opaque, Operation, Touch
+from mmio_bisect.classify.machine.operations import Compute, InsertBits, Opaque, Operation, Sum, Touch, Unknown
 from mmio_bisect.classify.machine.values import Origin, pointer_to, window_origin
 from mmio_bisect.domain.target import Architecture
 
@@ -211,3 +211,57 @@ def test_every_short_or_patterned_word_is_lifted_without_an_error(name: str) -> 
         for instruction in DISASSEMBLERS[architecture, thumb](encoding):
             code = FunctionCode(name="f", section=1, address=0, size=4, instructions=(instruction,), thumb=thumb)
             assert ISAS[architecture].lift(instruction, code)
+
+
+OPAQUE = Opaque(reads=frozenset({"r1"}), writes=frozenset({"r0"}))
+
+
+@pytest.mark.parametrize(
+    ("thumb", "encoding", "expected"),
+    [
+        (False, "1102cbe7", InsertBits(target="r0", shift=4, width=8, source=Sum.of("r1"))),  # bfi r0, r1, #4, #8
+        (False, "1f02cbe7", InsertBits(target="r0", shift=4, width=8, source=Sum())),  # bfc r0, #4, #8
+        (True, "61f30b10", InsertBits(target="r0", shift=4, width=8, source=Sum.of("r1"))),
+        (True, "6ff30b10", InsertBits(target="r0", shift=4, width=8, source=Sum())),
+        (True, "6ff00500", Compute(target="r0", value=Sum(constant=~5))),  # mvn r0, #5
+        (True, "61f00500", OPAQUE),  # orn r0, r1, #5
+        (False, "1500c0f2", Compute(target="v8", value=Sum(constant=5))),  # vmov.i32 d16, #5
+        (False, "1502c0f3", Compute(target="v8", value=Sum(constant=0x85 << 8))),  # vmov.i32 d16, #0x8500
+        (True, "c0ef1500", Compute(target="v8", value=Sum(constant=5))),
+        (True, "c0ff1502", Compute(target="v8", value=Sum(constant=0x85 << 8))),
+    ],
+)
+def test_fields_and_constants_are_put_where_the_encoding_says(thumb: bool, encoding: str, expected: Operation) -> None:
+    (found, *_) = lifted(Architecture.ARM, bytes.fromhex(encoding), thumb=thumb)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("thumb", "encoding"),
+    [
+        *((False, one) for one in ("00f0d0f5", "00f090f5", "00f0d0f4", "5bf07ff5", "02f0d0f7", "02f0d0f6")),
+        *((True, one) for one in ("90f800f0", "b0f800f0", "90f900f0", "bff35f8f", "10f802f0")),
+    ],
+)
+def test_hints_and_barriers_touch_nothing_and_change_nothing(thumb: bool, encoding: str) -> None:
+    """PLD, PLDW, PLI, DMB; PLI and PLD of a register."""
+    (found,) = lifted(Architecture.ARM, bytes.fromhex(encoding), thumb=thumb)
+    assert isinstance(found, Opaque)
+    assert not found.writes
+
+
+def test_a_synchronization_that_is_not_allocated_is_none() -> None:
+    assert lifted(Architecture.ARM, bytes.fromhex("9f1d90e1")) == (Unknown(),)
+
+
+@pytest.mark.parametrize("thumb", [False, True])
+def test_structures_reach_no_register_that_is_not_there(thumb: bool) -> None:
+    """VLD1 to VLD4 and VST1 to VST4 of d24 on: up to eight registers of 64 bits, as far as there are any."""
+    for load in (0, 1):
+        word = (0xF940_0000 if thumb else 0xF440_0000) | load << 21 | 8 << 12 | 0x70F
+        halves = (word >> 16).to_bytes(2, "little") + (word & 0xFFFF).to_bytes(2, "little")
+        (touch,) = lifted(Architecture.ARM, halves if thumb else word.to_bytes(4, "little"), thumb=thumb)
+        assert isinstance(touch, Touch)
+        assert {*touch.clobbers, *touch.mixes} == {"v12", "v13", "v14", "v15"}
+        assert bool(touch.clobbers) == bool(load)
+        assert touch.writeback is None

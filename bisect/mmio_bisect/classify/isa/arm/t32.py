@@ -207,7 +207,7 @@ def _short_miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:
 def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  one return a group
     if word >> 27 == 0b11101:
         if word >> 26 & 1:
-            return coprocessor(word) or opaque(place)
+            return coprocessor(word) or _vector_data(word) or opaque(place)
         if word >> 25 & 1:
             return _shifted_data(word, place)
         return _dual(word, place) if word >> 22 & 1 else block(word, before=not word >> 23 & 1)
@@ -227,8 +227,12 @@ def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
         plus = None if word >> 12 & 15 == 15 else register(word >> 12 & 15)
         target, left, right = (register(word >> shift & 15) for shift in (8, 16, 0))
         return multiply_halves(target, left, right, plus)
-    moved = vector_immediate(word, 28) if word >> 24 & 0xEF == 0xEF else None
-    return moved or opaque(place)
+    return _vector_data(word) or opaque(place)
+
+
+def _vector_data(word: int) -> tuple[Operation, ...] | None:
+    """Of Advanced SIMD data processing what is modelled."""
+    return vector_immediate(word, 28) if word >> 24 & 0xEF == 0xEF else None
 
 
 _EXCLUSIVE_WIDTHS = {0: 8, 1: 16, 2: 32, 3: 64}
