@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,34 @@ def test_a_program_that_sleeps_is_ended_at_the_wall_clock_limit(base: Path) -> N
 def test_a_program_that_spins_is_ended_at_the_processor_limit(base: Path) -> None:
     finished = run(base, "while True: pass", limits=Limits(cpu_seconds=1, wall_seconds=30))
     assert (finished.status, finished.limit) == (-signal.SIGXCPU, LimitHit.TIME)
+
+
+@pytest.mark.parametrize(
+    ("script", "hit", "allowed"),
+    [
+        ("open('big', 'wb').write(bytes(2 << 20))", LimitHit.FILE, "1.0 MiB in one file"),
+        ("signal.signal(signal.SIGXFSZ, signal.SIG_DFL); open('big', 'wb').write(bytes(2 << 20))", LimitHit.FILE, ""),
+        ("signal.signal(signal.SIGXFSZ, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGXFSZ)", LimitHit.FILE, ""),
+        ("sys.exit('cc: fatal error: File size limit exceeded signal terminated program cc1')", LimitHit.FILE, ""),
+        ("while True: pass", LimitHit.TIME, "1 s of processor time"),
+        ("signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", LimitHit.TIME, "1 s of processor time"),
+        ("sys.exit('clang: error: unable to execute command: CPU time limit exceeded')", LimitHit.TIME, ""),
+        ("import time; time.sleep(1000)", LimitHit.TIME, "3 s by the clock"),
+        ("while True: print('x' * 79)", LimitHit.OUTPUT, "9.8 KiB of output"),
+        ("bytearray(800 << 20); sys.exit('out of memory')", LimitHit.MEMORY, "MiB of memory"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", None, ""),
+        ("os.abort()", None, ""),
+    ],
+)
+def test_a_limit_that_was_hit_is_named_with_what_it_allows(
+    base: Path, script: str, hit: LimitHit | None, allowed: str
+) -> None:
+    """Whoever ended the program: we, the kernel, or it itself when it could not write on; others are no limit."""
+    limits = replace(SMALL, cpu_seconds=1, wall_seconds=3, file_bytes=1 << 20, output_bytes=10_000)
+    finished = run(base, f"import os, signal, sys\n{script}", limits=limits)
+    assert finished.limit is hit, finished
+    assert allowed in finished.allowed
+    assert (finished.allowed == "") == (hit is None)
 
 
 def test_a_program_that_eats_memory_meets_the_memory_limit(base: Path) -> None:

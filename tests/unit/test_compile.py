@@ -28,7 +28,13 @@ class Ending:
 
     def __init__(self, *, status: int = 0, limit: LimitHit | None = None, output: str = "", made: bool = False) -> None:
         self._finished = Finished(
-            argv=("cc",), status=status, limit=limit, output=output, product=b"\x7fELF" if made else None, seconds=0.1
+            argv=("cc",),
+            status=status,
+            limit=limit,
+            output=output,
+            product=b"\x7fELF" if made else None,
+            seconds=0.1,
+            allowed="" if limit is None else f"as much {limit} as it may",
         )
 
     def run(self, command: Command, signals: Signals) -> Finished:  # noqa: ARG002
@@ -57,6 +63,7 @@ class Quiet:
         (Ending(status=-9, limit=LimitHit.TIME), OutcomeKind.TIMED_OUT),
         (Ending(status=-6, limit=LimitHit.MEMORY), OutcomeKind.OUT_OF_MEMORY),
         (Ending(status=-9, limit=LimitHit.OUTPUT), OutcomeKind.OUTPUT_LIMIT),
+        (Ending(status=-25, limit=LimitHit.FILE), OutcomeKind.OUTPUT_LIMIT),
         (Ending(status=1, output="error: unknown target triple 'riscv64'"), OutcomeKind.TARGET_UNKNOWN),
         (Ending(status=1, output="error[E0463]: can't find crate for `core`"), OutcomeKind.TARGET_UNKNOWN),
     ],
@@ -65,6 +72,28 @@ def test_each_ending_has_its_kind(ending: Ending, kind: OutcomeKind) -> None:
     outcome = compile_cell(a_cell(), ending, "local", Quiet())
     assert outcome.kind is kind
     assert (outcome.reason is None) == (kind is OutcomeKind.OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (Ending(status=-11), "crashed (SIGSEGV, nothing printed)"),
+        (Ending(status=-4), "crashed (SIGILL, nothing printed)"),
+        (Ending(status=-6, output="terminate called"), "crashed: terminate called"),
+        (Ending(status=-50), "crashed (signal 50, nothing printed)"),
+        (Ending(status=3), "rejected (status 3, nothing printed)"),
+        (
+            Ending(status=-25, limit=LimitHit.FILE, output="warning: no error"),
+            "output limit: error: the compiler used more than as much file as it may",
+        ),
+        (
+            Ending(status=-24, limit=LimitHit.TIME),
+            "timed out: error: the compiler used more than as much time as it may",
+        ),
+    ],
+)
+def test_a_reason_names_the_signal_or_the_limit(ending: Ending, reason: str) -> None:
+    assert compile_cell(a_cell(), ending, "local", Quiet()).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -85,9 +114,17 @@ def test_what_a_compiler_printed_can_be_kept_by_any_database() -> None:
     assert (outcome.kind, outcome.output) == (OutcomeKind.REJECTED, "error: a\ufffdb")
 
 
-def test_a_kill_from_outside_is_no_outcome() -> None:
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Ending(status=-9),
+        Ending(status=1, output="gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated."),
+        Ending(status=254, output="clang: error: unable to execute command: Killed"),
+    ],
+)
+def test_a_kill_from_outside_is_no_outcome(ending: Ending) -> None:
     with pytest.raises(SandboxError, match="outside the sandbox"):
-        compile_cell(a_cell(), Ending(status=-9), "local", Quiet())
+        compile_cell(a_cell(), ending, "local", Quiet())
 
 
 def request(case: Case) -> CellRequest:

@@ -1,6 +1,7 @@
 """Cells, what compiling them gave, and what was judged of it."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -99,7 +100,16 @@ def reason_of(kind: OutcomeKind, status: int, output: str) -> str:
     errors = [line.strip() for line in output.splitlines() if "error" in line.lower()]
     said = errors or [line.strip() for line in output.splitlines() if line.strip()]
     what = kind.value.replace("-", " ")
-    return f"{what}: {_shortened(said[0])}" if said else f"{what} (status {status}, nothing printed)"
+    how = signal_name(-status) if status < 0 else f"status {status}"
+    return f"{what}: {_shortened(said[0])}" if said else f"{what} ({how}, nothing printed)"
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV`; `signal 64` of one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _shortened(line: str) -> str:

@@ -13,9 +13,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from mmio_bisect.adapters.sandbox.disk_usage import Meter
+from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import CancelledError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished, LimitHit
@@ -26,6 +27,9 @@ _GRACE_SECONDS: Final = 0.3
 # The launcher answers at once, but for a machine that is busy with other things.
 _ANSWER_SECONDS: Final = 10.0
 _MEMORY_WORDS: Final = ("out of memory", "bad_alloc", "cannot allocate memory", "memory allocation of")
+# What drivers say of a signal that ended their compiler, and what a program says that ignores SIGXFSZ.
+_FILE_WORDS: Final = ("file size limit exceeded", "file too large")
+_TIME_WORDS: Final = ("cpu time limit exceeded",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +139,16 @@ class Launcher:
         output = self._output[: self._limits.output_bytes].decode(errors="replace")
         # Nobody here sends SIGKILL before it has ended: it was the kernel, out of memory.
         killed = limit is None and status == -signal.SIGKILL
-        limit = limit or limit_behind(
-            status, processor=processor, output=output, limits=self._limits, killed_for_memory=killed
+        behind = limit_behind(status, processor=processor, output=output, limits=self._limits, killed_for_memory=killed)
+        return Finished(
+            argv=argv,
+            status=status,
+            limit=limit or behind,
+            output=output,
+            product=None,
+            seconds=seconds,
+            allowed=allowed_by(self._limits, limit or behind, by_clock=limit is not None),
         )
-        return Finished(argv=argv, status=status, limit=limit, output=output, product=None, seconds=seconds)
 
     def end(self) -> None:
         """What it still runs ends with it."""
@@ -219,6 +229,28 @@ class Launcher:
         return (said.strip().splitlines() or [str(error or "it was killed")])[-1]
 
 
+def allowed_by(limits: Limits, hit: LimitHit | None, *, by_clock: bool) -> str:
+    """How much that is, for people; `by_clock`: we ended the command, before it met its limit of processor time."""
+    match hit:
+        case None:
+            return ""
+        case LimitHit.TIME:
+            return (
+                f"{limits.wall_seconds:g} s by the clock" if by_clock else f"{limits.cpu_seconds} s of processor time"
+            )
+        case LimitHit.MEMORY:
+            return f"{size_text(limits.memory_bytes)} of memory"
+        case LimitHit.OUTPUT:
+            return f"{size_text(limits.output_bytes)} of output"
+        case LimitHit.FILE:
+            return f"{size_text(limits.file_bytes)} in one file"
+        case LimitHit.DISK:
+            most = [count for count in (limits.disk_bytes, limits.cache_bytes) if count is not None]
+            return f"{' or '.join(map(size_text, most))} on disk"
+        case _:
+            assert_never(hit)
+
+
 class _LimitError(Exception):
     def __init__(self, limit: LimitHit) -> None:
         super().__init__(limit.value)
@@ -240,9 +272,11 @@ def limit_behind(
     """A program that meets a limit of the kernel's ends by itself; this tells it from one that is merely broken."""
     if status == 0:
         return None
-    if status == -signal.SIGXCPU or processor >= limits.cpu_seconds:
-        return LimitHit.TIME
     said = output.lower()
+    if status == -signal.SIGXCPU or processor >= limits.cpu_seconds or any(words in said for words in _TIME_WORDS):
+        return LimitHit.TIME
+    if status == -signal.SIGXFSZ or any(words in said for words in _FILE_WORDS):
+        return LimitHit.FILE
     if killed_for_memory or any(words in said for words in _MEMORY_WORDS):
         return LimitHit.MEMORY
     return None

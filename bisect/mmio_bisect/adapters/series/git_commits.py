@@ -38,7 +38,7 @@ from mmio_bisect.domain.sizes import parse_size
 from mmio_bisect.domain.toolchain import Listing, Point
 from mmio_bisect.errors import CorruptArtefactError, MissingToolchainError, UnknownVersionError
 from mmio_bisect.workflow.ports.progress import Signals
-from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, Command, Finished, LimitHit
+from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, Command, Finished
 from mmio_bisect.workflow.ports.series import Capabilities, Fetched, Made
 
 if TYPE_CHECKING:
@@ -321,14 +321,8 @@ class GitSeries(NamedSource):
 def _failed(point: Point, finished: Finished, log: Path, why: str | None = None) -> MissingToolchainError:
     """What a build could not make for want of room may be made with more."""
     if finished.limit is not None:
-        limits = {
-            LimitHit.TIME: "time",
-            LimitHit.MEMORY: "memory",
-            LimitHit.OUTPUT: "room for its output",
-            LimitHit.DISK: "disk",
-        }
         return MissingToolchainError(
-            f"the build of {point} ran out of {limits[finished.limit]} (log: {log})", for_good=False
+            f"the build of {point} used more than {finished.allowed} (log: {log})", for_good=False
         )
     said = [line.strip() for line in finished.output.splitlines() if _ERROR.search(line)]
     last = finished.output.strip().splitlines()[-1:] or [f"status {finished.status}"]

@@ -16,6 +16,7 @@ class LimitHit(StrEnum):
     MEMORY = "memory"
     OUTPUT = "output"
     DISK = "disk"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a command ended: `status` negative for the signal; `product` None if the file is not there."""
+    """How a command ended: `status` negative for the signal; `product` None if the file is not there.
+
+    `allowed` is how much the limit that it hit allows, as people read it: `256.0 MiB in one file`.
+    """
 
     argv: tuple[str, ...]
     status: int
@@ -42,6 +46,7 @@ class Finished:
     output: str
     product: bytes | None
     seconds: float
+    allowed: str = ""
 
 
 class SandboxSession(Protocol):

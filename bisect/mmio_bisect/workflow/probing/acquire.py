@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from mmio_bisect.domain.outcome import signal_name
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import BrokenToolchainError
 from mmio_bisect.workflow.ports.progress import Signals
@@ -44,8 +45,11 @@ def ask_version(
         finished = session.run(Command(argv=(*tool, *words)), signals)
     if finished.status != 0 or finished.limit is not None:
         said = finished.output.strip().splitlines() or ["nothing printed"]
+        how = signal_name(-finished.status) if finished.status < 0 else f"status {finished.status}"
+        if finished.limit is not None:
+            how = f"it used more than {finished.allowed}"
         raise BrokenToolchainError(
-            f"The compiler {' '.join(finished.argv)} does not start (status {finished.status}: {said[0][:200]}): "
+            f"The compiler {' '.join(finished.argv)} does not start ({how}: {said[0][:200]}): "
             "leave it out of the range, or look at `mmio-bisect doctor`."
         )
     return finished.output

@@ -18,11 +18,15 @@ _LIMITS = {
     LimitHit.MEMORY: OutcomeKind.OUT_OF_MEMORY,
     LimitHit.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
     LimitHit.DISK: OutcomeKind.OUTPUT_LIMIT,
+    LimitHit.FILE: OutcomeKind.OUTPUT_LIMIT,
 }
 
 _CRASH = re.compile(
     r"internal compiler error|PLEASE submit a bug report|LLVM ERROR|Stack dump:|panicked at|frontend command failed"
 )
+
+# What a driver says of the compiler proper that it started.
+_KILLED = re.compile(r"Killed signal terminated program|unable to execute command: Killed")
 
 _TARGET_UNKNOWN = re.compile(
     r"unknown target triple|unable to create target|No available targets are compatible|"
@@ -80,6 +84,9 @@ def _for_the_target(cell: Cell, outcome: Outcome) -> Outcome:
 def outcome_of(finished: Finished, sandbox: str) -> Outcome:
     """What a compiler's ending means, whatever product was wanted of it. Raises `SandboxError` as `compile_cell`."""
     kind = _kind(finished)
+    printed = finished.output
+    if finished.limit is not None:
+        printed = f"error: the compiler used more than {finished.allowed}\n{printed}"
     return Outcome(
         kind=kind,
         object_code=finished.product if kind is OutcomeKind.OBJECT else None,
@@ -87,7 +94,7 @@ def outcome_of(finished: Finished, sandbox: str) -> Outcome:
         sandbox=sandbox,
         status=finished.status,
         # PostgreSQL's text holds every character but this one.
-        output=finished.output.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        output=printed.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         seconds=finished.seconds,
     )
 
@@ -110,7 +117,7 @@ def _kind(finished: Finished) -> OutcomeKind:
         return _LIMITS[finished.limit]
     if finished.status == 0 and finished.product is not None:
         return OutcomeKind.OBJECT
-    if finished.status == -_SIGKILL:
+    if finished.status == -_SIGKILL or _KILLED.search(finished.output):
         raise SandboxError(
             f"Something outside the sandbox killed {finished.argv[0]} (SIGKILL, no limit of ours was hit): this says "
             "nothing about the compiler; look at the system's log for its out-of-memory killer, then run again."

@@ -38,7 +38,7 @@ from mmio_bisect.adapters.sandbox.docker.container import (
     sweep,
 )
 from mmio_bisect.adapters.sandbox.docker.container_wire import Reply
-from mmio_bisect.adapters.sandbox.execution import Limits, expanded, limit_behind, prepare
+from mmio_bisect.adapters.sandbox.execution import Limits, allowed_by, expanded, limit_behind, prepare
 from mmio_bisect.errors import CancelledError, DaemonError, DiskFullError, SandboxError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished
@@ -196,7 +196,7 @@ class DockerSession:
         if reply.disk_full:
             raise DiskFullError("Docker's disk is full: free some (`docker system df` tells what it has), then go on.")
         output = reply.output.decode(errors="replace")
-        limit = reply.limit or limit_behind(
+        behind = limit_behind(
             reply.status,
             processor=reply.processor,
             output=output,
@@ -204,7 +204,13 @@ class DockerSession:
             killed_for_memory=reply.memory_kills > 0,
         )
         return Finished(
-            argv=argv, status=reply.status, limit=limit, output=output, product=reply.product, seconds=seconds
+            argv=argv,
+            status=reply.status,
+            limit=reply.limit or behind,
+            output=output,
+            product=reply.product,
+            seconds=seconds,
+            allowed=allowed_by(self._limits, reply.limit or behind, by_clock=reply.limit is not None),
         )
 
 
