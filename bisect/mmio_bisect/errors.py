@@ -5,7 +5,9 @@ turns an error into an exit code; nothing else exits. Codes 0 to 4 are answers (
 end at 54, since commands for `git bisect run` add 200 and 255 is a crash. An interrupt alone has 130.
 """
 
-from typing import ClassVar
+import errno
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from mmio_bisect.redaction import redact
 
@@ -199,6 +201,41 @@ class CancelledError(MmioBisectError):
     """A probe that another verdict made useless, or that the user interrupted."""
 
     exit_code = 130
+
+
+_CAUSES: Final[Mapping[int, tuple[str, str]]] = {
+    errno.ENOSPC: ("no space is left on its disk", "free some"),
+    errno.EDQUOT: ("your quota on its disk is used up", "free some"),
+    errno.EROFS: ("its file system is read-only", ""),
+    errno.EACCES: ("you may not", ""),
+    errno.EPERM: ("you may not", ""),
+    errno.ENAMETOOLONG: ("its name is too long for the file system", "give a shorter one"),
+    errno.ENOTDIR: ("a part of its path is not a folder", ""),
+    errno.EEXIST: ("a file is in its place", ""),
+    errno.EISDIR: ("it is a folder", ""),
+    errno.ELOOP: ("its symbolic links go round in circles", "mend them"),
+    errno.EMFILE: ("this process has too many files open", "raise `ulimit -n`, or give fewer --jobs"),
+    errno.ENFILE: ("the system has too many files open", "wait until it has fewer"),
+    errno.EFBIG: ("it is larger than a file may be", "raise `ulimit -f`"),
+    errno.EIO: ("its disk reports an error", "look at the system's log, and use another disk"),
+    errno.ENOMEM: ("the system has no memory left", "free some"),
+}
+"""What the system's error means for a file, and what to do about it wherever it was met; empty: that depends."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def from_os_error(
+    error: OSError, what: str, kind: type[MmioBisectError], otherwise: str, *, full: str = ""
+) -> MmioBisectError:
+    """The error for what the system refused; `what` failed, in words that a cause in brackets can follow.
+
+    A full disk is a `DiskFullError`, whose advice is `full`; all else is of that `kind`, with the cause's own advice or
+    else with `otherwise`.
+    """
+    cause, advice = _CAUSES.get(error.errno or 0, (error.strerror or str(error) or type(error).__name__, ""))
+    if error.errno in _FULL:
+        return DiskFullError(f"{what} ({cause}): {full or advice}.")
+    return kind(f"{what} ({cause}): {advice or otherwise}.")
 
 
 def sentence(message: str) -> str:

@@ -11,7 +11,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.families import CompilerFamily, guess_family
 from mmio_bisect.domain.recipe import Case
-from mmio_bisect.errors import MalformedObjectError, UsageError
+from mmio_bisect.errors import MalformedObjectError, UsageError, from_os_error
 from mmio_bisect.report.documents.keep import keep_cell
 from mmio_bisect.report.terminal import output, styled
 from mmio_bisect.report.terminal.checks import Checked, Compiled, checked_document, checked_text, functions_text, worst
@@ -122,7 +122,7 @@ def _check_object(
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MalformedObjectError(f"{path} cannot be read ({error.strerror}): name an ELF object file.") from error
+        raise from_os_error(error, f"{path} cannot be read", MalformedObjectError, "name an ELF object file") from error
     selection, objects = what.selection(), wiring.objects()
     try:
         if not expected:

@@ -13,7 +13,7 @@ from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.watch import TEMPLATE, find, load, schedule_of
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.records import record_of
-from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError
+from mmio_bisect.errors import InvalidConfigurationError, MmioBisectError, UsageError, from_os_error
 from mmio_bisect.redaction import redact_url
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output
@@ -113,7 +113,7 @@ def init(file: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("mmio-bi
     except FileExistsError:
         raise UsageError(f"{file} is there already: name another file, or edit it.") from None
     except OSError as error:
-        raise UsageError(f"{file} cannot be written ({error.strerror}): name another file.") from error
+        raise from_os_error(error, f"{file} cannot be written", UsageError, "name another file") from error
     output.note(f"{file} is written: edit it, then try `mmio-bisect config check`.")
     return 0
 

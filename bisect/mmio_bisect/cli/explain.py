@@ -13,7 +13,7 @@ from mmio_bisect.classify.isa.aarch64.words import Word, read_word
 from mmio_bisect.cli import options
 from mmio_bisect.composition import a64_texts
 from mmio_bisect.domain.access import DefectKind
-from mmio_bisect.errors import UnknownTopicError, UsageError
+from mmio_bisect.errors import UnknownTopicError, UsageError, from_os_error
 from mmio_bisect.report.documents.json_text import JSON, document
 from mmio_bisect.report.explain import topics
 from mmio_bisect.report.explain.topics import word_line
@@ -103,7 +103,7 @@ def _words_of(path: Path) -> Iterator[tuple[str, int]]:
                 if written := line.strip():
                     yield written, _hexadecimal(written, f"{name}:{number}")
     except OSError as error:
-        raise UsageError(f"{name} cannot be read ({error.strerror}): give a file of hexadecimal words.") from error
+        raise from_os_error(error, f"{name} cannot be read", UsageError, "give a file of hexadecimal words") from error
 
 
 def _hexadecimal(digits: str, where: str) -> int:

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mmio_bisect.cli.commands import Command, Group
+from mmio_bisect.errors import MmioBisectError, from_os_error
 
 
 def _convert_late(parameters: Sequence[Any]) -> None:
@@ -55,6 +56,14 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - for the same reason
         _convert_late(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - for the same reason
+        """What the system refused where nobody expected it is an error like others; Typer takes some for its own."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            what = f"{error.filename} cannot be used" if error.filename else "The system refused something"
+            raise from_os_error(error, what, MmioBisectError, "look at what it says, and mend that") from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - Typer keeps these types to itself
         name, command, rest = super().resolve_command(ctx, args)

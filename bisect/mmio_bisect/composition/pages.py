@@ -1,12 +1,11 @@
 """Files that are written for people: the history's page, and reports."""
 
-import errno
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mmio_bisect import __version__
-from mmio_bisect.errors import DiskFullError, UsageError
+from mmio_bisect.errors import UsageError, from_os_error
 from mmio_bisect.report.documents.keep import write_aside
 from mmio_bisect.report.page.page import page
 from mmio_bisect.workflow.history.history_queries import ChangeOrder, Filters, Page
@@ -32,6 +31,14 @@ def write_file(path: Path, text: str | Iterable[str]) -> None:
     try:
         write_aside(path, (part.encode() for part in ([text] if isinstance(text, str) else text)), mode=0o644)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError(f"No space is left to write {path}: free some.") from error
-        raise UsageError(f"{path} cannot be written ({error.strerror}): name another file.") from error
+        raise from_os_error(error, f"{path} cannot be written", UsageError, "name another file") from error
+
+
+def make_folder(folder: Path) -> None:
+    """The folder for what the configuration has written. Raises `UsageError`, `DiskFullError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(
+            error, f"The folder {folder} cannot be made", UsageError, "name another in the configuration"
+        ) from error

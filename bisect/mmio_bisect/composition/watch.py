@@ -12,10 +12,10 @@ from mmio_bisect.adapters.held_folder import try_hold
 from mmio_bisect.adapters.history.outbox import SqlOutbox
 from mmio_bisect.adapters.notify.notifier import AppriseMessenger
 from mmio_bisect.composition.history_database import open_history_database
-from mmio_bisect.composition.pages import write_file, write_page
+from mmio_bisect.composition.pages import make_folder, write_file, write_page
 from mmio_bisect.composition.wiring import default_database
 from mmio_bisect.domain.run import FinishedRun
-from mmio_bisect.errors import StoreError, WatchBusyError
+from mmio_bisect.errors import StoreError, WatchBusyError, from_os_error
 from mmio_bisect.report.documents.notices import change_notice, event_notice, traced_notice
 from mmio_bisect.report.documents.run_documents import replay, run_text
 from mmio_bisect.report.documents.watch_documents import tick_text
@@ -78,14 +78,14 @@ class WatchDocuments:
         return self._reported(f"{series}-{record.last}-{record.case}-descent-{pending.run}", notice)
 
     def _reported(self, name: str, notice: Notice) -> Notice:
-        self.config.reports.mkdir(parents=True, exist_ok=True)
+        make_folder(self.config.reports)
         file = re.sub(r"[^\w.+-]+", "-", name)
         write_file(self.config.reports / f"{file}.md", notice.markdown)
         return notice
 
     def write_page(self) -> None:
         if self.config.page is not None:
-            self.config.page.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.config.page.parent)
             write_page(self.config.page, self.wiring, Filters(profile=self.config.profile))
 
 
@@ -107,8 +107,8 @@ def hold_watch(store: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         hold = try_hold(folder)
     except OSError as error:
-        raise StoreError(
-            f"The watch's folder {folder} cannot be made ({error.strerror}): give another --store."
+        raise from_os_error(
+            error, f"The watch's folder {folder} cannot be made", StoreError, "give another --store"
         ) from error
     if hold is None:
         raise WatchBusyError(f"Another watch is at work ({folder} is held): wait for it, or give another --store.")

@@ -19,7 +19,7 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any, Final
 
 from mmio_bisect.adapters.sandbox.docker.container import StoreVolume
-from mmio_bisect.errors import SandboxError
+from mmio_bisect.errors import SandboxError, from_os_error
 from mmio_bisect.guard import rules
 
 _PIECE: Final = 1 << 16
@@ -201,7 +201,7 @@ def guarding(
         server = _Server(path, daemon_path, volume, say)
         path.chmod(0o666)
     except OSError as error:
-        raise SandboxError(f"The guard's socket {path} cannot be made ({error.strerror}): name another.") from error
+        raise from_os_error(error, f"The guard's socket {path} cannot be made", SandboxError, "name another") from error
     try:
         yield lambda: server.serve_forever(0.1)
     finally:

@@ -21,7 +21,7 @@ from mmio_bisect.adapters.git.tree_files import changed_paths
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import rolled_up
-from mmio_bisect.errors import DownloadError, StoreError, UsageError
+from mmio_bisect.errors import DownloadError, StoreError, UsageError, from_os_error
 
 _FETCHED: Final = "mmio-bisect-fetched"  # its modification time is when; git writes FETCH_HEAD even when it fails
 # A server that sends less than a kilobyte a second for a minute has stopped answering.
@@ -117,10 +117,13 @@ class Clone:
         except GitReadError as error:
             raise self._unreadable(source.own, error) from error
         except OSError as error:
-            raise StoreError(
-                f"{error.filename or self.own.parent} cannot be written ({error.strerror}): free some space, or give "
-                "--store."
+            raise from_os_error(
+                error, f"{error.filename or self.own.parent} cannot be written", StoreError, "give another --store"
             ) from error
+
+    def _is_stale(self) -> bool:
+        """One that heard of its upstream in the future is: the clock was wrong then or is now."""
+        return not timedelta(0) <= datetime.now(UTC) - _heard_at(self.own, own=True) <= self.max_age
 
     def update(self) -> None:
         """Ask the upstream of a clone of our own now."""
@@ -134,7 +137,7 @@ class Clone:
                 return self._given
             if not self.own.exists():
                 self._make()
-            elif refresh or (not self._asked and datetime.now(UTC) - _heard_at(self.own, own=True) > self.max_age):
+            elif refresh or (not self._asked and self._is_stale()):
                 self._update()
             self._asked = True
             return self._located(self.own)

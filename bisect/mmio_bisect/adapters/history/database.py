@@ -9,7 +9,6 @@ What is promised, for SQLite, which is the default:
 * What cannot be written can still be read.
 """
 
-import errno
 import os
 import sqlite3
 import warnings
@@ -28,7 +27,7 @@ from sqlalchemy.pool import QueuePool
 
 from mmio_bisect.adapters.history.faults import ELSEWHERE, Place, rows_make_sense, translated
 from mmio_bisect.adapters.history.schema import HEAD, REDACTED, REVISION_TABLE, REVISIONS
-from mmio_bisect.errors import DatabaseError, DiskFullError, NewerDatabaseError
+from mmio_bisect.errors import DatabaseError, NewerDatabaseError, from_os_error
 from mmio_bisect.redaction import redact, redact_url
 
 BUSY_TIMEOUT = 30.0
@@ -221,9 +220,12 @@ def _make_folder(folder: Path, place: Place) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        kind = DiskFullError if error.errno == errno.ENOSPC else DatabaseError
-        raise kind(
-            f"The folder of the history {place.name} cannot be made ({error.strerror}): make it, or {ELSEWHERE}."
+        raise from_os_error(
+            error,
+            f"The folder of the history {place.name} cannot be made",
+            DatabaseError,
+            f"make it, or {ELSEWHERE}",
+            full=f"free some, or {ELSEWHERE}",
         ) from error
 
 
@@ -240,7 +242,7 @@ def _begin(connection: Connection) -> None:
 def _is_read_only(file: Path) -> bool:
     """Asked without opening the file: closing it would drop the locks that this process holds on it elsewhere."""
     effective = os.access in os.supports_effective_ids
-    return file.exists() and not all(
+    return os.path.exists(file) and not all(  # noqa: PTH110 - `Path.exists` raises for a name that is too long
         os.access(path, os.W_OK, effective_ids=effective) for path in (file, file.absolute().parent)
     )
 

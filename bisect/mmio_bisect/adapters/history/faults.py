@@ -1,7 +1,10 @@
 """The one place where a database's exceptions become errors that say what to do."""
 
+import errno
+import os
 import shutil
 import sqlite3
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from mmio_bisect.errors import CorruptDatabaseError, DatabaseError, DiskFullError, MmioBisectError
+from mmio_bisect.errors import CorruptDatabaseError, DatabaseError, DiskFullError, MmioBisectError, from_os_error
 
 ELSEWHERE = "name another with `--database URL`"
 # Less than this and SQLite cannot even grow the index of its write-ahead log, which it reports as an I/O error.
@@ -69,8 +72,14 @@ def _error_of(error: Exception, place: Place) -> MmioBisectError:
             what = "cannot be written, because the file or its folder is read-only: make both writable"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             what = f"stayed locked by another process for {place.busy_timeout:g} s: try again when that is done"
+        case sqlite3.SQLITE_CANTOPEN if (refused := _refused(place)) is not None:
+            return from_os_error(
+                refused, f"The history {place.name} cannot be opened or made", kind, f"mend that, or {ELSEWHERE}"
+            )
         case sqlite3.SQLITE_CANTOPEN:
             what = f"cannot be opened or made ({reason}): it has to be a file in a folder that you may write to"
+        case sqlite3.SQLITE_IOERR:
+            what = f"meets an error of its disk ({reason}): look at the system's log, at quotas and at `ulimit -f`"
         case _:
             what = f"cannot be used ({reason}): mend that"
     return kind(f"The history {place.name} {what}, or {ELSEWHERE}.")
@@ -82,5 +91,30 @@ def _sqlite_code(cause: BaseException) -> int | None:
     return code & 0xFF if isinstance(code, int) else None
 
 
+def _refused(place: Place) -> OSError | None:
+    """What the system has against the file, which SQLite does not tell. It is not opened: see `_is_read_only`."""
+    if place.file is None:
+        return None
+    try:
+        with Path(os.devnull).open("rb"):  # one more file
+            pass
+        try:
+            mode = place.file.stat().st_mode
+        except FileNotFoundError:
+            mode = place.file.parent.stat().st_mode & ~stat.S_IFDIR
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(place.file.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        return error
+    return None
+
+
 def _is_full(place: Place) -> bool:
-    return place.file is not None and shutil.disk_usage(place.file.parent).free < _SCANT_SPACE
+    return place.file is not None and has_no_room(place.file)
+
+
+def has_no_room(file: Path) -> bool:
+    """Whether its disk has hardly any."""
+    return shutil.disk_usage(file.absolute().parent).free < _SCANT_SPACE

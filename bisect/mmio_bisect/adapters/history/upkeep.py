@@ -1,6 +1,8 @@
 """The `Upkeep` of the workflow over a database."""
 
+import errno
 import hashlib
+import os
 import sqlite3
 import tempfile
 import zlib
@@ -13,11 +15,18 @@ from sqlalchemy import Connection, Select, Table, insert, select
 
 from mmio_bisect.adapters.history import objects, retention, schema, transfer
 from mmio_bisect.adapters.history.database import OverDatabase
+from mmio_bisect.adapters.history.faults import has_no_room
 from mmio_bisect.adapters.history.timeline import derived
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
-from mmio_bisect.errors import UsageError
+from mmio_bisect.errors import UsageError, from_os_error
 from mmio_bisect.workflow.history.history_queries import NoteRow
 from mmio_bisect.workflow.history.upkeep import Before, CheckResult, Forgotten, Imported
+
+_OF_THE_COPY = frozenset({
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_FSTAT, sqlite3.SQLITE_IOERR_CLOSE,
+})  # fmt: skip
+"""Writing fails in the copy alone: of the history nothing but its lock is written."""
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that is not to be kept
@@ -53,25 +62,35 @@ class SqlUpkeep(OverDatabase):
             raise UsageError(
                 f"{self.database.place.name} is not a file: `history export` takes everything out of any database."
             )
-        if file.exists():
+        if os.path.lexists(file):
             raise UsageError(f"{file} is there already: name a file that is not.")
         try:
-            with tempfile.NamedTemporaryFile(dir=file.absolute().parent, prefix=f".{file.name}.", delete=False) as made:
+            with tempfile.NamedTemporaryFile(
+                dir=file.absolute().parent, prefix=f".{file.name[:32]}.", delete=False
+            ) as made:
                 aside = Path(made.name)
         except OSError as error:
-            raise UsageError(f"{file} cannot be written ({error.strerror}): name another file.") from error
+            raise from_os_error(error, f"{file} cannot be written", UsageError, "name another file") from error
         try:
-            self._copy(aside)
+            self._copy(aside, file)
             aside.rename(file)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
 
-    def _copy(self, aside: Path) -> None:
+    def _copy(self, aside: Path, file: Path) -> None:
         """SQLite's own way, which copies a consistent state whoever writes meanwhile."""
         with self.database.bare() as ours, closing(sqlite3.connect(aside)) as copy:
-            ours.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
+            try:
+                ours.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode not in _OF_THE_COPY:
+                    raise
+                full = error.sqlite_errorcode == sqlite3.SQLITE_FULL or has_no_room(aside)
+                code = errno.ENOSPC if full else errno.EIO
+                refused = OSError(code, os.strerror(code))
+                raise from_os_error(refused, f"The backup {file} cannot be written", UsageError, "") from error
 
     def check(self, *, repair: bool, tell: Callable[[CheckResult], None]) -> bool:
         well = True

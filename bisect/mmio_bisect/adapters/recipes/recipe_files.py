@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmio_bisect.adapters.recipes.recipe_directives import MAX_BYTES, parse_case
 from mmio_bisect.domain.recipe import Case, Language, Recipe
-from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError
+from mmio_bisect.errors import InvalidRecipeError, UnknownRecipeError, from_os_error
 
 # It becomes a file name in a compiler's command and a crate's name: no leading dash, no dot
 _STEM = re.compile(r"\w[\w-]*", re.ASCII)
@@ -63,8 +63,11 @@ class RecipeFolder:
         try:
             return tuple(sorted(file for file in self.path.iterdir() if file.suffix in _ENDINGS and _is_file(file)))
         except OSError as reason:
-            raise UnknownRecipeError(
-                f"the recipe folder {self.path} cannot be read ({reason.strerror}): name an existing one with --recipes"
+            raise from_os_error(
+                reason,
+                f"the recipe folder {self.path} cannot be read",
+                UnknownRecipeError,
+                "name an existing one with --recipes",
             ) from None
 
     def _files_of(self, stem: str) -> tuple[Path, ...]:

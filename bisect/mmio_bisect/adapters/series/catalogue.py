@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, 
 
 from mmio_bisect.adapters.series.kind import Builds, Read, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.rust_endpoints import RustEndpoints
-from mmio_bisect.errors import InvalidSeriesFileError
+from mmio_bisect.errors import InvalidSeriesFileError, from_os_error
 from mmio_bisect.workflow.ports.images import ImageBuilder
 from mmio_bisect.workflow.ports.series import SeriesSource
 
@@ -92,8 +92,8 @@ def tables_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidSeriesFileError(
-            f"The series file {path} cannot be read ({error.strerror}): give another with --series-file."
+        raise from_os_error(
+            error, f"The series file {path} cannot be read", InvalidSeriesFileError, "give another with --series-file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidSeriesFileError(f"{path} is not valid TOML: {error}.") from error

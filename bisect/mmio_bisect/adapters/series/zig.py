@@ -23,7 +23,7 @@ from mmio_bisect.adapters.series.kind import Family, NamedSource, SeriesConfig, 
 from mmio_bisect.adapters.series.version_order import sort_key
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Listing, Point
-from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError
+from mmio_bisect.errors import BrokenToolchainError, CancelledError, DownloadError, from_os_error
 from mmio_bisect.workflow.ports.progress import Signals, Unwatched
 from mmio_bisect.workflow.ports.series import Fetched
 
@@ -101,8 +101,8 @@ class ZigSeries(NamedSource):
                 words = ("index", "versions", _PACKAGE, "--json", "--only-binary", ":all:")
                 result = self._pip(*words, scratch=scratch, signals=Unwatched())
         except OSError as error:
-            raise DownloadError(
-                f"pip has no folder to work in ({self._work}: {error.strerror}): make it writable, or free some space"
+            raise from_os_error(
+                error, f"pip's folder {self._work} cannot be used", DownloadError, "make it writable"
             ) from error
         if result.status != 0:
             raise explain(result, f"the list of {_PACKAGE} versions")

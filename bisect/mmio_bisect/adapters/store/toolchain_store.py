@@ -36,7 +36,13 @@ from urllib.parse import quote
 from mmio_bisect.adapters.held_folder import Hold, make_folder, remove_tree, sweep, try_hold
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Point, Toolchain
-from mmio_bisect.errors import BrokenToolchainError, CancelledError, DiskFullError, SandboxError, StoreError
+from mmio_bisect.errors import (
+    BrokenToolchainError,
+    CancelledError,
+    SandboxError,
+    StoreError,
+    from_os_error,
+)
 from mmio_bisect.workflow.ports.images import ImageKeeper
 from mmio_bisect.workflow.ports.store import Filled, Lease, StoredToolchain
 
@@ -274,16 +280,12 @@ class FolderToolchainStore:
         try:
             yield
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFullError(
-                    f"no space is left for a toolchain in {self._root}: `mmio-bisect toolchains prune` frees some, "
-                    "or give another folder with `--store DIR`"
-                ) from error
-            where = error.filename or self._root
-            why = error.strerror or str(error)
-            raise StoreError(
-                f"the toolchain store cannot be used ({where}: {why}): give a folder that you may write to "
-                "with `--store DIR` or MMIO_BISECT_STORE"
+            raise from_os_error(
+                error,
+                f"{error.filename or self._root} in the toolchain store cannot be used",
+                StoreError,
+                "give a folder that you may write to with `--store DIR` or MMIO_BISECT_STORE",
+                full="`mmio-bisect toolchains prune` frees some, or give another folder with `--store DIR`",
             ) from error
 
 
@@ -294,7 +296,7 @@ def _name_of(point: Point) -> str:
 
 def _stored(entry: _Entry) -> StoredToolchain | None:
     try:
-        last_used = entry.record.stat().st_mtime
+        last_used = min(entry.record.stat().st_mtime, time.time())  # the clock may have been ahead
         points = tuple(_read_point(path) for path in sorted((entry.folder / "points").iterdir()))
         hold = try_hold(entry.folder)
     except FileNotFoundError:  # pruned meanwhile

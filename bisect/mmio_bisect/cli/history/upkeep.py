@@ -16,7 +16,7 @@ from mmio_bisect.cli import options
 from mmio_bisect.cli.context import wiring_of
 from mmio_bisect.composition.pages import write_file
 from mmio_bisect.composition.wiring import Settings
-from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError
+from mmio_bisect.errors import CorruptDatabaseError, InvalidExportError, UsageError, from_os_error
 from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.foreign_text import for_json
@@ -188,4 +188,4 @@ def _opened(file: Path) -> Iterator[TextIO]:
         with file.open(encoding="utf-8") as lines:
             yield lines
     except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}): name an export.") from error
+        raise from_os_error(error, f"{file} cannot be read", UsageError, "name an export") from error

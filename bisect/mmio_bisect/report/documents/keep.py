@@ -1,6 +1,5 @@
 """Everything of a probe as files, for whoever wants to look with other tools (`--keep DIR`)."""
 
-import errno
 import shlex
 import tempfile
 from collections.abc import Iterable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Outcome
 from mmio_bisect.domain.run import Probe
-from mmio_bisect.errors import DiskFullError, UsageError
+from mmio_bisect.errors import UsageError, from_os_error
 from mmio_bisect.report.documents.documents import judgement_member
 from mmio_bisect.report.documents.json_text import text_of
 
@@ -37,15 +36,15 @@ def keep_cell(folder: Path, name: str, request: CellRequest, outcome: Outcome, j
             if data is not None:
                 write_aside(place / file, (data,))
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError(f"No space is left to keep {name} in {folder}: free some.") from error
-        raise UsageError(f"{folder} cannot be written ({error.strerror}): give --keep another folder.") from error
+        raise from_os_error(
+            error, f"{error.filename or folder} cannot be written", UsageError, "give --keep another folder"
+        ) from error
     return place
 
 
 def write_aside(path: Path, parts: Iterable[bytes], *, mode: int = 0o600) -> None:
-    """A half-written file never bears its final name."""
-    with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as aside:
+    """A half-written file never bears its final name, and has one that is not longer."""
+    with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name[:32]}.", delete=False) as aside:
         try:
             aside.writelines(parts)
             aside.flush()

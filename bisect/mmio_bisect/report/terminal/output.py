@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 
+from mmio_bisect.errors import MmioBisectError, from_os_error
 from mmio_bisect.redaction import redact
 from mmio_bisect.report.documents.json_text import text_of
 from mmio_bisect.report.foreign_text import for_terminal
@@ -34,6 +35,11 @@ def show_styled(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_the_rest()
+    except OSError as error:
+        _drop_the_rest()  # Python would try it again at the end
+        raise from_os_error(
+            error, "Standard output cannot be written", MmioBisectError, "write it to another place"
+        ) from error
 
 
 def show_document(members: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.domain.sizes import size_text
-from mmio_bisect.errors import StoreError
+from mmio_bisect.errors import StoreError, from_os_error
 from mmio_bisect.workflow.history.upkeep import Before
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.watch.configuration import Configuration
@@ -45,4 +45,6 @@ def _sweep_reports(config: Configuration, since: float) -> None:
             if file.stat().st_mtime < since:
                 file.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"Old reports in {config.reports} cannot be removed ({error.strerror}).") from error
+        raise from_os_error(
+            error, f"Old reports in {config.reports} cannot be removed", StoreError, "name another folder for them"
+        ) from error

@@ -18,7 +18,7 @@ from typing import IO, Final
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep, temporary_folder, try_hold
 from mmio_bisect.adapters.sandbox.docker.api import Engine
 from mmio_bisect.adapters.tied_process import tied
-from mmio_bisect.errors import SandboxError
+from mmio_bisect.errors import SandboxError, from_os_error
 
 BUILT_REPOSITORY: Final = "mmio-bisect-base"
 SUITE_LABEL: Final = "org.mmio-bisect.suite"
@@ -83,9 +83,8 @@ def _built(suite: str, engine: Engine, say: Callable[[str], None], folder: Path,
                 with _tar(work / "root") as tar, contextlib.closing(Engine(seconds=_IMPORT_SECONDS)) as patient:
                     patient.import_image(tar, BUILT_REPOSITORY, suite, {SUITE_LABEL: suite})
         except OSError as error:
-            raise SandboxError(
-                f"An image of Debian {suite} cannot be built in {folder} ({error.strerror}): set TMPDIR to another "
-                "folder."
+            raise from_os_error(
+                error, f"An image of Debian {suite} cannot be built in {folder}", SandboxError, "set TMPDIR to another"
             ) from error
     return f"{BUILT_REPOSITORY}:{suite}"
 

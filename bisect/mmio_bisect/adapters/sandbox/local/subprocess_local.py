@@ -26,7 +26,7 @@ from pathlib import Path
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
 from mmio_bisect.adapters.sandbox.execution import Launcher, Limits, prepare
-from mmio_bisect.errors import DiskFullError, SandboxError
+from mmio_bisect.errors import SandboxError, from_os_error
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import Command, Finished
 
@@ -99,9 +99,12 @@ class LocalSandbox:
                 self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
                 found = self._base.lstat()
             except OSError as error:
-                raise SandboxError(
-                    f"the local sandbox cannot make its folder {self._base} ({error.strerror}): set TMPDIR to a folder "
-                    "that you may write to"
+                raise from_os_error(
+                    error,
+                    f"the local sandbox's folder {self._base} cannot be made",
+                    SandboxError,
+                    "set TMPDIR to a folder that you may write to",
+                    full="free some, or set TMPDIR to another folder",
                 ) from error
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
                 raise SandboxError(
@@ -133,12 +136,12 @@ class LocalSession:
             return self._run(argv, command, signals)
         except OSError as error:
             self.end()
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFullError(
-                    f"no space is left in {self._base}, where compilers work: free some or set TMPDIR to another folder"
-                ) from error
-            raise SandboxError(
-                f"the local sandbox failed at {error.filename or self._base}: {error.strerror}"
+            raise from_os_error(
+                error,
+                f"{error.filename or self._base}, where compilers work, cannot be used",
+                SandboxError,
+                "set TMPDIR to another folder",
+                full="free some, or set TMPDIR to another folder",
             ) from error
         except BaseException:
             self.end()
