@@ -20,6 +20,7 @@ from history_values import (
 )
 from memory_history import MemoryHistory
 
+from mmio_bisect.adapters.history import rows, toolchains
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.domain.outcome import Outcome, Verdict
@@ -76,6 +77,17 @@ class TestToolchains:
 
     def test_a_point_that_became_another_toolchain_is_the_later_one(self, history: History) -> None:
         for name in ("for x86", "for arm", "for x86"):
+            history.remember_toolchain(a_point(), a_toolchain(name))
+            assert history.toolchain_of(a_point()) == a_toolchain(name)
+
+    def test_a_point_that_became_another_toolchain_while_the_clock_was_back_is_the_later_one_too(
+        self, history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rows, "now", lambda: "2036-01-01T00:00:00.000000+00:00")
+        monkeypatch.setattr(toolchains, "now", rows.now)
+        history.remember_toolchain(a_point(), a_toolchain("first"))
+        monkeypatch.undo()
+        for name in ("second", "first", "third"):
             history.remember_toolchain(a_point(), a_toolchain(name))
             assert history.toolchain_of(a_point()) == a_toolchain(name)
 

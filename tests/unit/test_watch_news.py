@@ -167,8 +167,14 @@ def test_a_source_that_failed_is_left_alone_for_growing_pauses_within_a_bound() 
 
 def test_a_pause_of_a_day_is_over_for_the_tick_of_the_next_day() -> None:
     trouble, _ = add_trouble(None, "no answer", "2026-01-01T06:30:00.9+00:00", patience=3, pauses=(86400.0,))
-    assert trouble.leaves_alone("2026-01-01T23:00:00+00:00")
-    assert not trouble.leaves_alone("2026-01-02T06:30:00.1+00:00")
+    assert trouble.leaves_alone("2026-01-01T23:00:00+00:00", pauses=(86400.0,))
+    assert not trouble.leaves_alone("2026-01-02T06:30:00.1+00:00", pauses=(86400.0,))
+
+
+def test_a_source_that_failed_while_the_clock_was_ahead_is_not_left_alone_for_years() -> None:
+    trouble, _ = add_trouble(None, "no answer", "2036-01-01T06:30:00+00:00", patience=3, pauses=(86400.0,))
+    assert not trouble.leaves_alone("2026-01-01T06:30:00+00:00", pauses=(86400.0,))
+    assert not trouble.leaves_alone("2046-01-01T06:30:00+00:00", pauses=(86400.0,))
 
 
 def test_what_a_budget_cut_off_counts_the_ticks_that_brought_nothing() -> None:
@@ -333,9 +339,9 @@ def test_trouble_is_told_when_it_has_lasted_and_its_beginning_is_kept() -> None:
     assert (telling, trouble.reported, trouble.ticks) == (False, True, 2)
     assert (trouble.message, trouble.since) == ("b", "2026-01-01T06:30:00+00:00")
     assert trouble.again == "2026-01-02T06:32:00+00:00"
-    assert trouble.leaves_alone("2026-01-02T06:31:59+00:00")
-    assert not trouble.leaves_alone("2026-01-02T06:32:00+00:00")
-    assert not Trouble(message="a", since="", ticks=1).leaves_alone("2026-01-02T06:32:00+00:00")
+    assert trouble.leaves_alone("2026-01-02T06:31:59+00:00", pauses=(60.0, 120.0))
+    assert not trouble.leaves_alone("2026-01-02T06:32:00+00:00", pauses=(60.0, 120.0))
+    assert not Trouble(message="a", since="", ticks=1).leaves_alone("2026-01-02T06:32:00+00:00", pauses=(60.0, 120.0))
 
 
 @pytest.mark.parametrize(

@@ -118,15 +118,15 @@ def test_what_is_dated_is_the_mark_that_the_bisection_was_about_and_came_when_it
 
 
 def test_a_series_is_left_alone_until_its_pause_ends() -> None:
-    assert planning.find_pause("zig", SeriesState(), NOW) is None
+    assert planning.find_pause("zig", SeriesState(), NOW, (86400.0,)) is None
     trouble = Trouble(message="no answer", since=NOW, ticks=4, again="2026-11-02T06:31:00+00:00")
-    paused = planning.find_pause("zig", SeriesState(trouble=trouble), NOW)
+    paused = planning.find_pause("zig", SeriesState(trouble=trouble), NOW, (86400.0,))
     assert paused is not None
     assert str(paused.error) == (
         "zig is left alone until 2026-11-02T06:31, because it failed 4 times in a row "
         "(`watch --once --ask-again` asks it now): no answer"
     )
-    assert planning.find_pause("zig", SeriesState(trouble=trouble), "2026-11-02T06:31:00+00:00") is None
+    assert planning.find_pause("zig", SeriesState(trouble=trouble), "2026-11-02T06:31:00+00:00", (86400.0,)) is None
 
 
 def test_a_change_is_bisected_between_the_points_that_show_it(job: Assignment) -> None:
@@ -195,3 +195,17 @@ def test_trouble_is_an_event_when_it_lasts_and_when_it_ends(job: Assignment) -> 
     assert not planning.is_overdue(state, SPENT, 2)
     assert state.trouble is not None
     assert planning.end_trouble(state) == (SeriesState(), (Recovered(trouble=state.trouble),))
+
+
+def test_what_was_watched_while_the_clock_was_ahead_hides_nothing_that_is_new_afterwards(job: Assignment) -> None:
+    ahead = SeriesState(through="9999", newest="2036-01-01")
+    listing = Listing(series="zig", points=POINTS, asked_at=datetime(2026, 11, 1, tzinfo=UTC))
+    state = planning.without_future(ahead, listing)
+    assert state.through == POINTS[-1].sort_key
+    later = Point(series="zig", version="9.9", sort_key=f"{POINTS[-1].sort_key}+")
+    grown = replace(listing, points=(*POINTS, later))
+    unbounded = replace(job, watched=replace(job.watched, first=None, last=None))
+    assert planning.plan_look(unbounded, state, grown, lambda _word, _listing: (), frozenset()).new == (later,)
+    known = SeriesState(through=POINTS[0].sort_key)
+    assert planning.without_future(known, listing) == known
+    assert planning.without_future(ahead, replace(listing, points=())) == ahead

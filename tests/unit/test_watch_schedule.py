@@ -1,5 +1,6 @@
 """The watch's clock: simulated weeks with a process that is down, a machine that sleeps, and ticks that take long."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,8 +29,9 @@ class World:
         self.time += timedelta(seconds=seconds)
         for moment, much in list(self.oversleeps.items()):
             if self.time >= moment:
-                self.time += much
                 del self.oversleeps[moment]
+                self.time += much
+                break
 
     def tick(self) -> None:
         self.ticks.append(self.time)
@@ -63,6 +65,50 @@ def test_five_missed_nights_are_one_tick_at_once() -> None:
 def test_a_machine_that_slept_over_three_mornings_ticks_once_when_it_wakes() -> None:
     slept = {datetime(2026, 3, 3, 1, tzinfo=UTC): timedelta(days=3)}
     assert World(takes=[MINUTE] * 2, oversleeps=slept).run(BEGIN) == ["03-06 01:00", "03-06 06:30"]
+
+
+YEARS = timedelta(days=3650)
+
+
+def test_a_clock_that_goes_back_by_years_while_it_waits_does_not_make_it_wait_for_years() -> None:
+    back = {datetime(2026, 3, 3, 1, tzinfo=UTC): -YEARS}
+    world = World(takes=[MINUTE] * 2, oversleeps=back)
+    assert world.run(BEGIN) == ["03-05 06:30", "03-06 06:30"]
+    assert {moment.year for moment in world.ticks} == {2016}
+
+
+def test_a_clock_that_goes_forward_by_years_is_one_tick_at_once_and_after_its_correction_the_next_morning() -> None:
+    moved = {datetime(2026, 3, 3, 1, tzinfo=UTC): YEARS, datetime(2036, 2, 29, 3, tzinfo=UTC): -YEARS}
+    world = World(takes=[MINUTE] * 4, oversleeps=moved)
+    assert [f"{moment:%Y}" for moment in (world.run(BEGIN), world.ticks)[1]] == ["2036", "2026", "2026", "2026"]
+    assert [f"{moment:%m-%d %H:%M}" for moment in world.ticks[1:]] == ["03-03 06:30", "03-04 06:30", "03-05 06:30"]
+
+
+def test_a_last_tick_of_the_future_is_no_reason_to_wait_for_it() -> None:
+    assert World(takes=[MINUTE] * 2).run(BEGIN + YEARS) == ["03-03 06:30", "03-04 06:30"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_however_the_clock_jumps_no_wait_is_longer_than_a_day_and_some(seed: int) -> None:
+    """Measured by what was slept, which no clock changes: 24 h to the next morning, or to it anew after a jump."""
+    chance = random.Random(seed)  # noqa: S311 - jumps, not secrets
+    world = World(takes=[MINUTE] * 8)
+    slept: list[float] = [0.0]
+
+    def sleep(seconds: float) -> None:
+        world.sleep(seconds)
+        slept[-1] += seconds
+        if chance.random() < 0.001:
+            world.time += timedelta(seconds=chance.uniform(-1, 1) * 10 ** chance.uniform(0, 8.5))
+            slept[-1] = 0.0
+        assert slept[-1] <= 24 * 3600 + 60
+
+    def tick() -> None:
+        slept.append(0.0)
+        world.tick()
+
+    with pytest.raises(CancelledError):
+        on_schedule(Schedule("30 6 * * *", "UTC"), BEGIN, tick, world.said.append, now=lambda: world.time, sleep=sleep)
 
 
 def test_a_tick_that_takes_two_days_is_followed_by_one() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -16,6 +16,15 @@ Value = TypeVar("Value")
 def now() -> str:
     """UTC, ISO 8601, always of one length, so that its plain order is that of time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def later_than(moment: str) -> str:
+    """Now, or just after that moment where the clock has gone back since."""
+    present = now()
+    if present > moment:
+        return present
+    after = datetime.fromisoformat(moment).astimezone(UTC) + timedelta(microseconds=1)
+    return after.isoformat(timespec="microseconds")
 
 
 def insert_if_new(

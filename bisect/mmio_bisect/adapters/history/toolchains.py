@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, RowMapping, select, update
 
 from mmio_bisect.adapters.history import schema
-from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, now
+from mmio_bisect.adapters.history.rows import insert_if_new, insert_new, later_than, now
 from mmio_bisect.adapters.history.timeline import standings
 from mmio_bisect.domain.records import record_of, value_of
 from mmio_bisect.domain.toolchain import Point, Toolchain
@@ -31,7 +31,7 @@ def of_point(connection: Connection, point: Point) -> Toolchain | None:
 
 def _newest(connection: Connection, point: Point) -> RowMapping | None:
     newest = (
-        select(_toolchains, _points.c.sort_key)
+        select(_toolchains, _points.c.sort_key, _points.c.remembered)
         .join(_points)
         .where(_points.c.series == point.series, _points.c.version == point.version)
         .order_by(_points.c.remembered.desc())
@@ -50,11 +50,12 @@ def remember(connection: Connection, point: Point, toolchain: Toolchain) -> None
     newest = _newest(connection, point)
     if newest is not None and (newest["digest"], newest["sort_key"]) == (toolchain.digest, point.sort_key):
         return
+    moment = now() if newest is None else later_than(newest["remembered"])
     key = {"series": point.series, "version": point.version, "toolchain_digest": toolchain.digest}
-    insert_if_new(connection, _points, key=key, values={"sort_key": point.sort_key, "remembered": now()})
+    insert_if_new(connection, _points, key=key, values={"sort_key": point.sort_key, "remembered": moment})
     of_the_point = update(_points).where(_points.c.series == point.series, _points.c.version == point.version)
     connection.execute(of_the_point.values(sort_key=point.sort_key))
-    connection.execute(of_the_point.where(_points.c.toolchain_digest == toolchain.digest).values(remembered=now()))
+    connection.execute(of_the_point.where(_points.c.toolchain_digest == toolchain.digest).values(remembered=moment))
     standings.after_remembered(connection, point.series, point.version)
 
 

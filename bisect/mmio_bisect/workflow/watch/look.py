@@ -35,7 +35,7 @@ _LOOK_BACK = 60
 def foresee(tick: SeriesTick) -> SeriesPlan:
     """What would be probed, and told of the points that history answers already; nothing is probed and nothing kept."""
     job, state = tick.job, tick.state
-    plan = planning.find_pause(job.series, state, tick.now) or _plan(tick, state)
+    plan = planning.find_pause(job.series, state, tick.now, job.config.source_pauses) or _plan(tick, state)
     news: tuple[News, ...] = ()
     if isinstance(plan, PointPlan):
         state, _ = _follow_rules(state, tick)
@@ -54,12 +54,13 @@ def look(tick: SeriesTick, *, ask_again: bool = False) -> TickFindings:
     Raises `StoreError`, `DatabaseError`, `DiskFullError`, `CancelledError`.
     """
     job, state = tick.job, tick.state
-    pause = None if ask_again else planning.find_pause(job.series, state, tick.now)
+    pause = None if ask_again else planning.find_pause(job.series, state, tick.now, job.config.source_pauses)
     if pause is not None:
         return TickFindings(series=job.series, state=state, look=pause)
     ruled: planning.Events = ()
     try:
         plan = _plan(tick, state)
+        state = planning.without_future(state, tick.tools.source.listing())
         if state.through is None:
             state = replace(state, through=plan.before)
             tick.watch.outbox.keep(job.series, job.profile.name, state, (), ())

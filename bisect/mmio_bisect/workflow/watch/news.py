@@ -154,8 +154,12 @@ class Trouble:
     reported: bool = False
     again: str | None = None
 
-    def leaves_alone(self, now: str) -> bool:
-        return self.again is not None and datetime.fromisoformat(now) < datetime.fromisoformat(self.again)
+    def leaves_alone(self, now: str, *, pauses: Sequence[float]) -> bool:
+        """Not for longer than any pause: then the clock has gone back since."""
+        if self.again is None or not pauses:
+            return False
+        left = datetime.fromisoformat(self.again) - datetime.fromisoformat(now)
+        return timedelta(0) < left <= timedelta(seconds=max(pauses))
 
 
 def add_trouble(

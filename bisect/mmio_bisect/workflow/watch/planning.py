@@ -58,10 +58,10 @@ _OF_SOURCE = (DownloadError, CorruptArtefactError)
 Events = tuple[Trouble | Deferred | Recovered | RulesChanged, ...]
 
 
-def find_pause(series: str, state: SeriesState, now: str) -> NotLooked | None:
-    """Why the series' source is left alone now, if it is."""
+def find_pause(series: str, state: SeriesState, now: str, pauses: Sequence[float]) -> NotLooked | None:
+    """Why the series' source is left alone now, if it is; `pauses` as in `add_trouble`."""
     trouble = state.trouble
-    if trouble is None or not trouble.leaves_alone(now):
+    if trouble is None or not trouble.leaves_alone(now, pauses=pauses):
         return None
     error = DownloadError(
         f"{series} is left alone until {(trouble.again or '')[:16]}, because it failed {trouble.ticks} times in a "
@@ -70,11 +70,23 @@ def find_pause(series: str, state: SeriesState, now: str) -> NotLooked | None:
     return NotLooked(error=error)
 
 
+def without_future(state: SeriesState, listing: Listing) -> SeriesState:
+    """As if watched up to the listing's end at most.
+
+    What was watched beyond is of a clock that was ahead, where a series is a calendar, or withdrawn: nothing would be
+    new until the series came to that point again.
+    """
+    if state.through is None or not listing.points or state.through <= listing.points[-1].sort_key:
+        return state
+    return replace(state, through=listing.points[-1].sort_key)
+
+
 def plan_look(
     job: Assignment, state: SeriesState, listing: Listing, interpret: Interpret, remembered: frozenset[str]
 ) -> PointPlan:
     """What to probe. Raises `UnknownVersionError`."""
     points, watched = listing.points, job.watched
+    state = without_future(state, listing)
     if watched.first:
         low = matching_points(watched.first, listing, interpret)[0].sort_key
         points = tuple(point for point in points if point.sort_key >= low)

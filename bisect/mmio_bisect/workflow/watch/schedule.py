@@ -30,18 +30,27 @@ def on_schedule(
 ) -> NoReturn:
     """`last` is when the last tick began, by whichever process; None: there was none, or it was broken off: one is due.
 
-    It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time. A tick
-    in trouble does not end it. Raises `CancelledError`, and `UsageError` for a schedule without a further time.
+    It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time. Where
+    the clock goes back, the next time is that after now: a tick that began in what is now the future is no reason to
+    wait for years. A tick in trouble does not end it. Raises `CancelledError`, and `UsageError` for a schedule without
+    a further time.
     """
     begun = last
     while True:
-        due = now() if begun is None else times.after(begun)
+        moment = now()
+        due = moment if begun is None else times.after(min(begun, moment))
         if due is None:
             raise UsageError("The schedule has no further time: mend watch.schedule.")
         say(f"next run: {due.isoformat()}")
-        while (left := due - now()) > timedelta(0):
-            sleep(min(left, _LONGEST_SLEEP).total_seconds())
-        begun = now()
+        while moment < due:
+            sleep(min(due - moment, _LONGEST_SLEEP).total_seconds())
+            before, moment = moment, now()
+            if moment < before:
+                break
+        if moment < due:  # the clock went back
+            begun = moment
+            continue
+        begun = moment
         try:
             tick()
         except CancelledError:

@@ -1,15 +1,18 @@
 """One tick of the watch over all series, with one budget; and what a tick would do."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from mmio_bisect.workflow.probing.budget import Budget
 from mmio_bisect.workflow.watch.assignments import build_adapters
 from mmio_bisect.workflow.watch.bisections import RunBisections
 from mmio_bisect.workflow.watch.look import foresee, look
-from mmio_bisect.workflow.watch.notices import Delivered, deliver
+from mmio_bisect.workflow.watch.notices import Delivered, Tick, deliver
 from mmio_bisect.workflow.watch.settle import settle
 from mmio_bisect.workflow.watch.upkeep import clean_up
 from mmio_bisect.workflow.watch.values import SeriesTick, TickFindings, TickPlan, TickResult, Watch
+
+_LONG = timedelta(days=32)
 
 
 def plan_tick(watch: Watch) -> TickPlan:
@@ -24,6 +27,7 @@ def run_tick(watch: Watch, *, ask_again: bool = False) -> TickResult:
     With `ask_again` no source is left alone. Raises what is wrong on our own side; what is wrong with a series is in
     the result.
     """
+    before = watch.outbox.ticks(limit=1)
     number, now = watch.outbox.begin_tick(), datetime.now(UTC)
     budget = Budget(watch.config.budget)
     ticks = _begin(watch, budget, now)
@@ -41,9 +45,19 @@ def run_tick(watch: Watch, *, ask_again: bool = False) -> TickResult:
     result = TickResult(series=tuple(settled), delivered=delivered, spent=budget.spent, allowance=budget.allowance)
     watch.outbox.finish_tick(number, result.code, watch.documents.tick_text(result))
     needed = {pending.run for findings in settled for pending in findings.state.descents}
-    clean_up(watch.config, watch.wiring, watch.log.say, now=now, needed=needed)
+    clean_up(watch.config, watch.wiring, watch.log.say, now=_time_for_ages(before, now), needed=needed)
     watch.documents.write_page()
     return result
+
+
+def _time_for_ages(before: Sequence[Tick], now: datetime) -> datetime:
+    """By which it is told what is old enough to be let go of.
+
+    After a long gap that is when the tick before began: a clock that has gone forward by years would make everything
+    old at once. If it was not the clock, the next tick lets go of it.
+    """
+    began = datetime.fromisoformat(before[0].started) if before else now
+    return began if now - began > _LONG else now
 
 
 def _begin(watch: Watch, budget: Budget, now: datetime) -> list[SeriesTick]:
