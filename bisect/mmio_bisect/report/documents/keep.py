@@ -36,9 +36,7 @@ def keep_cell(folder: Path, name: str, request: CellRequest, outcome: Outcome, j
             if data is not None:
                 write_aside(place / file, (data,))
     except OSError as error:
-        raise from_os_error(
-            error, f"{error.filename or folder} cannot be written", UsageError, "give --keep another folder"
-        ) from error
+        raise from_os_error(error, f"{folder} cannot be written", UsageError, "give --keep another folder") from error
     return place
 
 
