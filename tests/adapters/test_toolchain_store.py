@@ -165,7 +165,7 @@ def test_what_the_disk_refuses_is_said_with_a_way_out(
 def test_a_store_below_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = FolderToolchainStore(tmp_path / "file" / "store")
-    with pytest.raises(StoreError, match="Not a directory"), store.lease(point("1"), filling("one")):
+    with pytest.raises(StoreError, match="a part of its path is not a folder"), store.lease(point("1"), filling("one")):
         pass
 
 
