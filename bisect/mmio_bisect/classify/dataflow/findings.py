@@ -7,7 +7,8 @@ from mmio_bisect.classify.machine.values import InWindow
 from mmio_bisect.domain.access import Transfer
 
 Frame = tuple[str, int]
-Node = tuple[tuple[Frame, ...], str, int, str]
+Calls = tuple[Frame, ...]
+Node = tuple[Calls, str, int, str]
 """A place in the unfolded program: the calls it is in (function, position to return to), the function, the position,
 and what is known there of the flags (the name of a condition that holds; empty if nothing is)."""
 
@@ -57,7 +58,9 @@ class Escape:
 class Flow:
     """All that was found.
 
-    `edges` is the unfolded control-flow graph; `returns` are the places from which control returns.
+    `edges` is the unfolded control-flow graph; `returns` are the places from which control returns. `shared` says that
+    ways to a call were followed as one: then the graph has paths that no run takes. `steps` counts how often an
+    instruction was looked at.
     """
 
     entry: Node
@@ -66,3 +69,5 @@ class Flow:
     edges: dict[Node, tuple[Node, ...]]
     returns: frozenset[Node]
     followed: tuple[FunctionCode, ...]
+    shared: bool = False
+    steps: int = 0

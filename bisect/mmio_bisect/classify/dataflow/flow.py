@@ -6,12 +6,13 @@ followed into the callee, each call on its own. What is not followed (a jump tha
 code that is not here) is an `Escape`: it is said, never guessed.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from mmio_bisect.classify.dataflow.accesses import carry_out_routine, copy, touch
 from mmio_bisect.classify.dataflow.calls import NEVER_RETURNS, library_access
+from mmio_bisect.classify.dataflow.contexts import Contexts, Waiting
 from mmio_bisect.classify.dataflow.declared_calls import Declarations, carry_out
 from mmio_bisect.classify.dataflow.findings import Escape, Flow, Node, WindowTouch
 from mmio_bisect.classify.dataflow.memory import place_of
@@ -26,6 +27,7 @@ from mmio_bisect.classify.dataflow.passing import (
 from mmio_bisect.classify.dataflow.program import Program, Target, leads_on
 from mmio_bisect.classify.dataflow.state import State
 from mmio_bisect.classify.dataflow.tables import ImageData
+from mmio_bisect.classify.dataflow.targets import functions_at, jump_targets
 from mmio_bisect.classify.dataflow.unread import Leads, is_unknown
 from mmio_bisect.classify.machine.image import CodeImage
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
@@ -52,18 +54,22 @@ from mmio_bisect.classify.machine.values import (
     Ordinary,
     Untracked,
     Value,
-    choices_of,
 )
 from mmio_bisect.domain.access import RegisterClass, Transfer
 from mmio_bisect.domain.recipe import CallDeclaration
 
-_MAX_STEPS = 100_000
-_MAX_DEPTH = 12
+_FIRST_STEPS, _STEPS_EACH, _STEPS_SHARED = 500, 24, 100
+"""How often instructions may be looked at: that many times altogether, and so often each, as calls are followed."""
 
 
 def follow(image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration] = ()) -> Flow:
     """Follow from the function's entry, where `state` holds. `calls` tell of functions of other files."""
-    return _Follower(image, function, state, calls).run()
+    own = _Follower(image, function, state.copy(), calls, shared=False)
+    if own.settle():
+        return own.collect(finished=True)
+    together = _Follower(image, function, state, calls, shared=True)
+    flow = together.collect(finished=together.settle())
+    return replace(flow, steps=own.steps + flow.steps)
 
 
 Successors = list[tuple[Node, State]]
@@ -76,7 +82,7 @@ class _Follower:
     """
 
     def __init__(
-        self, image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration]
+        self, image: CodeImage, function: FunctionCode, state: State, calls: Sequence[CallDeclaration], *, shared: bool
     ) -> None:
         self._isa = image.isa
         self._declared = Declarations(image.names, calls)
@@ -88,22 +94,24 @@ class _Follower:
         self._arguments = {place: held for place, held in state.memory if place[1] >= 0}
         self._reloaded: set[Place] = set()
         self._leads, self._blind = Leads.of(state), list[Escape]()
-        self._steps = 0
+        self._contexts = Contexts(shared, image.isa.stack_pointer)
+        self._waiting, self.steps = Waiting(), 0
+        self._start: Node = self._entry
         self._touches: list[WindowTouch] = []
         self._escapes: list[Escape] = []
         self._edges: dict[Node, tuple[Node, ...]] = {}
         self._returns: set[Node] = set()
 
-    def run(self) -> Flow:
-        finished = self._settle()
+    def collect(self, *, finished: bool) -> Flow:
         self._touches.clear()
         self._escapes.clear()
         self._blind.clear()
         for start in sorted(self._states):
+            self._start = start
             for node, successors in self._straight(start):
                 self._edges[node] = tuple(after for after, _ in successors)
         if not finished:
-            self._escape(self._entry, None, f"the function is too large to follow in {_MAX_STEPS} steps")
+            self._escape(self._entry, None, f"the function is too large to follow in {self.steps} steps")
         if not self._touches:
             self._escapes += self._leads.unread(self._reloaded, self._blind)
         names = dict.fromkeys([self._entry[1], *(node[1] for node in sorted(self._states))])
@@ -114,25 +122,29 @@ class _Follower:
             edges=self._edges,
             returns=frozenset(self._returns),
             followed=tuple(self._program.codes[name] for name in names),
+            shared=self._contexts.shared,
+            steps=self.steps,
         )
 
-    def _settle(self) -> bool:
-        waiting: deque[Node] = deque([self._entry])
-        while waiting:
+    def settle(self) -> bool:
+        each = _STEPS_SHARED if self._contexts.shared else _STEPS_EACH
+        self._waiting.push(self._entry)
+        while self._waiting:
             successors: Successors = []
-            for _, successors in self._straight(waiting.popleft()):  # noqa: B007  the last ones count
-                self._steps += 1
-                if self._steps >= _MAX_STEPS:
+            self._start = self._waiting.pop()
+            for _, successors in self._straight(self._start):  # noqa: B007  the last ones count
+                self.steps += 1
+                if self.steps > _FIRST_STEPS and self.steps > _FIRST_STEPS + each * self._program.size:
                     return False
             for after, state in successors:
                 known = self._states.get(after)
                 if known is None:
                     self._states[after] = state.copy()
-                    waiting.extend(self._now_a_head(after))
+                    for node in self._now_a_head(after):
+                        self._waiting.push(node)
                 elif not known.absorb(state):
                     continue
-                if after not in waiting:
-                    waiting.append(after)
+                self._waiting.push(after)
         return True
 
     def _now_a_head(self, node: Node) -> list[Node]:
@@ -278,11 +290,14 @@ class _Follower:
         match target:
             case (FunctionCode() as code, int(position)):
                 callee = self._program.name(code)
-                if len(calls) >= _MAX_DEPTH or any(frame[0] == callee for frame in (*calls, (name, 0))):
-                    self._escape(node, instruction, f"a recursive or deeply nested call of {callee}")
+                entered = self._contexts.enter(node, instruction.end, callee, state)
+                if entered is None:
+                    self._escape(node, instruction, f"a recursive call of {callee}")
                     return []
                 state.enter(pushes=self._isa.pushes, link=self._isa.link)
-                return [(((*calls, (name, instruction.end)), callee, position, ""), state)]
+                for start in entered[1]:
+                    self._waiting.push(start)
+                return [((entered[0], callee, position, ""), state)]
             case str(symbol):
                 self._call_outside(node, instruction, symbol, state)
                 return [] if NEVER_RETURNS.search(symbol) else [(after, state)]
@@ -293,7 +308,7 @@ class _Follower:
     def _call_register(self, node: Node, instruction: Instruction, operation: CallRegister, state: State) -> Successors:
         calls, name, _, _ = node
         register, value = operation.register, state.get(operation.register)
-        targets = self._targets(value)
+        targets = functions_at(value, self._program, self._data)
         if targets is not None:
             ways = [self._call_or_jump(node, instruction, target, state.copy(), operation) for target in targets]
             return [way for these in ways for way in these]
@@ -301,12 +316,6 @@ class _Follower:
             return self._jump_by_table(node, instruction, register, state)
         self._hand_over(node, instruction, f"the function that {register} points to", state)
         return [((calls, name, instruction.end, ""), state)]
-
-    def _targets(self, value: Value) -> list[Target] | None:
-        """What a register may point to: one function, one of several, or of those in a table; None if not known."""
-        choices = [choice for choice in choices_of(value) for choice in self._data.functions_in(choice) or (choice,)]
-        targets = [self._program.pointed_to(choice) for choice in choices]
-        return None if not targets or None in targets else list(dict.fromkeys(targets))
 
     def _call_or_jump(
         self, node: Node, instruction: Instruction, target: Target, state: State, operation: CallRegister
@@ -321,24 +330,10 @@ class _Follower:
 
     def _jump_by_table(self, node: Node, instruction: Instruction, register: str, state: State) -> Successors:
         calls, name, _, _ = node
-        value, code = state.get(register), self._program.codes[name]
-        ways: list[tuple[FunctionCode, int]] = []
-        # Beside a table may lie addresses of the window, which holds no code.
-        for choice in (one for one in choices_of(value) if not state.algebra.derived(one)):
-            target = self._program.pointed_to(choice)
-            if isinstance(target, tuple) and target[0] == code:
-                ways.append(target)
-                continue
-            along = [(code, position) for position in self._program.branches_at(choice, name)]
-            found = self._data.jump_targets(choice, code) or along
-            if not found:
-                ways.clear()
-                break
-            ways.extend(found)
+        ways = jump_targets(state.get(register), name, self._program, self._data, state.algebra)
         if not ways:
             self._escape(node, instruction, f"a jump to where {register} points")
-        names = dict.fromkeys((self._program.name(to), position) for to, position in ways)
-        return [((calls, to, position, ""), state.copy()) for to, position in names]
+        return [((calls, to, position, ""), state.copy()) for to, position in ways]
 
     def _call_outside(
         self, node: Node, instruction: Instruction, symbol: str, state: State, *, tail: bool = False
@@ -392,7 +387,8 @@ class _Follower:
         if not calls:
             self._returns.add(node)
             return []
-        name, position = calls[-1]
         state.move_stack(self._isa.pushes)
-        state.drop_dead_stack()
-        return [((calls[:-1], name, position, ""), state)]
+        ways = self._contexts.leave(calls, self._start, state)
+        for _, _, _, back in ways:
+            back.drop_dead_stack()
+        return [((caller, name, position, ""), back) for caller, name, position, back in ways]

@@ -31,6 +31,11 @@ class Program:
             self.heads[name] = set(self._straight_code_begins(name))
         return name
 
+    @property
+    def size(self) -> int:
+        """How many instructions there are in the functions that were met."""
+        return sum(len(code.instructions) for code in self.codes.values())
+
     def _straight_code_begins(self, name: str) -> Iterator[int]:
         yield 0
         for instruction in self.codes[name].instructions:

@@ -259,7 +259,9 @@ def _match_orders(matching: _Matching, wants: Sequence[Wanted], flow: Flow) -> M
     """
     found, ways = Match(), orders(flow)
     if ways is None:
-        why = f"more than {MAX_ORDERS} orders of accesses: not compared with the expectation"
+        many = f"more than {MAX_ORDERS} orders of accesses"
+        reason = "calls that multiply are followed together" if flow.shared else many
+        why = f"{reason}: not compared with the expectation"
         found.find(None, DefectKind.ESCAPES, None, why)
         return found
     tried = tried_again(flow)
@@ -282,6 +284,9 @@ def _find_hoisted(wants: Iterable[Wanted], flow: Flow, found: Match) -> None:
         touches = found.touches_of(want)
         if not want.repeated or not touches:
             continue
+        if flow.shared:
+            found.find(None, DefectKind.ESCAPES, None, "calls that multiply are followed together: loops are not told")
+            break
         if not happens_again(flow, touches):
             text = flow.touches[min(touches)].instruction.text
             found.find(want.name, DefectKind.MISSING, None, f"{want.name} is done once and not in a loop, by “{text}”")

@@ -1,5 +1,6 @@
 """In which orders control may pass the accesses of a function: every path, and what is in a loop."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -22,11 +23,30 @@ class Order:
 
 def repeated(flow: Flow) -> frozenset[int]:
     """Indices of the touches that may be executed more than once."""
-    return frozenset(
-        index
-        for index, touch in enumerate(flow.touches)
-        if touch.node in _reachable(flow.edges, flow.edges[touch.node])
-    )
+    circles = _circles(flow)
+    return frozenset(index for index, touch in enumerate(flow.touches) if touch.node in circles)
+
+
+def _circles(flow: Flow) -> set[Node]:
+    """Nodes that control may come back to (Kosaraju's strongly connected components, but for single nodes)."""
+    finished, _ = _walk(flow)
+    before: dict[Node, list[Node]] = {}
+    for node in finished:
+        for to in flow.edges.get(node, ()):
+            before.setdefault(to, []).append(node)
+    found: set[Node] = set()
+    placed: set[Node] = set()
+    for root in reversed(finished):
+        component, waiting = list[Node](), [] if root in placed else [root]
+        while waiting:
+            node = waiting.pop()
+            if node not in placed:
+                placed.add(node)
+                component.append(node)
+                waiting.extend(before.get(node, ()))
+        if len(component) > 1 or root in flow.edges.get(root, ()):
+            found.update(component or [root])
+    return found
 
 
 def _reachable(edges: Mapping[Node, tuple[Node, ...]], roots: tuple[Node, ...]) -> set[Node]:
@@ -115,11 +135,14 @@ def _innermost_loop(flow: Flow, before: dict[Node, set[Node]], node: Node) -> tu
 
 
 def orders(flow: Flow) -> tuple[Order, ...] | None:
-    """Every order of touches from entry to end, shortest first; None if there are more than `MAX_ORDERS`.
+    """Every order of touches from entry to end, shortest first; None if it is not known, or more than `MAX_ORDERS`.
 
     Edges that close a loop are left out, so each path passes a loop's body at most once.
     """
+    if flow.shared:
+        return None
     finished, closing = _walk(flow)
+    asked = Counter(to for onward in flow.edges.values() for to in onward)
     at: dict[Node, tuple[int, ...]] = {}
     for index, touch in enumerate(flow.touches):
         at[touch.node] = (*at.get(touch.node, ()), index)
@@ -130,6 +153,10 @@ def orders(flow: Flow) -> tuple[Order, ...] | None:
         else:
             onward = [to for to in flow.edges.get(node, ()) if (node, to) not in closing]
             after = {order for to in onward for order in tails[to]} or {Order((), complete=False)}
+            asked.subtract(onward)
+            for to in onward:
+                if not asked[to]:
+                    tails.pop(to, None)  # of long straight code only the last is kept
         tails[node] = {Order((*at.get(node, ()), *order.touches), order.complete) for order in after}
         if len(tails[node]) > MAX_ORDERS:
             return None
