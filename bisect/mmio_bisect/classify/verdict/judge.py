@@ -71,15 +71,11 @@ def judge_image(
             judged.append(_undefined(expectation.symbol, image))
         called = replace(image, isa=image.isa.under(expectation.convention))
         for code in named:
-            flow = follow(called, code, entry_state(expectation, windows, called), expectation.calls)
-            flows.append(flow)
             several = len(named) > 1 or is_pattern(expectation.symbol)
             name = image.names.get(code.name, code.name) if several else expectation.symbol
-            judging = replace(expectation, symbol=name)
-            found = _judge_function(judging, windows, flow, profile)
-            if word is not None and found.verdict is Verdict.UNTESTABLE:
-                found = _judge_by_word(found, judging, flow_of_word(called, flow, word), profile)
+            found, flow = _judge_code(called, code, replace(expectation, symbol=name), windows, profile, word)
             judged.append(found)
+            flows.append(flow)
             codes.update((followed.name, followed) for followed in flow.followed)
     unread = Judgement(
         verdict=Verdict.UNTESTABLE,
@@ -89,6 +85,38 @@ def judge_image(
         behaviour=behaviour(flows),
     )
     return unread.of_functions(judged)
+
+
+def _judge_code(
+    image: CodeImage,
+    code: FunctionCode,
+    expectation: FunctionExpectation,
+    windows: tuple[ConstantWindow, ...],
+    profile: Profile,
+    word: Word | None,
+) -> tuple[FunctionJudgement, Flow]:
+    """With the flow that decided."""
+    flow = follow(image, code, entry_state(expectation, windows, image), expectation.calls)
+    found = _judge_function(expectation, windows, flow, profile)
+    if word is None or found.verdict is not Verdict.UNTESTABLE:
+        return found, flow
+    said = flow_of_word(image, flow, word)
+    if isinstance(said, str):
+        return _undecided(found, said), flow
+    if isinstance(expectation.expectation, CoveredBytes):
+        return _undecided(found, "which bytes its accesses cover it does not tell"), flow
+    told = _judge_function(expectation, windows, said, profile, anywhere=True)
+    forms = set(_form_defects(expectation.symbol, told.accesses, profile))
+    for one in (*told.unseen, *told.defects):
+        if one not in forms:
+            return _undecided(found, f"it is not what the source asks for: {one.why}"), flow
+    return replace(told, witness=Witness.COMPILER), said
+
+
+def _undecided(seen: FunctionJudgement, why: str) -> FunctionJudgement:
+    """As seen by the data flow, and why the compiler's word does not help."""
+    defect = _defect(seen.function, None, DefectKind.ESCAPES, f"the compiler's word does not decide it: {why}")
+    return replace(seen, unseen=(*seen.unseen, defect))
 
 
 def fingerprint(codes: Iterable[FunctionCode]) -> str:
@@ -160,23 +188,6 @@ def _match(
             assert_never(expectation.expectation)
     _find_hoisted(wants, flow, found)
     return found
-
-
-def _judge_by_word(
-    seen: FunctionJudgement, expectation: FunctionExpectation, said: Flow | str, profile: Profile
-) -> FunctionJudgement:
-    """By what the compiler said, if all of it is as the source asks; else what was seen, and why it decides nothing."""
-    if isinstance(expectation.expectation, CoveredBytes):
-        said = "which bytes its accesses cover it does not tell"
-    if not isinstance(said, str):
-        found = _judge_function(expectation, (), said, profile, anywhere=True)
-        forms = set(_form_defects(expectation.symbol, found.accesses, profile))
-        unlike = [one for one in (*found.unseen, *found.defects) if one not in forms]
-        if not unlike:
-            return replace(found, witness=Witness.COMPILER)
-        said = f"it is not what the source asks for: {unlike[0].why}"
-    undecided = _defect(expectation.symbol, None, DefectKind.ESCAPES, f"the compiler's word does not decide it: {said}")
-    return replace(seen, unseen=(*seen.unseen, undecided))
 
 
 def _judge_function(
