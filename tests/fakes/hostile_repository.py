@@ -196,7 +196,14 @@ def _every_key(program: Path) -> str:
     return "".join(lines)
 
 
-def commit_tree(repository: Path, files: Mapping[str, bytes], *, message: str, executable: Sequence[str] = ()) -> str:
+def commit_tree(
+    repository: Path,
+    files: Mapping[str, bytes],
+    *,
+    message: str,
+    executable: Sequence[str] = (),
+    person: str = "A <a@example.org>",
+) -> str:
     """One more commit on the branch, of these files alone."""
     index = {"GIT_INDEX_FILE": str(repository / "own-index"), "GIT_DIR": str(repository / ".git")}
     for name, content in files.items():
@@ -205,16 +212,16 @@ def commit_tree(repository: Path, files: Mapping[str, bytes], *, message: str, e
         git(repository, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", environment=index)
     tree = git(repository, "write-tree", environment=index)
     (repository / "own-index").unlink()
-    return commit_object(repository, tree, message=message)
+    return commit_object(repository, tree, message=message, person=person)
 
 
-def commit_object(repository: Path, tree: str, *, message: str) -> str:
+def commit_object(repository: Path, tree: str, *, message: str, person: str = "A <a@example.org>") -> str:
     head = subprocess.run(
         ["git", "-C", str(repository), "rev-parse", "--verify", "--quiet", "refs/heads/main"],
         stdout=subprocess.PIPE,
         check=False,
     ).stdout.decode()
-    person = "A <a@example.org> 1600000000 +0000"
+    person = f"{person} 1600000000 +0000"
     parent = f"parent {head}" if head else ""
     text = f"tree {tree}\n{parent}author {person}\ncommitter {person}\n{_SIGNATURE}\n{message}\n"
     name = git(repository, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", text=text.encode())

@@ -7,6 +7,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PROGRAM = b"#!/bin/sh\necho 'clang version 18.1.6'\n"
@@ -53,6 +54,7 @@ class Index:
         self.asked: list[str] = []
         self.served: dict[str, int] = {}
         self.serve_wheel: Serve = answer
+        self.serve_page: Serve = partial(answer, kind="text/html")
         self.stalled, self.let_go = threading.Event(), threading.Event()
         index = self
 
@@ -85,7 +87,7 @@ class Index:
         name = request.path.rsplit("/", 1)[-1]
         if request.path == "/simple/ziglang/":
             links = "".join(f'<a href="/files/{name}#sha256={self.promised[name]}">{name}</a>' for name in self.wheels)
-            answer(request, f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), kind="text/html")
+            self.serve_page(request, f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
         elif name in self.wheels:
             self.serve_wheel(request, self.wheels[name])
             version = name.split("-")[1]

@@ -7,6 +7,8 @@ import pytest
 from hostile_repository import arm, commit_tree, marking_program
 from tool_process import Tool
 
+from mmio_bisect.report.foreign_text import for_terminal
+
 OBJECTS = Path(__file__).parents[1] / "fixtures" / "objects"
 COMPILER = b"""#!/bin/sh
 # Makes the same object of anything; the last word is its file.
@@ -84,6 +86,46 @@ def test_no_command_runs_what_the_repository_names(
     assert tool("report", "1").status == 0
     assert tool("sweep", "store_then_step", "own:..", "--opt", "2", "--sandbox", "local", *read).status == 0
     assert not mark.exists(), mark.read_text()
+
+
+EVIL = "\x1b[2Jevil\x1b]8;;https://evil.example/\x07\u202e\u200b\r<script>alert(1)</script> @everyone"
+
+
+def test_what_commits_and_compilers_say_is_neutral(tmp_path: Path) -> None:
+    """Titles, authors, names of files and tags, versions and diagnostics, in the answer and on the way to it."""
+    repository = tmp_path / "stranger"
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(repository)], check=True)
+    evil = EVIL.replace("\r", "")  # a shell's echo and a file's name have none
+    for number, name in enumerate(("plain", "", "plain", "post_indexed")):
+        says = f"echo '{evil}'; exit 1" if not name else 'cp "$(dirname "$0")/made.o" "$2"'
+        tcc = f"""#!/bin/sh
+if [ "$1" = -v ]; then echo "tcc version 0.9.2{number} {evil}"; exit; fi
+while [ "$1" != -o ]; do shift; done
+{says}
+"""
+        made = (OBJECTS / f"{name or 'plain'}.o").read_bytes()
+        files = {"tcc": tcc.encode(), "made.o": made, evil.replace("/", "."): b"%d" % number}
+        commit_tree(repository, files, message=EVIL, executable=["tcc"], person=f"{evil.replace('<', '')} <a@b>")
+    tool = Tool(root=tmp_path / "tool")
+    series = tool.folder / "own.toml"
+    series.write_text(SERIES.format(url=repository))
+    own = ("own:..", "--opt", "2", "--sandbox", "local", "--series-file", str(series))
+    told = 0
+    for words in (
+        ("run", "store_then_step", *own),
+        ("run", "store_then_step", *own, "--json"),
+        ("sweep", "store_then_step", *own),
+        ("history", "show", "--verdict", "untestable"),
+        ("history", "show", "1"),
+        ("toolchains", "list"),
+        ("report", "1"),
+    ):
+        said = tool(*words)
+        assert said.status == 0, said.err
+        assert for_terminal(said.out) == said.out
+        assert for_terminal(said.err) == said.err
+        told += "evil" in said.out
+    assert told >= 5
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ again) and no temporary files elsewhere, so that not even a killed pip leaves an
 import contextlib
 import os
 import re
+import resource
 import selectors
 import signal
 import subprocess
@@ -23,6 +24,10 @@ from mmio_bisect.workflow.ports.progress import Signals
 
 _ALWAYS: Final = ("--disable-pip-version-check", "--no-input", "--no-color", "--no-cache-dir")
 _POLL_SECONDS: Final = 0.1
+# An index may send without end: the largest wheel of ziglang has 100 MB, and pip needs 60 MB of memory for it.
+_FILE_BYTES: Final = 1 << 30
+_MEMORY_BYTES: Final = 2 << 30
+_SLOWEST: Final = 1024  # bytes a second
 _PROGRESS: Final = re.compile(rb"Progress (\d+)(?: of (\d+))?\s*")
 _UNFETCHED: Final = re.compile(r"Could not fetch URL (.*) - skipping$")
 _NO_MATCH: Final = re.compile(r"No matching distribution found")
@@ -56,10 +61,14 @@ def run_pip(
     """Run `pip WORDS…` with its temporary files in `scratch`; whichever way this returns, pip has ended.
 
     Raises `CancelledError` within a fifth of a second of `signals` saying so, and `DownloadError` when nothing was
-    heard of pip for `silence_seconds`: its own timeouts are the user's to set, this one is for a child that hangs.
+    heard of pip for `silence_seconds`, or less than a kilobyte a second: its own timeouts are the user's to set, this
+    one is for a child that hangs and for an index that holds it up.
     """
     log = scratch / "pip.log"
     process = _start((*words, *_ALWAYS, "--log", str(log)), scratch)
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     try:
         output, errors = _read_both(process, silence_seconds, signals)
         status = process.wait()
@@ -102,21 +111,23 @@ def _read_both(
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, output)
         selector.register(process.stderr, selectors.EVENT_READ, errors)
-        heard = time.monotonic()
+        heard, said, counted = time.monotonic(), 0, 0
         while selector.get_map():
             for key, _ in selector.select(_POLL_SECONDS):
                 data = os.read(key.fd, 1 << 16)
                 key.data.extend(data)
-                heard = time.monotonic()
                 if not data:
                     selector.unregister(key.fileobj)
-            _take_progress(output, signals)
+            done = _take_progress(output, signals)
+            size = len(output) + len(errors)
+            if size > said or (done is not None and not counted <= done < counted + _SLOWEST * silence_seconds):
+                heard, said, counted = time.monotonic(), max(size, said), counted if done is None else done
             if signals.cancelled():
                 raise CancelledError("the download was cancelled")
             if time.monotonic() - heard > silence_seconds:
                 raise DownloadError(
-                    f"nothing was heard of the package index for {silence_seconds:.0f} s: check the network, "
-                    "then run the same command again"
+                    f"nothing was heard of the package index for {silence_seconds:.0f} s, or next to nothing: check "
+                    "the network, then run the same command again"
                 )
     return output, errors
 
@@ -130,6 +141,11 @@ def explain(result: PipResult, what: str) -> MmioBisectError:
         return DiskFullError(
             f"no space is left to download {what}: `mmio-bisect toolchains prune` frees some, or give another folder "
             "with `--store DIR`"
+        )
+    if "[Errno 27]" in result.errors or "MemoryError" in result.errors:
+        return CorruptArtefactError(
+            f"the package index sends more than {what} can be (a file of {_FILE_BYTES >> 20} MiB is let in): check "
+            "`pip config list`"
         )
     if "DO NOT MATCH THE HASHES" in result.errors:
         return CorruptArtefactError(
@@ -161,14 +177,16 @@ def _unfetched(log: Path) -> tuple[str, ...]:
     return tuple(match[1] for match in found if match is not None and " 404 " not in match[1])
 
 
-def _take_progress(output: bytearray, signals: Signals) -> None:
-    """Report and remove the progress lines that are complete."""
-    end = output.rfind(b"\n") + 1
+def _take_progress(output: bytearray, signals: Signals) -> int | None:
+    """Report and remove the progress lines that are complete: how many bytes the last of them tells of."""
+    end, done = output.rfind(b"\n") + 1, None
     kept = bytearray()
     for line in bytes(output[:end]).splitlines(keepends=True):
         found = _PROGRESS.fullmatch(line)
         if found is None:
             kept += line
         else:
-            signals.progress(int(found[1]), int(found[2]) if found[2] else None)
+            done = int(found[1])
+            signals.progress(done, int(found[2]) if found[2] else None)
     output[:end] = kept
+    return done

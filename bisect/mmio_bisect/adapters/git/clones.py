@@ -5,7 +5,6 @@ address that the series names and with the user's own configuration (proxies, cr
 """
 
 import contextlib
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import git
 from mmio_bisect.adapters.git.object_view import GitFolders, GitReadError, ObjectView, locate, view
 from mmio_bisect.adapters.git.tree_files import changed_paths
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
+from mmio_bisect.adapters.tied_process import tied
 from mmio_bisect.domain.commit import Commit
 from mmio_bisect.domain.merge import rolled_up
 from mmio_bisect.errors import DownloadError, StoreError, UsageError, from_os_error
@@ -33,10 +33,9 @@ _FETCHING: Final = {
     "LC_ALL": "C",
 }
 # No hook and no submodule has a part in it.
-_FETCH: Final = (
-    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"),
-    *("fetch", "--quiet", "--tags", "--force", "--no-recurse-submodules"),
-)
+_SAFE: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0")
+_CLONE: Final = ("clone", "--quiet", "--bare", "--no-recurse-submodules")
+_UPDATE: Final = ("fetch", "--quiet", "--tags", "--force", "--no-recurse-submodules")
 _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4])[0-5]\d")
 _LAST: Final = 253_370_764_799  # the end of 9998: in no zone after that of 9999
 
@@ -146,14 +145,11 @@ class Clone:
         self.say(
             f"cloning {self.url}" + (" without its files, once: about a gigabyte" if self.without_files else ", once")
         )
-        options = ["--filter=blob:none"] if self.without_files else None
         work = self.own.parent / "work"
         sweep(work)
         with held_work_folder(work) as aside, self._upstream() as url:
             try:
-                git.Repo.clone_from(
-                    url, aside / "clone", bare=True, env=os.environ | _FETCHING, multi_options=options
-                ).close()
+                _fetch(aside, *_CLONE, *(["--filter=blob:none"] if self.without_files else []), "--", url, "clone")
             except git.GitCommandError as error:
                 raise self._unreachable(error) from error
             (aside / "clone" / _FETCHED).touch()
@@ -163,12 +159,8 @@ class Clone:
     def _update(self) -> None:
         """An old clone is better than none."""
         try:
-            with (
-                self._upstream() as url,
-                git.Repo(self.own) as repository,
-                repository.git.custom_environment(**_FETCHING),
-            ):
-                repository.git.execute(["git", *_FETCH, "--", url, "+refs/heads/*:refs/heads/*"])
+            with self._upstream() as url:
+                _fetch(self.own, *_UPDATE, "--", url, "+refs/heads/*:refs/heads/*")
         except git.GitCommandError as error:
             of = f"{_heard_at(self.own, own=True):%Y-%m-%d %H:%M} UTC"
             self.say(f"warning: the clone of {self.whose} repository is of {of}: {self._unreachable(error)}")
@@ -216,6 +208,11 @@ def moment(seconds: str, zone: str = "+0000") -> datetime:
         return datetime.fromtimestamp(min(int(seconds), _LAST), timezone(offset))
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
+
+
+def _fetch(folder: Path, *words: str) -> None:
+    """Raises `git.GitCommandError`."""
+    git.Git(folder).execute(tied(["git", *_SAFE, *words]), env=_FETCHING)
 
 
 def _heard_at(folder: Path, *, own: bool) -> datetime:
