@@ -3,7 +3,7 @@
 import lzma
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -168,6 +168,14 @@ def test_a_day_without_a_nightly_is_missing_and_in_time_for_good(
     ) as found:
         fetch(server, tmp_path, today=today)
     assert found.value.for_good is for_good
+
+
+def test_a_day_that_our_clock_alone_has_seen_is_not_missing_for_good(server: DistServer, tmp_path: Path) -> None:
+    """The server says when it answers; our clock is ten years ahead."""
+    now = datetime.now(UTC).date()
+    with pytest.raises(MissingToolchainError) as found:
+        fetch(server, tmp_path, day=now.isoformat(), today=now + timedelta(days=3650))
+    assert not found.value.for_good
 
 
 def test_a_nightly_without_the_target_is_missing_for_good(server: DistServer, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmio_bisect.adapters.fetch.answers import NotThereError, Opened
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions
 from mmio_bisect.adapters.git.clones import Clone
 from mmio_bisect.adapters.history import rows
@@ -53,6 +54,23 @@ def test_a_clone_or_listing_of_the_future_is_asked_for_again(tmp_path: Path, age
     assert Clone(own=tmp_path, url="")._is_stale() == stale
     listed = CachedVersions(versions=("1",), asked_at=datetime.now(UTC) - age)
     assert listed.is_fresh(timedelta(hours=24)) != stale
+
+
+@pytest.mark.parametrize(
+    ("said", "earlier"),
+    [
+        ("Sat, 28 Nov 2026 06:29:00 GMT", datetime(2026, 11, 28, 6, 29, tzinfo=UTC)),
+        ("Fri, 28 Nov 2036 06:29:00 GMT", NOW),
+        ("Sat, 99 Nov 2026 06:29:00 GMT", NOW),
+        ("yesterday", NOW),
+        (None, NOW),
+    ],
+)
+def test_what_is_not_there_is_dated_by_the_clock_that_is_behind(said: str | None, earlier: datetime) -> None:
+    headers = {} if said is None else {"Date": said}
+    with pytest.raises(NotThereError) as missing:
+        Opened.from_head(404, "Not Found", headers, url="https://mirror/a", begin=0)
+    assert missing.value.earlier(NOW) == earlier
 
 
 def test_a_toolchain_that_was_used_in_the_future_was_used_now_and_can_grow_old(tmp_path: Path) -> None:

@@ -16,6 +16,14 @@ _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, H
 class NotThereError(Exception):
     """The server answers, and has no such file (404 or 410). What that means is for the caller to say."""
 
+    def __init__(self, url: str, asked: datetime | None = None) -> None:
+        super().__init__(url)
+        self._asked = asked
+
+    def earlier(self, present: datetime) -> datetime:
+        """That moment, or the server's when it answered, if its clock is behind ours: which may be ahead by years."""
+        return present if self._asked is None else min(present, self._asked)
+
 
 class PassingError(Exception):
     """A fault that may pass; `wait` is how long the server asks to be left alone, in seconds."""
@@ -52,7 +60,7 @@ class Opened:
 
 def _check(status: int, said: str, headers: Mapping[str, str], url: str, begin: int) -> None:
     if status in _NOT_THERE:
-        raise NotThereError(url)
+        raise NotThereError(url, _moment(headers.get("Date")))
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise PassingError(said, _retry_after(headers.get("Retry-After")))
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and begin:
@@ -77,3 +85,12 @@ def _retry_after(value: str | None, now: Callable[[], datetime] = lambda: dateti
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     return max(0.0, (until - now()).total_seconds())
+
+
+def _moment(value: str | None) -> datetime | None:
+    """RFC 9110, 5.6.7; None where it is no moment."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

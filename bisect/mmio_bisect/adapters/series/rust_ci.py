@@ -120,7 +120,7 @@ class RustCiSeries(NamedSource):
                 released=merged.date(),
             )
         except NotThereError as missing:
-            expired = self._now() - merged > KEPT
+            expired = missing.earlier(self._now()) - merged > KEPT
             why = f"CI keeps them for {KEPT.days} days" if expired else "CI has not built it, or not yet"
             raise MissingToolchainError(
                 f"{missing} is not there: the merge is of {merged:%Y-%m-%d}, and {why}", for_good=expired

@@ -93,12 +93,15 @@ class RustNightlySeries(ReleasedRustc):
         return f"{self._url}/dist/{point.version}, as its channel-rust-nightly.toml says"
 
     def fetch(self, point: Point, folder: Path, signals: Signals) -> Fetched:
-        for_good = self._today() - date.fromisoformat(point.version) > _STILL_TO_COME
+        day, today = date.fromisoformat(point.version), self._today()
+        for_good = today - day > _STILL_TO_COME
         try:
             manifest = self._manifest(point.version, "nightly", signals)
         except NotThereError as missing:
+            today = missing.earlier(datetime.combine(today, datetime.min.time(), UTC)).date()
             raise MissingToolchainError(
-                f"no nightly was published on {point.version} ({missing} is not there)", for_good=for_good
+                f"no nightly was published on {point.version} ({missing} is not there)",
+                for_good=today - day > _STILL_TO_COME,
             ) from None
         return self._fetched(point, manifest, folder, signals, for_good=for_good)
 
