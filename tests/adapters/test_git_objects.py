@@ -278,6 +278,16 @@ def test_objects_elsewhere_pipes_and_links_are_refused(stranger: Path, tmp_path:
         (objects / name).unlink()
     os.mkfifo(stranger / ".git" / "refs" / "heads" / "pipe")
     assert len(repository(stranger, tmp_path).log()) == 1
+    for name in ("packed-refs", "shallow", "commondir", "config", "index", "FETCH_HEAD"):
+        (stranger / ".git" / name).unlink(missing_ok=True)
+        os.mkfifo(stranger / ".git" / name)
+    assert len(repository(stranger, tmp_path).log()) == 1
+    (stranger / ".git" / "refs").rename(tmp_path / "refs")
+    (stranger / ".git" / "refs").symlink_to("/")
+    with pytest.raises(UsageError, match="its refs are elsewhere"):
+        repository(stranger, tmp_path).log()
+    (stranger / ".git" / "refs").unlink()
+    (tmp_path / "refs").rename(stranger / ".git" / "refs")
     (objects / "info" / "alternates").write_text("/home/another/objects\n")
     with pytest.raises(UsageError, match="borrows objects from elsewhere"):
         repository(stranger, tmp_path).log()

@@ -185,6 +185,8 @@ def _copy_refs(source: GitFolders, folder: Path) -> bool:
     copied = [(folder / "HEAD", _regular(source.own / "HEAD", _LINE_BYTES))]
     copied.append((folder / "packed-refs", _regular(source.common / "packed-refs", _PACKED_REFS_BYTES)))
     (folder / "refs").mkdir()
+    if (source.common / "refs").is_symlink():
+        raise GitReadError("its refs are elsewhere")
     for above, below, names in os.walk(source.common / "refs"):
         if Path(above) == source.common / "refs":
             below[:] = [name for name in below if name != "replace"]
