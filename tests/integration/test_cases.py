@@ -88,6 +88,7 @@ CLANG = (
     row("x8_udelay.c", "thumb i386 riscv32", accesses=8, levels="02", said=WORD),
     row("cold_table.c", "x86_64 aarch64", accesses=14),
     row("sw_false_intro.c", "aarch64"),
+    row("table_beside.c", "x86_64 riscv64", levels="02"),
     row("state_machine.c", "aarch64 x86_64 riscv64 thumb i386 riscv32", accesses=9, levels="02"),
     row("indexed_field.c", "aarch64 x86_64 riscv64"),
     row("helper_out.c", "aarch64 x86_64 riscv64"),
@@ -128,6 +129,7 @@ GCC = (
     row("x8_udelay.c", "thumb arm", UNSEEN, accesses=6, levels="02"),
     row("state_machine.c", "aarch64 x86_64 riscv64 thumb", accesses=9, levels="012"),
     row("sw_false_intro.c", "aarch64 x86_64", levels="12s"),
+    row("table_beside.c", "x86_64 riscv64 thumb", accesses=8, levels="02"),
     row("min_orr.c", "aarch64 riscv64"),
     row("min_noinline.c", "aarch64 x86_64 riscv64", accesses=3, levels="012s"),
 )

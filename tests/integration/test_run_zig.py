@@ -12,6 +12,8 @@ import pytest
 from real_zigs import PUBLISHED
 from tool_process import Tool
 
+from mmio_bisect.errors import NothingTestableError
+
 pytestmark = [pytest.mark.network, pytest.mark.compiler]
 
 WHOLE = ("run", "store_then_step", "zig:0.8.0..0.17.1", "--opt", "2")
@@ -252,3 +254,33 @@ def test_without_a_toolchain_for_it_a_recipe_is_only_read(tool: Tool) -> None:
     said = tool("recipes", "check", "mine.rs", "--json")
     assert said.status == 0
     assert said.document["notes"] == {"mine.rs": "not compiled: the store has no toolchain for .rs files"}
+
+
+RENAMED = """//mmio: target=aarch64 opt=2
+//mmio: fn=put_*(mmio) accesses=store32+0
+#if __clang_major__ < 17
+void put_one(volatile unsigned *r) { *r = 1; }
+#else
+void one_put(volatile unsigned *r) { *r = 1; }
+#endif
+"""
+
+
+def test_a_pattern_that_fits_nothing_any_more_makes_no_culprit(tool: Tool) -> None:
+    tool.lists("zig", AT_HAND)
+    (tool.folder / "renamed.c").write_text(RENAMED)
+    found = tool("run", "./renamed.c", "zig:..", "--opt", "2", "--sandbox", "local", "--json")
+    (answer,) = found.document["answers"]
+    assert (found.status, answer["kind"], answer["verdict"]) == (0, "no-change", "good")
+    assert all("defines no function put_*; it defines one_put" in one["reason"] for one in answer["untestable"])
+
+
+def test_a_pattern_that_fits_nothing_anywhere_is_an_error(tool: Tool) -> None:
+    tool.lists("zig", AT_HAND)
+    (tool.folder / "misspelt.c").write_text(RENAMED.replace("put_*(", "putt_*("))
+    found = tool("run", "./misspelt.c", "zig:..", "--opt", "2", "--sandbox", "local", "--json")
+    assert found.status == NothingTestableError.exit_code
+    assert "putt_*; it defines put_one" in found.err or "putt_*; it defines one_put" in found.err
+    (answer,) = found.document["answers"]
+    assert answer["kind"] == "nothing-testable"
+    assert len(answer["untestable"]) == answer["probed"]

@@ -1,6 +1,6 @@
 """Numbers of less than a word in memory, held against memory byte by byte."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmio_bisect.classify.dataflow.numbers import Numbers, Place
@@ -71,6 +71,7 @@ def done(steps: list[tuple[str, Place, int, int | None]]) -> tuple[Numbers, Byte
     return numbers, memory
 
 
+@settings(deadline=None)
 @given(st.lists(writes, max_size=12), places, widths)
 def test_a_number_that_is_known_is_what_memory_has(
     steps: list[tuple[str, Place, int, int | None]], place: Place, width: int
@@ -84,6 +85,7 @@ def test_a_number_that_is_known_is_what_memory_has(
         assert numbers.get(last, wide) == value % (1 << 8 * wide)
 
 
+@settings(deadline=None)
 @given(st.lists(writes, max_size=8), st.lists(writes, max_size=8), places, widths)
 def test_where_control_joins_is_known_what_both_know(
     left: list[tuple[str, Place, int, int | None]],

@@ -104,6 +104,7 @@ def test_the_document_repeats_what_was_asked_and_holds_every_probe() -> None:
         "series": "zig",
         "range": {"first": "zig@0.12.1", "last": "zig@0.13.0", "reversed": False},
         "profile": "arm-isv",
+        "profiles": {"aarch64": "arm-isv"},
         "defects": ["writeback-post"],
         "only": [],
         "changed": False,

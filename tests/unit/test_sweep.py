@@ -1,7 +1,7 @@
 """A sweep over scripted compilers: batches, resumption, faults, transitions, and what it says of the rest."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from scripted_wiring import Script, ScriptedWiring, scripted
 
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
+from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.access import DefectKind
 from mmio_bisect.domain.outcome import CellRequest, Judgement, Verdict
 from mmio_bisect.domain.profile import Profile
 from mmio_bisect.domain.recipe import Case, OptLevel
-from mmio_bisect.domain.run import Probe
+from mmio_bisect.domain.run import Cost, Probe
 from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import (
     DiskFullError,
@@ -26,9 +27,11 @@ from mmio_bisect.errors import (
     SandboxError,
     UnknownVersionError,
 )
+from mmio_bisect.report.terminal.sweep_matrix import sweep_text
 from mmio_bisect.workflow.ports.judge import Judge
 from mmio_bisect.workflow.probing.probe import Adapters
 from mmio_bisect.workflow.probing.ranges import parse_range
+from mmio_bisect.workflow.probing.requests import profiles_by_target
 from mmio_bisect.workflow.sweep.cells import FailedPoint, SweepRequest, SweepResult, sweep, swept_range
 from mmio_bisect.workflow.sweep.plan import forecast
 
@@ -340,3 +343,17 @@ def test_one_point_named_twice_is_a_range(sweeper: Make) -> None:
     assert swept_range(parse_range("zig:1.2..1.0"), listing).reversed
     with pytest.raises(UnknownVersionError):
         swept_range(parse_range("zig:7..7"), listing)
+
+
+def test_a_sweep_over_several_architectures_names_the_profile_of_each(sweeper: Make) -> None:
+    one = sweeper("bg").request()
+    requests = [replace(one.requests[0], target=TARGETS[name]) for name in ("aarch64", "x86_64", "i386")]
+    profiles = profiles_by_target(DEFAULT_PROFILE, requests)
+    assert profiles == {"aarch64": "arm-isv", "x86_64": "kvm-x86", "i386": "kvm-x86"}
+    nothing = SweepResult(probes=(), transitions=(), failed=(), unprobed=one.points, cost=Cost())
+
+    def heading(names: Mapping[str, str]) -> str:
+        return sweep_text(nothing, requests=requests, points=one.points, profiles=names, width=80).plain
+
+    assert heading(profiles).startswith("Judged: aarch64 by arm-isv; x86_64, i386 by kvm-x86.\n")
+    assert "Judged" not in heading({"aarch64": "arm-isv"})

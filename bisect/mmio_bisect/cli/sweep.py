@@ -116,4 +116,7 @@ def _print(planned: Sweep, result: SweepResult, *, as_json: bool) -> None:
         output.show_document(sweep_document(planned.head, result))
         return
     request = planned.request
-    styled.show(sweep_text(result, requests=request.requests, points=request.points, width=output.width()))
+    profiles = planned.head.profiles
+    styled.show(
+        sweep_text(result, requests=request.requests, points=request.points, profiles=profiles, width=output.width())
+    )

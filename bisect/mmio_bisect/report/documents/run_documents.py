@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from mmio_bisect.classify.isa.targets import target_named
+from mmio_bisect.classify.verdict.profiles import PROFILES
 from mmio_bisect.domain.access import DefectKind, Mark
 from mmio_bisect.domain.answer import Answer, Contradiction, Culprit, NoChange, NothingTestable, Suspects
 from mmio_bisect.domain.commit import Commit
@@ -28,6 +29,7 @@ from mmio_bisect.report.documents.documents import (
 from mmio_bisect.report.documents.json_text import JSON, document, text_of
 from mmio_bisect.workflow.ports.history import OutcomeRecord, RunRecord
 from mmio_bisect.workflow.probing.judge import restrict
+from mmio_bisect.workflow.probing.requests import profiles_by_target
 
 
 def run_text(head: RunHead, run: int, answers: Sequence[CellAnswer], cost: Cost) -> str:
@@ -44,6 +46,7 @@ def run_document(head: RunHead, *, run: int, answers: Sequence[CellAnswer], cost
         series=head.series,
         range={"first": str(head.first), "last": str(head.last), "reversed": head.reversed},
         profile=head.profile,
+        profiles=profiles_by_target(PROFILES[head.profile], [answer.request for answer in answers]),
         defects=None if head.defects is None else sorted(head.defects),
         only=[
             {**level_members(request), **record_of(mark)}

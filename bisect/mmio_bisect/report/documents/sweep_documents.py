@@ -61,6 +61,7 @@ def _head_members(head: SweepHead) -> JSON:
         "points": [str(point) for point in head.points],
         "only_transitions": head.transitions,
         "profile": head.profile,
+        "profiles": dict(head.profiles),
         "defects": None if head.defects is None else sorted(head.defects),
     }
 

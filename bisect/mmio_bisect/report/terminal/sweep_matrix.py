@@ -1,6 +1,6 @@
 """The result of a sweep for people: the grid of its cells, then every transition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -33,11 +33,18 @@ class _Place:
     suspects: tuple[Point, ...]
 
 
-def sweep_text(result: SweepResult, *, requests: Sequence[CellRequest], points: Sequence[Point], width: int) -> Text:
-    """All of it, the matrix in as many blocks as `width` columns ask for."""
+def sweep_text(
+    result: SweepResult,
+    *,
+    requests: Sequence[CellRequest],
+    points: Sequence[Point],
+    profiles: Mapping[str, str],
+    width: int,
+) -> Text:
+    """All of it, the matrix in as many blocks as `width` columns ask for; `profiles` by the target's name."""
     verdicts = {(probe.request, probe.point): probe.judgement.verdict for probe in result.probes}
     labels = _labels(requests)
-    text = Text()
+    text = Text(_profiles_text(profiles))
     for part in grid.blocks(labels, len(points), width):
         rows = [[verdicts.get((request, point)) for point in points[part]] for request in requests]
         text.append_text(grid.block(labels, [point.version for point in points[part]], rows))
@@ -47,6 +54,15 @@ def sweep_text(result: SweepResult, *, requests: Sequence[CellRequest], points: 
     text.append(_extent(result, len(points)))
     text.append(_spent(result.cost), style="dim")
     return text
+
+
+def _profiles_text(profiles: Mapping[str, str]) -> str:
+    """A heading, where not all are judged by one."""
+    targets: dict[str, list[str]] = {}
+    for target, profile in profiles.items():
+        targets.setdefault(profile, []).append(target)
+    judged = "; ".join(f"{', '.join(names)} by {profile}" for profile, names in targets.items())
+    return f"Judged: {judged}.\n\n" if len(targets) > 1 else ""
 
 
 def plan_text(plan: SweepPlan, *, points: int, disk_free: int) -> str:

@@ -1,6 +1,6 @@
 """From a recipe's name and the options to the cells that are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mmio_bisect.classify.isa.targets import TARGETS, target_named
 from mmio_bisect.classify.verdict.profiles import DEFAULT_PROFILE, profile_for
@@ -65,6 +65,11 @@ def select_profile(profile: Profile, requests: Sequence[CellRequest]) -> Profile
             f"{', '.join(sorted(architectures))}: choose another, or other targets with --target."
         )
     return profile
+
+
+def profiles_by_target(profile: Profile, requests: Iterable[CellRequest]) -> dict[str, str]:
+    """The name of the profile that each target is judged by."""
+    return {request.target.name: profile_for(profile, request.target.architecture).name for request in requests}
 
 
 def _listed(languages: Sequence[Language]) -> str:

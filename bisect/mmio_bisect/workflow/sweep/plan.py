@@ -1,6 +1,6 @@
 """A sweep planned from what was asked for, and executed; and what it would do, before it does any of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +18,7 @@ from mmio_bisect.workflow.ports.store import StoredToolchain, ToolchainStore
 from mmio_bisect.workflow.ports.wiring import Wiring
 from mmio_bisect.workflow.probing.probe import Adapters, unanswered
 from mmio_bisect.workflow.probing.ranges import RangeText
-from mmio_bisect.workflow.probing.requests import choose_case, requests_of, select_profile
+from mmio_bisect.workflow.probing.requests import choose_case, profiles_by_target, requests_of, select_profile
 from mmio_bisect.workflow.probing.sandboxes import choose
 from mmio_bisect.workflow.probing.selection import Selection
 from mmio_bisect.workflow.sweep.cells import SweepEvents, SweepRequest, SweepResult, sweep, swept_range
@@ -52,7 +52,7 @@ class SweepAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepHead:
-    """What was asked of a sweep, as its documents repeat it."""
+    """What was asked of a sweep, as its documents repeat it; `profiles` by the target's name."""
 
     cases: tuple[Case, ...]
     series: str
@@ -60,6 +60,7 @@ class SweepHead:
     reversed: bool
     transitions: bool
     profile: str
+    profiles: Mapping[str, str]
     defects: frozenset[DefectKind] | None
     argv: tuple[str, ...]
 
@@ -119,6 +120,7 @@ def plan_sweep(asked: SweepAsked, text: RangeText) -> Sweep:
         reversed=found.reversed,
         transitions=asked.transitions,
         profile=request.profile.name,
+        profiles=profiles_by_target(request.profile, requests),
         defects=selection.defects,
         argv=asked.argv,
     )
