@@ -17,7 +17,8 @@ _RET, _SAVE, _RESTORE = 0xD65F03C0, 0xA9BE7BFD, 0xA8C27BFD
 _KEEP, _KEPT, _AGAIN = 0xF9000BF3, 0xF9400BF3, 0xAA1303E0  # str x19, [sp, #16]; ldr x19, [sp, #16]; mov x0, x19
 
 
-def _image(architecture: Architecture, functions: Mapping[str, Sequence[int]]) -> CodeImage:
+def image_of(architecture: Architecture, functions: Mapping[str, Sequence[int]]) -> CodeImage:
+    """Functions of words of 32 bits, one behind the other."""
     raw, at = [], 0
     for name, words in functions.items():
         code = struct.pack(f"<{len(words)}I", *words)
@@ -47,11 +48,11 @@ def nested(depth: int, calls: int = 2, step: int = 0) -> CodeImage:
         functions[name] = [*body, _KEPT, _RESTORE, _RET]
         assert len(functions[name]) == length
     functions["last"] = [_store(0), _RET]
-    return _image(Architecture.AARCH64, functions)
+    return image_of(Architecture.AARCH64, functions)
 
 
 def straight(length: int) -> CodeImage:
-    return _image(Architecture.AARCH64, {"f": [*(_store(4 * (at % 1000)) for at in range(length)), _RET]})
+    return image_of(Architecture.AARCH64, {"f": [*(_store(4 * (at % 1000)) for at in range(length)), _RET]})
 
 
 def branches(count: int) -> CodeImage:
@@ -59,7 +60,7 @@ def branches(count: int) -> CodeImage:
     words: list[int] = []
     for bit in range(count):
         words += [0x36000061 | (bit & 31) << 19, _store(4 * bit), 0x91001000]  # tbz w1, #bit; str; add x0, x0, #4
-    return _image(Architecture.AARCH64, {"f": [*words, _RET]})
+    return image_of(Architecture.AARCH64, {"f": [*words, _RET]})
 
 
 def conditions(count: int) -> CodeImage:
@@ -67,7 +68,7 @@ def conditions(count: int) -> CodeImage:
     words: list[int] = []
     for bit in range(count):
         words += [0xE3110001 | bit % 7, 0x15801000 | 4 * bit, 0x12800004, 0x05902000]  # tst; strne; addne; ldreq
-    return _image(Architecture.ARM, {"f": [*words, 0xE12FFF1E]})
+    return image_of(Architecture.ARM, {"f": [*words, 0xE12FFF1E]})
 
 
 def switch(cases: int) -> CodeImage:
@@ -78,7 +79,7 @@ def switch(cases: int) -> CodeImage:
         here = len(words)
         words += [0x7100003F | (case & 0xFFF) << 10, 0x54000061, _store(4 * (case % 500))]  # cmp; b.ne; str
         words.append(0x14000000 | (length - 1 - (here + 3)))
-    return _image(Architecture.AARCH64, {"f": [*words, _store(0), _RET]})
+    return image_of(Architecture.AARCH64, {"f": [*words, _store(0), _RET]})
 
 
 def loops(depth: int) -> CodeImage:
@@ -88,7 +89,7 @@ def loops(depth: int) -> CodeImage:
     for level in range(depth):
         here = len(words) + 1
         words += [0x91001000, 0xB5000001 | ((depth - level - 1 - here) & 0x7FFFF) << 5]  # add; cbnz x1
-    return _image(Architecture.AARCH64, {"f": [*words, _RET]})
+    return image_of(Architecture.AARCH64, {"f": [*words, _RET]})
 
 
 SHAPES: Mapping[str, CodeImage] = {

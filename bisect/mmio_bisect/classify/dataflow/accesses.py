@@ -54,7 +54,8 @@ def touch(state: State, operation: Touch, address: Value) -> str | None:
         kept = operation.transfer.form is Form.STRUCTURE and is_vector(register)
         state.set(register, state.algebra.join(state.get(register), fetched) if kept else fetched)
     for register, value in zip(operation.loads, loaded, strict=True):
-        state.set(register, value)
+        kept = operation.part and state.algebra.derived(state.get(register))
+        state.set(register, state.algebra.join(state.get(register), value) if kept else value)
     return lost
 
 

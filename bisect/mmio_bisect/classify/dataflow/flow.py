@@ -148,11 +148,11 @@ class _Follower:
         return True
 
     def _now_a_head(self, node: Node) -> list[Node]:
-        """Where to look again since straight code that ran through a place must end there from now on."""
+        """Where to look again since straight code that ran through a place, in whatever calls, must end there now."""
         if node[2] in self._program.heads[node[1]]:
             return []
         self._program.heads[node[1]].add(node[2])
-        return [known for known in self._states if known[:2] == node[:2] and known != node]
+        return [known for known in self._states if known[1] == node[1] and known != node]
 
     def _straight(self, start: Node) -> Iterator[tuple[Node, Successors]]:
         """The nodes from `start` on up to where a state is kept, each with what comes next."""

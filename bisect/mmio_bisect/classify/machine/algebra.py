@@ -280,7 +280,8 @@ class Algebra:
                 return Linear(value.window_terms, value.constant if value.terms == value.window_terms else None)
             return Tainted("the low half of a pointer into the window")
         if value.terms or value.constant is None:
-            return ANYTHING
+            page = value.constant is not None and _is_number(value) and self.may_be_scaled(value.constant)
+            return value if page else ANYTHING
         return number(signed(value.constant, 32) if signs else value.constant & 0xFFFF_FFFF)
 
     def fits(self, value: Value, bits: int) -> bool:

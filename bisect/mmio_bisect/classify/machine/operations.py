@@ -146,6 +146,7 @@ class Touch:
     to or comes from memory, in address order, each `transfer.element_width` wide. `clobbers` are other registers that
     are written. `writeback` is what the address's base register becomes afterwards. `mixes` are registers whose parts
     go to memory in an order that is not followed; of an access whose width is not worked out `most` bounds the bytes.
+    With `part` what is loaded is part of a register that keeps the rest.
     """
 
     transfer: Transfer
@@ -157,6 +158,7 @@ class Touch:
     writeback: tuple[str, Sum] | None = None
     mixes: tuple[str, ...] = ()
     most: int | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,7 @@ def load_or_store(
     registers: tuple[str, ...] | None = None,
     clobbers: tuple[str, ...] = (),
     writeback: tuple[str, Sum] | None = None,
+    part: bool = False,
 ) -> Touch:
     """A plain load or store of the transfer's registers, or of `registers` in their place."""
     moved, loads = transfer.registers if registers is None else registers, transfer.directions == LOAD
@@ -186,6 +189,7 @@ def load_or_store(
         loads=moved if loads else (),
         clobbers=clobbers,
         writeback=writeback,
+        part=part,
     )
 
 

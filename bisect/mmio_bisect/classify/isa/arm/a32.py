@@ -89,7 +89,7 @@ def _lift(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  o
             position = place.instruction.position + 8 + 4 * signed(word & 0xFFFFFF, 24)
             return (Call(position=position),) if word >> 24 & 1 else (Jump(position=position, conditional=False),)
         case _:
-            return coprocessor(word) or opaque(place)
+            return coprocessor(word, place.counter()) or opaque(place)
 
 
 def _shifted(word: int) -> Sum | None:

@@ -5,6 +5,7 @@ without writeback and whose register is not R15 (Arm ARM, HSR and ESR_EL2, ISS e
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mmio_bisect.classify.machine.operations import (
     UNKNOWN_AMOUNT,
@@ -147,6 +148,7 @@ def several(
         Sum(terms=(here,), constant=begin),
         registers=tuple(SCRATCH if load and name == PC else name for name in names),
         writeback=(base, moved) if writes else None,
+        part=load and simd,
     )
     return (touch, Return()) if load and PC in names else (touch,)
 
@@ -211,8 +213,11 @@ def ordered(*, load: bool, width: int, data: str, base: str) -> tuple[Operation,
     return (load_or_store(moves, Sum.of(base)),)
 
 
-def coprocessor(word: int) -> tuple[Operation, ...] | None:
-    """VLDR, VSTR, VLDM, VSTM, in A32 and T32 alike (coprocessors 10 and 11); None for what touches no memory."""
+def coprocessor(word: int, counter: Sum) -> tuple[Operation, ...] | None:
+    """VLDR, VSTR, VLDM, VSTM, in A32 and T32 alike (coprocessors 10 and 11); None for what touches no memory.
+
+    `counter` is what reading the program counter gives.
+    """
     if word >> 25 & 7 != 6 or word >> 9 & 7 != 5:
         return None
     before, increments, high, writes, load = (bool(word >> bit & 1) for bit in (24, 23, 22, 21, 20))
@@ -225,7 +230,8 @@ def coprocessor(word: int) -> tuple[Operation, ...] | None:
         data, name = (vector(first, double=double),), "vldr" if load else "vstr"
         moves = transfer(name, Form.SINGLE, load=load, width=width, registers=data, simd=True)
         offset = 4 * count if increments else -4 * count
-        return (load_or_store(moves, Sum.of(base, offset)),)
+        here = counter if base == PC else Sum.of(base)
+        return (load_or_store(moves, replace(here, constant=here.constant + offset), part=load),)
     numbers = range(first, first + (count // 2 if double else count))
     names = [vector(number, double=double) for number in numbers]
     return several(

@@ -207,7 +207,7 @@ def _short_miscellaneous(word: int, place: Place) -> tuple[Operation, ...]:
 def _long(word: int, place: Place) -> tuple[Operation, ...]:  # noqa: PLR0911  one return a group
     if word >> 27 == 0b11101:
         if word >> 26 & 1:
-            return coprocessor(word) or _vector_data(word) or opaque(place)
+            return coprocessor(word, place.counter(aligned=True)) or _vector_data(word) or opaque(place)
         if word >> 25 & 1:
             return _shifted_data(word, place)
         return _dual(word, place) if word >> 22 & 1 else block(word, before=not word >> 23 & 1)
