@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mmio_bisect.adapters.git.clones import moment
 from mmio_bisect.adapters.git.merge_log import MergeLog
 from mmio_bisect.adapters.git.repository import Repository
-from mmio_bisect.errors import MissingToolchainError, UsageError
+from mmio_bisect.errors import DownloadError, MissingToolchainError, UsageError
 
 ENTRIES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FILE, PROGRAM, LINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o40000, 0o160000
@@ -366,6 +366,20 @@ def test_a_clone_of_our_own_is_made_without_running_the_others_programs(stranger
     assert not mark.exists()
     subprocess.run(["git", "-C", stranger, "log", "--patch"], check=False, capture_output=True, timeout=60)
     assert mark.exists(), "git itself runs it"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ext::{program}", "ext::sh -c {program}", "--upload-pack={program}", "ssh://-oProxyCommand={program}/x", "fd::7"],
+)
+def test_an_address_that_is_a_program_is_not_run(tmp_path: Path, address: str) -> None:
+    program, mark = marking_program(tmp_path)
+    own = Repository(
+        own=tmp_path / "ours" / "own", url=address.format(program=program), trees=tmp_path / "ours" / "trees"
+    )
+    with pytest.raises(DownloadError, match="could not be fetched"):
+        own.log()
+    assert not mark.exists()
 
 
 HEADERS = st.lists(

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from report_values import BROKEN, CASE, FIRST_BAD, LAST_GOOD, cell_answer, point
+from report_values import BROKEN, CASE, DEFECT, FIRST_BAD, LAST_GOOD, cell_answer, point
 
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.domain.access import DefectKind
@@ -12,6 +12,7 @@ from mmio_bisect.domain.answer import Answer, Change, Contradiction, Culprit, No
 from mmio_bisect.domain.outcome import Verdict
 from mmio_bisect.domain.run import CellAnswer, Cost, Probe, RunHead, Verification
 from mmio_bisect.errors import CorruptDatabaseError
+from mmio_bisect.report.documents.filecheck import filecheck_test
 from mmio_bisect.report.documents.issue import issue_text
 from mmio_bisect.report.documents.json_text import text_of
 from mmio_bisect.report.documents.notices import change_notice
@@ -192,6 +193,19 @@ def test_a_stored_run_is_printed_again_word_for_word(answer: Answer, *, changed:
     assert again is not None
     assert (again.cost, again.argv, again.changed) == (COST, ARGV, changed)
     assert printed(*again.answers, changed=changed) == printed(cell, changed=changed)
+
+
+@pytest.mark.parametrize(
+    "comment", ["// RUN: touch x", "int y; /* RUN: touch x */", "// DEFINE: %{x} = y", "// REDEFINE: a"]
+)
+def test_a_test_for_lit_runs_nothing_that_the_case_says(comment: str) -> None:
+    """Neither by its text, nor by a symbol with a line feed in it, nor by a flag."""
+    case = replace(CASE, text=CASE.text + comment.encode())
+    defect = replace(DEFECT, function="f\n// RUN: touch x")
+    test = filecheck_test(case, target="aarch64", flags=["-O2", "-DX=;touch x"], defects=[defect])
+    assert [line for line in test.splitlines() if "RUN:" in line or "DEFINE:" in line] == [
+        "// RUN: %clang -O2 '-DX=;touch x' -S -o - %s | FileCheck %s"
+    ]
 
 
 def test_a_report_and_a_notice_say_that_a_culprit_was_not_verified() -> None:

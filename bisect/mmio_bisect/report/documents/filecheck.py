@@ -1,16 +1,19 @@
 """A regression test in the dialect of whoever is to take it: rustc's compiletest (tests/assembly-llvm), or LLVM's lit.
 
-The case's own text stands in it unchanged but for our directives, which both would ignore. Patterns are of assembly as
-LLVM prints it; those of whole kinds of instructions are AArch64's.
+The case's own text stands in it unchanged but for our directives, which both would ignore, and what lit would run.
+Patterns are of assembly as LLVM prints it; those of whole kinds of instructions are AArch64's.
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from mmio_bisect.domain.access import Defect, DefectKind
 from mmio_bisect.domain.recipe import Case, Language
 
 _DIRECTIVE = re.compile(r"^\s*(//|;)\s?mmio:.*\n", re.MULTILINE)
+# What lit would run, wherever in a line it stands (llvm/utils/lit/lit/TestRunner.py, `IntegratedTestKeywordParser`).
+_RUN = re.compile(r"^.*(RUN|DEFINE):.*\n?", re.MULTILINE)
 _KEYWORD = re.compile(r"^//@.*\n", re.MULTILINE)
 
 _PATTERNS = {
@@ -29,11 +32,12 @@ _BACK_ENDS = {"thumb": "arm", "x86_64": "x86", "i386": "x86", "riscv64": "riscv"
 def filecheck_test(case: Case, *, target: str, flags: Sequence[str], defects: Sequence[Defect]) -> str:
     """The whole file. `flags` are those of the measurement, `defects` what must not come back."""
     text = case.text.decode(errors="replace")
-    source = _KEYWORD.sub("", _DIRECTIVE.sub("", text)).strip("\n")
+    source = _RUN.sub("", _KEYWORD.sub("", _DIRECTIVE.sub("", text))).strip("\n")
     comment = case.language.comment
     checks: list[str] = []
     for function in dict.fromkeys(defect.function for defect in defects):
-        checks.append(f"{comment} CHECK-LABEL: {function}:")
+        label = re.sub("(RUN|DEFINE):", r"\1{{:}}", " ".join(function.split()))
+        checks.append(f"{comment} CHECK-LABEL: {label}:")
         patterns = dict.fromkeys(_pattern(defect, target) for defect in defects if defect.function == function)
         checks += [f"{comment} CHECK-NOT: {pattern}" for pattern in patterns]
         checks.append(f"{comment} CHECK: .size")  # which ELF's assembly has after each function, tail call or not
@@ -57,11 +61,12 @@ def _head(case: Case, back_end: str, text: str, flags: Sequence[str]) -> list[st
         case Language.C:
             return [
                 f"// REQUIRES: {back_end}-registered-target",
-                f"// RUN: %clang {' '.join(kept)} -S -o - %s | FileCheck %s",
+                f"// RUN: %clang {shlex.join(kept)} -S -o - %s | FileCheck %s",
             ]
         case Language.LLVM_IR:
             triple = next((flag.partition("=")[2] for flag in kept if flag.startswith(("--target=", "-mtriple="))), "")
-            level = next((flag for flag in kept if flag.startswith("-O")), "-O2")
+            triple = shlex.quote(triple)
+            level = shlex.quote(next((flag for flag in kept if flag.startswith("-O")), "-O2"))
             return [f"; RUN: opt {level} < %s | llc {level} -mtriple={triple} | FileCheck %s"]
 
 
