@@ -94,16 +94,17 @@ def _declared(text: str) -> Iterator[tuple[int, int]]:
                 yield from ((line, column) for column in range(first, last + 1))
 
 
-def tests_by_line(folder: Path) -> dict[tuple[Path, int], frozenset[str]]:
+def tests_by_line(folder: Path, jobs: int) -> dict[tuple[Path, int], frozenset[str]]:
     """Runs all tests once. By file and line: the tests that execute it, none for what runs when it is imported."""
     data = folder / "coverage"
-    words = ("-m", "pytest", "-q", TESTS, "--cov", "--cov-context=test", "--cov-report=")
+    words = ("-m", "pytest", "-q", "-n", str(jobs), TESTS)
+    measured = ("--cov", "--cov-context=test", "--cov-report=")
     environment = _environment(ROOT) | {"COVERAGE_FILE": str(data)}
-    subprocess.run([sys.executable, *words], cwd=ROOT, check=True, env=environment)
+    subprocess.run([sys.executable, *words, *measured], cwd=ROOT, check=True, env=environment)
     read = CoverageData(str(data))
     read.read()
     return {
-        (Path(name).relative_to(ROOT), line): frozenset(test.partition("|")[0] for test in tests if test)
+        (Path(name).relative_to(ROOT), line): frozenset(test.rpartition("|")[0] for test in tests if test)
         for name in read.measured_files()
         for line, tests in read.contexts_by_lineno(name).items()
     }
@@ -157,7 +158,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tests = tests_by_line(Path(folder))
+        tests = tests_by_line(Path(folder), asked.jobs)
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.jobs):
             copies.put(_copied(Path(folder) / str(number)))

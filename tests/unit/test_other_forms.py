@@ -220,6 +220,7 @@ OPAQUE = Opaque(reads=frozenset({"r1"}), writes=frozenset({"r0"}))
     ("thumb", "encoding", "expected"),
     [
         (False, "1102cbe7", InsertBits(target="r0", shift=4, width=8, source=Sum.of("r1"))),  # bfi r0, r1, #4, #8
+        (False, "9102cce7", InsertBits(target="r0", shift=5, width=8, source=Sum.of("r1"))),  # bfi r0, r1, #5, #8
         (False, "1f02cbe7", InsertBits(target="r0", shift=4, width=8, source=Sum())),  # bfc r0, #4, #8
         (True, "61f30b10", InsertBits(target="r0", shift=4, width=8, source=Sum.of("r1"))),
         (True, "6ff30b10", InsertBits(target="r0", shift=4, width=8, source=Sum())),

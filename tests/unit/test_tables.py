@@ -264,7 +264,7 @@ def test_distances_from_a_place_in_the_code_are_jumped(
 
 
 def test_a_table_of_distances_ends_where_code_reads_another() -> None:
-    image = data(words(0, 1, 2, 3, width=1), functions=(SWITCH, reader(1), reader(3)))
+    image = data(words(0, 1, 2, 3, width=1), functions=(SWITCH, reader(0), reader(1), reader(3)))
     assert targets(image, plus(entry(DATA, 1, 1), FROM_CODE, 4)) == ["switch+0xc", "switch+0x10"]
 
 

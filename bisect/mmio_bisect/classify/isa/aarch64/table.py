@@ -9,7 +9,7 @@ Fields: s size, o opc, i immediate, n Rn, t Rt, u Rt2, m Rm, r Rs, d Rd, l load 
 option, S scaled index, v vector, w writeback (or, for FEAT_LRCPC3's pairs, its absence), h the offset's high bit,
 e vectors of 128 bits, r and q the number of structures, z an element's size.
 In a name, `{p:add|clr}` is the alternative that field p chooses, and `{sz}` what size and opc make (b, sh,
-sw …), `{L}` the l or a of release and acquire, `{many}` the number of structures
+sw …), `{pair}` what opc makes of a pair, `{L}` the l or a of release and acquire, `{many}` the number of structures
 """
 
 from mmio_bisect.classify.isa.aarch64.forms import (
@@ -148,21 +148,21 @@ BASE_GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     (
         "Load/store register pair (offset)",
         (
-            ("oo 101 0 010 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|gp|p|tp}", pair(_OFFSET, vector=False)),
+            ("oo 101 0 010 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{pair}", pair(_OFFSET, vector=False)),
             ("oo 101 1 010 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|p|p|tp}", pair(_OFFSET, vector=True)),
         ),
     ),
     (
         "Load/store register pair (post-indexed)",
         (
-            ("oo 101 0 001 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|gp|p|tp}", pair(_POST, vector=False)),
+            ("oo 101 0 001 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{pair}", pair(_POST, vector=False)),
             ("oo 101 1 001 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|p|p|tp}", pair(_POST, vector=True)),
         ),
     ),
     (
         "Load/store register pair (pre-indexed)",
         (
-            ("oo 101 0 011 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|gp|p|tp}", pair(_PRE, vector=False)),
+            ("oo 101 0 011 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{pair}", pair(_PRE, vector=False)),
             ("oo 101 1 011 l iiiiiii uuuuu nnnnn ttttt", "{l:st|ld}{o:p|p|p|tp}", pair(_PRE, vector=True)),
         ),
     ),

@@ -19,6 +19,7 @@ def mnemonic(reading: Reading) -> str:
     """The row's name with the fields' choices made."""
     fields = reading.fields
     name = reading.row.name.replace("{sz}", _size(fields)).replace("{L}", "a" if fields.get("l") else "l")
+    name = name.replace("{pair}", ("p", "psw" if fields.get("l") else "gp", "p", "tp")[fields.get("o", 0)])
     name = name.replace("{many}", str(1 + fields.get("r", 0) + 2 * fields.get("q", 0)))
     return _CHOICE.sub(lambda choice: _chosen(choice[2].split("|"), fields[choice[1]]), name)
 
