@@ -27,12 +27,12 @@ def image() -> CodeImage:
 
 
 def item(text: str) -> WordItem:
-    """`store32!` is volatile, `load64#` on the stack, `asm` one statement of inline assembly."""
+    """`store32!` is volatile, `load64#` on the stack, `store32!@` in a variable, `asm` one of inline assembly."""
     if text == "asm":
         return WordAssembly(instructions=1)
     direction = Direction.LOAD if text.startswith("load") else Direction.STORE
-    width = int(text.strip("!#").removeprefix(direction))
-    part = MemoryPart(direction=direction, width=width, volatile="!" in text, stack="#" in text)
+    width = int(text.strip("!#@").removeprefix(direction))
+    part = MemoryPart(direction=direction, width=width, volatile="!" in text, stack="#" in text, variable="@" in text)
     return WordInstruction(opcode=text, parts=(part,))
 
 
@@ -69,6 +69,12 @@ UNDECIDED: list[tuple[str, str, Mapping[str, Sequence[str]], str]] = [
     ("nothing is said of the function", HANDS_OVER, {"f": []}, "says nothing of hands_over"),
     ("the code is another", HANDS_OVER, {"hands_over": ["store64!"]}, "does not match its code"),
     ("the window is not volatile", HANDS_OVER, {"hands_over": ["store32"]}, "does not say that it is volatile"),
+    (
+        "a volatile variable",
+        "spill_read_in_part(mmio,_) each=store32",
+        {"spill_read_in_part": ["store64#", "load32#", "store32!@"]},
+        "a volatile variable, which need not be the window",
+    ),
     ("inline assembly", HANDS_OVER, {"hands_over": ["asm"]}, "“str w1, [x0]” is inline assembly"),
     (
         "another direction is asked for",

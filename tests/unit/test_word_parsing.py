@@ -35,7 +35,7 @@ def summary(item: WordItem) -> str:
 
 
 def parts_of(instruction: WordInstruction) -> str:
-    marks = ("volatile", "atomic", "stack", "constant")
+    marks = ("volatile", "atomic", "stack", "constant", "variable")
     return ", ".join(
         " ".join([*(mark for mark in marks if getattr(part, mark)), f"{part.direction}{part.width or '?'}"])
         for part in instruction.parts
@@ -76,7 +76,7 @@ MACHINE_IR: list[tuple[str, str, list[str]]] = [
     (
         "memory that is read, changed and written",
         "OR32mi8 $rip, 1, $noreg, @g, 1 :: (volatile store 4 into @g), (volatile dereferenceable load 4 from @g)",
-        ["OR32mi8: volatile store32, volatile load32"],
+        ["OR32mi8: volatile variable store32, volatile variable load32"],
     ),
     (
         "an atomic exchange, with a scope",
@@ -179,7 +179,7 @@ RTL: list[tuple[str, str, list[str]]] = [
         """(insn 7 4 8 2 (set (reg:SI 3 r3)
         (mem/u/c:SI (symbol_ref/u:SI ("*.LC0") [flags 0x2]) [0  S4 A32])) "a.c":2:6 1 {*arm_movsi_vfp}
      (nil))""",
-        ["*arm_movsi_vfp: constant load32 @ a.c:2:6"],
+        ["*arm_movsi_vfp: constant variable load32 @ a.c:2:6"],
     ),
     (
         "inline assembly",

@@ -100,6 +100,7 @@ def _parts(access: re.Match[str]) -> Iterator[MemoryPart]:
             atomic=bool(access["order"].strip()),
             stack=place.startswith(("%stack.", "%fixed-stack.")) or place == "stack",
             constant=place in _CONSTANT,
+            variable=place.startswith("@"),
         )
 
 

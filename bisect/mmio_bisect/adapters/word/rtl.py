@@ -154,6 +154,7 @@ class _Accesses:
                 volatile="/v" in str(node[0]).partition(":")[0],
                 stack=on_stack,
                 constant=self.jumps or any(_POOL.search(word) for word in words),
+                variable=any(word.startswith("symbol_ref") for word in words),
             )
         )
 

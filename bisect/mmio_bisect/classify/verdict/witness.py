@@ -30,7 +30,10 @@ def flow_of_word(image: CodeImage, flow: Flow, word: Word) -> Flow | str:
         if touch.certain and (touch.code, touch.instruction.position) not in volatile:
             return f"“{touch.instruction.text}” touches the window, and the compiler does not say that it is volatile"
     passed = {(node[1], node[2]) for node in flow.edges}
+    seen = {(touch.code, touch.instruction.position) for touch in flow.touches}
     for place, found in volatile.items():
+        if found.said is not None and found.said.variable and place not in seen:
+            return f"“{found.instruction.text}” accesses a volatile variable, which need not be the window"
         if place not in passed:
             return f"“{found.instruction.text}” is volatile, and on no way through the function that was followed"
     return replace(flow, touches=tuple(_touches(image, flow, volatile)), escapes=())

@@ -25,7 +25,8 @@ class SourcePlace:
 class MemoryPart:
     """One piece of memory that an instruction accesses, in the source's terms; `width` in bits, None: not said.
 
-    `stack` is what the function itself keeps there, `constant` a pool of constants or the global offset table.
+    `stack` is what the function itself keeps there, `constant` a pool of constants or the global offset table,
+    `variable` what the program has a name for.
     GCC marks what is atomic as volatile too.
     """
 
@@ -35,6 +36,7 @@ class MemoryPart:
     atomic: bool = False
     stack: bool = False
     constant: bool = False
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,10 @@ class WordInstruction:
     @property
     def constant(self) -> bool:
         return all(part.constant for part in self.parts)
+
+    @property
+    def variable(self) -> bool:
+        return any(part.variable for part in self.parts)
 
     @property
     def directions(self) -> frozenset[Direction]:
