@@ -411,7 +411,7 @@ def test_without_namespaces_lingering_children_die_too(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = tmp_path / "launcher.py"
-    refused = "granted = _isolate([os.fsencode(folder) for folder in writable])"
+    refused = "granted = _isolate(folders[:end], folders[end + 1 :])"
     refusing.write_text(execution._LAUNCHER.read_text().replace(refused, "granted: list[str] = []"))
     monkeypatch.setattr(execution, "_LAUNCHER", refusing)
     assert LocalSandbox(base=base).abilities() == frozenset()

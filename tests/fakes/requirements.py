@@ -20,8 +20,9 @@ import platformdirs
 import pytest
 
 from mmio_bisect.adapters.sandbox.docker.api import Engine
-from mmio_bisect.adapters.sandbox.local.subprocess_local import Isolation, LocalSandbox
+from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox
 from mmio_bisect.errors import SandboxError
+from mmio_bisect.workflow.ports.sandbox import Isolation
 
 INSTALL = "make test-all"
 _DOCKER_HOST = os.environ.get("DOCKER_HOST")

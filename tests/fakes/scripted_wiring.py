@@ -64,7 +64,12 @@ class ScriptedWiring(RealWiring):
         self.family(series)
         return _Source(self.script)
 
-    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:  # noqa: ARG002 - a script has no limits
+    def local_sandbox(
+        self,
+        bounds: Bounds | None = None,  # noqa: ARG002 - a script has no limits
+        *,
+        say: Callable[[str], None] = lambda _: None,  # noqa: ARG002 - and leaves nothing open
+    ) -> Sandbox:
         return _Sandbox(self.script)
 
     def docker_sandbox(

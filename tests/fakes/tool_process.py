@@ -14,10 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 
 # Nobody listens on the discard port: whoever asks the network unasked is refused at once.
 NO_INDEX = "http://127.0.0.1:9/simple"
+_REPOSITORY = Path(__file__).parents[2]
 # Without compiled modules every start would take a third longer than a user's.
 _FOREIGN = ("PIP_", "MMIO_BISECT_", "XDG_", "GIT_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
 
@@ -83,6 +86,8 @@ class Tool:
             "TMPDIR": str(self.temporary),
             "MMIO_BISECT_STORE": str(self.store),
             "MMIO_BISECT_DATABASE": f"sqlite:///{self.database}",
+            # Of wheels that hand the words on to a real compiler, and the pipes that some wait at.
+            "MMIO_BISECT_VISIBLE": f"{platformdirs.user_cache_path('mmio-bisect')}:{self.root.parent}:{_REPOSITORY}",
             "DOCKER_HOST": f"unix://{self.root}/no-docker",
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": self.index,

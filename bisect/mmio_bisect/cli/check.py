@@ -98,7 +98,7 @@ def _case(wiring: Wiring, recipe: str | None, compiler: Path | None) -> Case | N
 def _check_compiler(
     wiring: Wiring, case: Case, compiler: Path, what: options.What, how: options.How, keep: Path | None
 ) -> list[Checked]:
-    sandbox = choose_for_host_compiler(wiring, how.sandbox, how.bounds(), cases=[case])
+    sandbox = choose_for_host_compiler(wiring, how.sandbox, how.bounds(), cases=[case], say=output.note)
     family = guess_family(compiler.name)
     selection = what.selection()
     requests = requests_of(case, family, selection.targets, selection.opts)

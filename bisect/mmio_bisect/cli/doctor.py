@@ -17,6 +17,7 @@ from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.errors import DownloadError, MmioBisectError, SandboxError, sentence
 from mmio_bisect.report.terminal import output
 from mmio_bisect.report.terminal.listings import Finding, State, findings_document, findings_text
+from mmio_bisect.workflow.ports.sandbox import exposed
 from mmio_bisect.workflow.ports.wiring import Wiring
 
 EXAMPLES = """
@@ -110,9 +111,10 @@ def _recipes(wiring: Wiring) -> Finding:
 
 def _sandbox(wiring: Wiring) -> Finding:
     granted = wiring.isolation()
-    state = State.OK if "network" in granted else State.WARN
     detail = f"limits, and namespaces: {', '.join(sorted(granted))}" if granted else "limits alone: no namespaces here"
-    return Finding(name="local sandbox", state=state, detail=detail)
+    if left := exposed(granted):
+        detail = f"{detail}; a compiler can {'; '.join(left)}"
+    return Finding(name="local sandbox", state=State.WARN if left else State.OK, detail=detail)
 
 
 def _docker(wiring: Wiring) -> Finding:

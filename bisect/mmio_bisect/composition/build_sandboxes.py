@@ -20,7 +20,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmio_bisect.composition.volumes import store_volume
+from mmio_bisect.composition.volumes import store_volume, visible_paths
 from mmio_bisect.errors import SandboxError, UsageError
 from mmio_bisect.workflow.ports.progress import Signals
 from mmio_bisect.workflow.ports.sandbox import BuildRequirements, BuildSandbox, SandboxSession
@@ -40,7 +40,9 @@ def build_sandbox_of(
 ) -> BuildSandbox:
     """`sandbox` as the user chose it; local builds work, and keep their caches, below `folder`."""
     return (
-        _LocalBuildSandbox(folder=folder) if sandbox == "local" else _DockerBuildSandbox(images=once(images), say=say)
+        _LocalBuildSandbox(folder=folder, say=say)
+        if sandbox == "local"
+        else _DockerBuildSandbox(images=once(images), say=say)
     )
 
 
@@ -73,6 +75,7 @@ def _limits(requirements: BuildRequirements) -> "Limits":
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LocalBuildSandbox:
     folder: Path
+    say: Callable[[str], None]
 
     @contextmanager
     def session(
@@ -88,7 +91,10 @@ class _LocalBuildSandbox:
         kept = None if cache is None else self.folder / "caches" / cache
         if kept is not None:
             kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with LocalSandbox(_limits(requirements), base=self.folder / "work", cache=kept).session(tree) as session:
+        sandbox = LocalSandbox(
+            _limits(requirements), base=self.folder / "work", cache=kept, visible=visible_paths(), say=self.say
+        )
+        with sandbox.session(tree) as session:
             yield session
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.composition.rust_endpoints import rust_endpoints
-from mmio_bisect.composition.volumes import store_volume
+from mmio_bisect.composition.volumes import store_volume, visible_paths
 from mmio_bisect.errors import SandboxError, UnknownSeriesError
 from mmio_bisect.redaction import redact_url
 from mmio_bisect.report.terminal import output
@@ -157,10 +157,10 @@ class RealWiring:
     def store_folder(self) -> Path:
         return self.settings.store or cache_folder() / "toolchains"
 
-    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox:
+    def local_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None) -> Sandbox:
         from mmio_bisect.adapters.sandbox.local.subprocess_local import LocalSandbox  # noqa: PLC0415 - imported on demand
 
-        return LocalSandbox(limits_of(bounds))
+        return LocalSandbox(limits_of(bounds), visible=visible_paths(), say=say)
 
     def docker_sandbox(
         self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
@@ -74,11 +75,11 @@ def prepare(command: Command, root: Path, cache: Path | None, signals: Signals) 
 class Launcher:
     """A running `launcher.py` around one private folder. Raises `SandboxError` where it does not do its work.
 
-    `cache` is another folder that commands may write to. After a limit was hit, or an error, it has ended and all that
-    it ran with it: `ended` says so.
+    `cache` is another folder that commands may write to, `shown` are those of the host that they see. After a limit was
+    hit, or an error, it has ended and all that it ran with it: `ended` says so.
     """
 
-    def __init__(self, private: Path, limits: Limits, cache: Path | None = None) -> None:
+    def __init__(self, private: Path, limits: Limits, cache: Path | None = None, shown: Iterable[Path] = ()) -> None:
         self._limits = limits
         self._cache = cache
         self._meters: list[Meter] = []
@@ -93,7 +94,7 @@ class Launcher:
         writable = (private,) if cache is None else (private, cache)
         words = (os.getpid(), theirs.fileno(), writing, ",".join(map(str, numbers)), *writable)
         self._process = subprocess.Popen(
-            (sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, words)),
+            (sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, words), "--", *sorted(map(str, shown))),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

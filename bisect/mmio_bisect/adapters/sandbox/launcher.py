@@ -1,22 +1,28 @@
 """The program between mmio-bisect and compilers: it shuts the door behind itself, then runs one command after another.
 
-Run as `python -I -S launcher.py PARENT CHANNEL OUTPUT LIMITS PRIVATE [CACHE]`, by `execution` alone, once for a
+Run as `python -I -S launcher.py PARENT CHANNEL OUTPUT LIMITS WRITABLE… -- SHOWN…`, by `execution` alone, once for a
 session. What is to hold for every command alike is done once, and what must happen between fork and exec cannot happen
 in a process with threads: hence a program of its own. It imports little, and starts compilers without copying itself
 (posix_spawn), because both are part of the price of every compile.
 
-PARENT is the process that must live on; PRIVATE and CACHE are the only folders that stay writable; LIMITS are
-`memory,cpu,file,files,processes`; OUTPUT is where commands write to; CHANNEL a socket of packets. The first packet is
-ours, then each request has one answer, which comes only after every process of the command is dead:
+PARENT is the process that must live on; WRITABLE are the only folders that stay writable, SHOWN what else is seen of
+the host beside the system's programs; LIMITS are `memory,cpu,file,files,processes`; OUTPUT is
+where commands write to; CHANNEL a socket of packets. The first packet is ours, then each request has one answer, which
+comes only after every process of the command is dead:
 
-    isolation WORD…        what the kernel granted, see `Isolation` in `subprocess_local`
-    FOLDER PROGRAM ARGV0 WORD…   a request, with zero bytes between; FOLDER lies in PRIVATE (we start in its `work`)
+    isolation WORD…        what the kernel granted, see `Isolation` in `workflow.ports.sandbox`
+    FOLDER PROGRAM ARGV0 WORD…   a request, with zero bytes between; FOLDER is writable (we start in its `work`)
     failed ERRNO           PROGRAM could not be executed
     ended STATUS SECONDS   how it ended (negative: the signal), and the processor time it took
 
 With a pid namespace there are two processes of us: one outside, which waits, and the namespace's first, which serves
 and whose death kills all others. (Compilers are never the first, because signals with default action, abort()'s among
 them, do not reach that one.) Without, one process serves, adopts orphans and kills them.
+
+What commands see is a root of our own (mount_namespaces(7), pivot_root(2)): programs and libraries, what the loader and
+compilers read in /etc, devices that hold nothing, and what they are given. The alternatives: bubblewrap makes the same
+mounts, but is seldom installed, and would be one more program to start for each toolchain; Landlock (ABI 7) hides no
+socket and no /proc, and needs a package that knows its newest ABI. Both would leave the rest of this file as it is.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # what `signal` wraps in enums
@@ -29,9 +35,18 @@ import sys
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x00020000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x2, 0x4, 0x8, 0x1000, 0x4000, 0x40000
+MNT_DETACH = 2
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
+
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/clang"),
+    *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/proc"),
+)
+# A folder that every Linux has and that nothing shown is in: the new root is put together there.
+_ASSEMBLY = "/sys"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,11 +66,11 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:  # noqa: PTH123 - pathlib would be imported for it
+    with open(path, "w") as file:
         file.write(text)
 
 
-def _isolate(writable: list[bytes]) -> list[str]:
+def _isolate(writable: list[str], shown: list[str]) -> list[str]:
     """Leave as much of the host behind as the kernel lets us, for all commands; say what that is."""
     granted = []
     user, group = os.getuid(), os.getgid()
@@ -69,7 +84,7 @@ def _isolate(writable: list[bytes]) -> list[str]:
         return granted
     granted += ["network"]
     try:
-        _make_read_only(writable)
+        _change_root(writable, shown)
         granted += ["files"]
     except OSError:  # a kernel before 5.12, or one that forbids mounts
         pass
@@ -78,22 +93,59 @@ def _isolate(writable: list[bytes]) -> list[str]:
     return granted
 
 
-def _make_read_only(writable: list[bytes]) -> None:
-    """All mounts but these folders."""
+def _change_root(writable: list[str], shown: list[str]) -> None:
+    """To one of our own, all of it read-only but those folders. Raises OSError, and then nothing has changed."""
+    _mount("", "/", MS_REC | MS_PRIVATE)
+    _check(_libc.mount(b"mmio-bisect", _ASSEMBLY.encode(), b"tmpfs", ctypes.c_ulong(MS_NOSUID | MS_NODEV), b"mode=755"))
+    try:
+        for path in (*_SYSTEM, *shown):
+            if path in _SYSTEM and os.path.islink(path):
+                os.symlink(os.readlink(path), _ASSEMBLY + path)
+            elif os.path.exists(path) and not os.path.exists(_ASSEMBLY + path):
+                _bind(path)
+        for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+            os.symlink(f"/proc/self/{target}", f"{_ASSEMBLY}/dev/{name}")
+        for path in writable:
+            os.makedirs(_ASSEMBLY + path, exist_ok=True)
+        _set_read_only(_ASSEMBLY, AT_RECURSIVE)
+        for path in writable:
+            _bind(path)
+        os.chdir(_ASSEMBLY)
+        _check(_libc.pivot_root(b".", b"."))
+    except OSError:
+        _libc.umount2(_ASSEMBLY.encode(), MNT_DETACH)
+        raise
+    _check(_libc.umount2(b".", MNT_DETACH))
+    os.chdir("/")
+
+
+def _bind(path: str) -> None:
+    """Whatever links lead to it, it has its own name in the new root."""
+    source, target = os.path.realpath(path), _ASSEMBLY + path
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+    _mount(source, target, MS_BIND | MS_REC)
+
+
+def _mount(source: str, target: str, flags: int) -> None:
     nothing = ctypes.c_void_p(None)
-    _check(_libc.mount(nothing, b"/", nothing, ctypes.c_ulong(MS_REC | MS_PRIVATE), nothing))
-    for folder in writable:
-        _check(_libc.mount(folder, folder, nothing, ctypes.c_ulong(MS_BIND), nothing))
-    _set_read_only(b"/", AT_RECURSIVE, on=True)
-    for folder in writable:
-        _set_read_only(folder, 0, on=False)
+    _check(_libc.mount(os.fsencode(source), os.fsencode(target), nothing, ctypes.c_ulong(flags), nothing))
 
 
-def _set_read_only(path: bytes, flags: int, *, on: bool) -> None:
-    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY * on, MOUNT_ATTR_RDONLY * (not on), 0, 0)
+def _see_own_processes_alone() -> bool:
+    """Over the host's /proc; not where that has parts that are covered, as in docker's containers."""
+    flags = ctypes.c_ulong(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    return bool(_libc.mount(b"proc", b"/proc", b"proc", flags, ctypes.c_void_p(None)) == 0)
+
+
+def _set_read_only(path: str, flags: int) -> None:
+    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     number = ctypes.c_long(SYS_MOUNT_SETATTR)
-    _check(_libc.syscall(number, AT_FDCWD, path, flags, ctypes.byref(attributes), size))
+    _check(_libc.syscall(number, AT_FDCWD, os.fsencode(path), flags, ctypes.byref(attributes), size))
 
 
 def _counts_own_processes() -> bool:
@@ -169,7 +221,7 @@ def _kill_all_in_namespace() -> None:
 def _kill_descendants() -> None:
     """Children whose parents died are ours (PR_SET_CHILD_SUBREAPER): kill until there is none."""
     while True:
-        with open("/proc/thread-self/children") as file:  # noqa: PTH123 - see above
+        with open("/proc/thread-self/children") as file:
             for child in file.read().split():
                 os.kill(int(child), signal.SIGKILL)
         try:
@@ -202,7 +254,8 @@ def _serve_in_namespace(channel: _socket.socket, output: int, limits: list[int],
             try:
                 os.read(alive, 1)  # nothing: who waits for us died before the line above took effect
             except BlockingIOError:
-                _serve(channel, output, limits, granted)
+                own = ["proc"] if "files" in granted and _see_own_processes_alone() else []
+                _serve(channel, output, limits, granted + own)
         except BaseException as error:  # noqa: BLE001 - the last words
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
         finally:
@@ -222,14 +275,15 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 def main() -> None:
-    parent, number, written, numbers, *writable = sys.argv[1:]
+    parent, number, written, numbers, *folders = sys.argv[1:]
     channel, output = _socket.socket(fileno=int(number)), int(written)
     for descriptor in (channel.fileno(), output):
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - as the function is
     limits = [int(limit) for limit in numbers.split(",")]
     try:
         signal.signal(signal.SIGTERM, _stop)
-        granted = _isolate([os.fsencode(folder) for folder in writable])
+        end = folders.index("--")
+        granted = _isolate(folders[:end], folders[end + 1 :])
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of credentials, which clears it
         if os.getppid() != int(parent):
             return

@@ -1,5 +1,6 @@
 """Where untrusted compilers and builds run."""
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,29 @@ class LimitHit(StrEnum):
     OUTPUT = "output"
     DISK = "disk"
     FILE = "file"
+
+
+class Isolation(StrEnum):
+    """What the kernel granted the local sandbox beyond limits: a namespace of this kind, or what is its own in one."""
+
+    USER = "user"
+    NETWORK = "network"
+    PROCESSES = "processes"
+    FILES = "files"
+    """A root of its own, with nothing of the host's but programs and the toolchain."""
+    PROC = "proc"
+    """A /proc of its own."""
+
+
+def exposed(granted: Collection[str]) -> tuple[str, ...]:
+    """What is left to a compiler where the kernel did not grant all, in words."""
+    left = {
+        Isolation.FILES: "read and write what you may, docker's socket included",
+        Isolation.NETWORK: "reach the network",
+        Isolation.PROCESSES: "signal your processes",
+        Isolation.PROC: "see which programs run here",
+    }
+    return tuple(words for isolation, words in left.items() if isolation not in granted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,9 @@ class Wiring(Protocol):
     def store_folder(self) -> Path:
         """Where the store is, whether it is there yet or not."""
 
-    def local_sandbox(self, bounds: Bounds | None = None) -> Sandbox: ...
+    def local_sandbox(
+        self, bounds: Bounds | None = None, *, say: Callable[[str], None] = lambda _: None
+    ) -> Sandbox: ...
 
     def docker_sandbox(self, bounds: Bounds | None = None, *, say: Callable[[str], None] = ...) -> ContainerSandbox:
         """`say` is told before anything that takes long."""

@@ -48,13 +48,13 @@ def choose(
     say = say or _say_nothing
     wiring.sweep_sandboxes()
     if runs_in is RunsIn.HOST:
-        return _for_installed(wiring, wanted, bounds, cases, "The series' compilers are this machine's own")
+        return _for_installed(wiring, wanted, bounds, cases, say, "The series' compilers are this machine's own")
     if runs_in is RunsIn.DOCKER:
         return _for_images(partial(wiring.docker_sandbox, bounds, say=say), _parsed(wanted), say)
     choice = _parsed(wanted)
     foreign = _foreign(cases) if choice is SandboxChoice.AUTO else None
     if choice is SandboxChoice.LOCAL:
-        return _LazySandbox(lambda _image: _local(wiring, bounds, "--sandbox local"), say)
+        return _LazySandbox(lambda _image: _local(wiring, bounds, say, "--sandbox local"), say)
     if choice is SandboxChoice.AUTO and foreign is None:
         return _LazySandbox(lambda image: _docker_or_local(wiring, bounds, say, image), say)
     docker = wiring.docker_sandbox(bounds, say=say)
@@ -85,10 +85,10 @@ def common_place(places: Collection[RunsIn]) -> RunsIn:
 
 
 def choose_for_host_compiler(
-    wiring: Wiring, wanted: str, bounds: Bounds | None = None, *, cases: Sequence[Case] = ()
+    wiring: Wiring, wanted: str, bounds: Bounds | None, *, cases: Sequence[Case], say: Callable[[str], None]
 ) -> Sandbox:
     """The sandbox for a compiler of this machine, given by its path. Raises `SandboxError`, `UsageError`."""
-    return _for_installed(wiring, wanted, bounds, cases, "--compiler does not go with --sandbox docker")
+    return _for_installed(wiring, wanted, bounds, cases, say, "--compiler does not go with --sandbox docker")
 
 
 def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
@@ -106,7 +106,14 @@ def _for_images(make: Callable[[], ContainerSandbox], wanted: SandboxChoice, say
     return _LazySandbox(decide, say)
 
 
-def _for_installed(wiring: Wiring, wanted: str, bounds: Bounds | None, cases: Sequence[Case], why: str) -> Sandbox:
+def _for_installed(
+    wiring: Wiring,
+    wanted: str,
+    bounds: Bounds | None,
+    cases: Sequence[Case],
+    say: Callable[[str], None],
+    why: str,
+) -> Sandbox:
     foreign = _foreign(cases)
     match _parsed(wanted):
         case SandboxChoice.DOCKER:
@@ -119,7 +126,7 @@ def _for_installed(wiring: Wiring, wanted: str, bounds: Bounds | None, cases: Se
                 "sandbox only, and that is not a wall against hostile source: pass --sandbox local if you trust it."
             )
         case SandboxChoice.AUTO | SandboxChoice.LOCAL:
-            return wiring.local_sandbox(bounds)
+            return wiring.local_sandbox(bounds, say=say)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +161,8 @@ class _LazySandbox:
             return self._chosen
 
 
-def _local(wiring: Wiring, bounds: Bounds | None, why: str) -> _Chosen:
-    return _Chosen(wiring.local_sandbox(bounds), f"local ({why})")
+def _local(wiring: Wiring, bounds: Bounds | None, say: Callable[[str], None], why: str) -> _Chosen:
+    return _Chosen(wiring.local_sandbox(bounds, say=say), f"local ({why})")
 
 
 def _docker(docker: ContainerSandbox, found: str, image: str | None) -> _Chosen:
@@ -170,7 +177,7 @@ def _docker_or_local(wiring: Wiring, bounds: Bounds | None, say: Callable[[str],
     except SandboxError as error:
         if image is not None:
             raise
-        return _local(wiring, bounds, str(error).rstrip("."))
+        return _local(wiring, bounds, say, str(error).rstrip("."))
 
 
 def _foreign(cases: Sequence[Case]) -> Case | None:
