@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mmio_bisect.adapters.store import file_records
 from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Point, Toolchain
@@ -75,7 +76,7 @@ def put(store: FolderToolchainStore, version: str, content: str, *, used: float 
 def left_over(root: Path) -> list[Path]:
     """Everything in the store that belongs to no finished entry."""
     work = list((root / "work").iterdir()) if (root / "work").exists() else []
-    known = {"toolchain.json", "root", "points"}
+    known = {"toolchain.json", "seal.json", "root", "points"}
     entries = root / "entries"
     strays = [path for entry in entries.iterdir() for path in entry.iterdir() if path.name not in known]
     return [*work, *strays, *(path for path in root.iterdir() if path.name not in {"entries", "work"})]
@@ -232,6 +233,7 @@ def test_the_wait_for_another_filler_can_be_cancelled(store: FolderToolchainStor
 PROCESS = """
 import hashlib, sys, time
 from pathlib import Path
+from mmio_bisect.adapters.store import file_records
 from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore
 from mmio_bisect.domain.toolchain import CompilerFamily, Point, Toolchain
 from mmio_bisect.workflow.ports.store import Filled
@@ -412,6 +414,164 @@ def test_a_read_only_store_can_be_leased_from(
         assert lease.toolchain == toolchain("one")
 
 
+# --- toolchains that were changed
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def telling(root: Path, told: list[str]) -> FolderToolchainStore:
+    return FolderToolchainStore(root, say=told.append)
+
+
+def overwrite(entry: Path) -> None:
+    """Bytes, and nothing else: neither the size nor the time of the last change of contents."""
+    tool = entry / "root" / "bin" / "cc"
+    before = tool.stat()
+    tool.chmod(0o644)
+    tool.write_text("twO")
+    tool.chmod(0o444)
+    os.utime(tool, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def add(entry: Path) -> None:
+    (entry / "root" / "bin").chmod(0o755)
+    (entry / "root" / "bin" / "as").write_text("")
+
+
+def take_away(entry: Path) -> None:
+    (entry / "root" / "bin").chmod(0o755)
+    (entry / "root" / "bin" / "lib").unlink()
+
+
+def lead_elsewhere(entry: Path) -> None:
+    take_away(entry)
+    (entry / "root" / "bin" / "lib").symlink_to("/nowhere")
+
+
+def unseal(entry: Path) -> None:
+    (entry / "seal.json").unlink()
+
+
+def damage_seal(entry: Path) -> None:
+    (entry / "seal.json").write_text('{"files": {}')
+
+
+CHANGES = [overwrite, add, take_away, lead_elsewhere, unseal, damage_seal]
+
+
+def two(folder: Path) -> Filled:
+    filled = filling("two")(folder)
+    (folder / "bin" / "lib").symlink_to("cc")
+    return filled
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_toolchain_that_was_changed_is_thrown_out_and_fetched_again(
+    telling: FolderToolchainStore, root: Path, told: list[str], change: Callable[[Path], None]
+) -> None:
+    with telling.lease(point("2"), two) as lease:
+        entry = lease.root.parent
+    change(entry)
+    with telling.lease(point("2"), two) as lease:
+        assert lease.fetched
+        assert (lease.root / "bin" / "cc").read_text() == "two"
+        assert os.listdir(lease.root / "bin") in (["cc", "lib"], ["lib", "cc"])  # noqa: PTH208 - names are wanted
+    (sentence,) = told
+    assert sentence.startswith("warning: zig@2 is not as it was stored (")
+    assert left_over(root) == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_verify_throws_out_what_was_changed_and_nothing_else(
+    telling: FolderToolchainStore, change: Callable[[Path], None]
+) -> None:
+    put(telling, "1", "one")
+    with telling.lease(point("2"), two) as lease:
+        entry = lease.root.parent
+    change(entry)
+    found = {str(verified.stored.points[0]): verified.change for verified in telling.verify()}
+    assert found["zig@1"] is None
+    assert found["zig@2"] is not None
+    assert [stored.points for stored in telling.entries()] == [(point("1"),)]
+
+
+def test_verify_reads_what_no_time_tells_of(telling: FolderToolchainStore, told: list[str]) -> None:
+    """As where a disk changed a byte: times and sizes are as they were."""
+    entry = put(telling, "1", "one")
+    seal = json.loads((entry / "seal.json").read_text())
+    (size, modified, changed, _), *_ = seal["files"].values()
+    other = hashlib.sha256(b"onE").hexdigest()
+    (entry / "seal.json").write_text(json.dumps(seal | {"files": {"bin/cc": [size, modified, changed, other]}}))
+    with telling.lease(point("1"), refuse):
+        pass
+    assert told == []
+    assert [verified.change for verified in telling.verify()] == ["bin/cc was changed"]
+
+
+def test_files_and_folders_of_a_toolchain_are_read_only(store: FolderToolchainStore) -> None:
+    entry = put(store, "1", "one")
+    for path in (entry / "root", *(entry / "root").rglob("*")):
+        assert path.stat().st_mode & 0o222 == 0
+
+
+def test_a_toolchain_whose_times_alone_differ_is_taken_and_not_read_again(
+    telling: FolderToolchainStore, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = put(telling, "1", "one")
+    os.utime(entry / "root" / "bin" / "cc", (1, 1))
+    for _ in range(2):
+        with telling.lease(point("1"), refuse):
+            pass
+    monkeypatch.setattr(file_records, "_content", lambda *_: pytest.fail("it was read"))
+    with telling.lease(point("1"), refuse):
+        pass
+    assert told == []
+
+
+def test_a_toolchain_from_before_there_were_seals_is_sealed_when_it_is_used(
+    telling: FolderToolchainStore, told: list[str]
+) -> None:
+    entry = put(telling, "1", "one")
+    record = json.loads((entry / "toolchain.json").read_text())
+    del record["sealed"]
+    (entry / "toolchain.json").write_text(json.dumps(record))
+    (entry / "seal.json").unlink()
+    (entry / "root" / "bin" / "cc").chmod(0o755)
+    with telling.lease(point("1"), refuse):
+        pass
+    assert told == []
+    assert (entry / "root" / "bin" / "cc").stat().st_mode & 0o777 == 0o555
+    overwrite(entry)
+    with telling.lease(point("1"), filling("one")) as lease:
+        assert lease.fetched
+
+
+def test_one_in_use_that_was_changed_is_thrown_out_as_well(telling: FolderToolchainStore, root: Path) -> None:
+    with telling.lease(point("2"), two) as first:
+        overwrite(first.root.parent)
+        with telling.lease(point("2"), two) as second:
+            assert second.fetched
+    FolderToolchainStore(root)
+    assert left_over(root) == []
+
+
+def test_comparing_a_large_toolchain_takes_little(tmp_path: Path) -> None:
+    """As many files as a zig has that is unpacked whole."""
+    for number in range(200):
+        (tmp_path / str(number)).mkdir()
+        for name in range(100):
+            (tmp_path / str(number) / str(name)).touch()
+    records = file_records.record(tmp_path)
+    assert len(records) == 20_000
+    begun = time.process_time()
+    assert file_records.compare(tmp_path, records) == file_records.Comparison(changed=None)
+    assert time.process_time() - begun < 2
+
+
 # --- toolchains in images
 
 
@@ -421,9 +581,13 @@ class Images:
     def __init__(self, **sizes: int) -> None:
         self.sizes = sizes
         self.swept: list[set[str]] = []
+        self.made = dict.fromkeys(sizes, 1)
 
     def has(self, image: str) -> bool:
         return image in self.sizes
+
+    def identity(self, image: str) -> str | None:
+        return f"sha256:{image}{self.made.get(image, 1)}" if image in self.sizes else None
 
     def size(self, image: str) -> int:
         return self.sizes[image]
@@ -518,3 +682,20 @@ def test_without_docker_what_is_in_images_is_listed_but_not_known(
     assert with_images.known(point("1")) is None
     with pytest.raises(SandboxError), with_images.lease(point("1"), refuse):
         pass
+
+
+def test_an_image_of_the_same_name_is_not_the_one_that_was_stored(
+    with_images: FolderToolchainStore, images: Images
+) -> None:
+    with with_images.lease(point("1"), in_image("one", "first")):
+        pass
+    with with_images.lease(point("1"), refuse):
+        pass
+    images.made["first"] = 2
+
+    def again(folder: Path) -> Filled:
+        images.sizes["first"] = 100
+        return in_image("one", "first")(folder)
+
+    with with_images.lease(point("1"), again) as lease:
+        assert lease.fetched

@@ -5,7 +5,6 @@ them has to be fetched anew.
 """
 
 import random
-import shutil
 import signal
 import sqlite3
 import time
@@ -19,6 +18,7 @@ from loopback_index import Index
 from real_zigs import scripted_wheel
 from tool_process import Tool
 
+from mmio_bisect.adapters.held_folder import remove_tree
 from mmio_bisect.adapters.history.sql_history import SqlHistory
 from mmio_bisect.composition.history_database import open_history_database
 from mmio_bisect.workflow.ports.history import OutcomeRecord
@@ -58,7 +58,7 @@ def kept(database: Path) -> list[OutcomeRecord]:
 def forget(store: Path, version: str) -> None:
     """Take one toolchain out of the store."""
     (entry,) = store.glob(f"entries/*/points/zig@{version}.json")
-    shutil.rmtree(entry.parents[1])
+    remove_tree(entry.parents[1])
 
 
 def gone(tool: Tool) -> None:

@@ -160,6 +160,12 @@ _TOOLCHAINS = (
         "prune",
         "Remove toolchains, least recently used first, until the rest fits in SIZE; never one in use.",
     ),
+    Command(
+        "verify",
+        "toolchains",
+        "verify",
+        "Read every file of the stored toolchains; what is not as it was stored is thrown out.",
+    ),
 )
 _CONFIG = (
     Command(

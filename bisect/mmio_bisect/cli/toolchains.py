@@ -10,6 +10,7 @@ from mmio_bisect.composition import load_bars
 from mmio_bisect.composition.wiring import Settings
 from mmio_bisect.domain.sizes import size_text
 from mmio_bisect.domain.toolchain import Point
+from mmio_bisect.errors import CorruptArtefactError
 from mmio_bisect.report.documents.documents import compiler_name, stored_member, toolchain_member
 from mmio_bisect.report.documents.json_text import document
 from mmio_bisect.report.terminal import output, styled
@@ -29,6 +30,8 @@ Examples:
   mmio-bisect toolchains fetch zig@0.13.0 zig:0.15..0.17
 
   mmio-bisect toolchains prune --keep 2GiB
+
+  mmio-bisect toolchains verify
 """
 
 
@@ -89,6 +92,19 @@ def prune(
         freed = size_text(sum(entry.size for entry in removed))
         output.show(f"{counted(len(removed), 'toolchain')} removed, {freed} freed.\n")
     return 0
+
+
+def verify(context: typer.Context, store: options.Store = None, as_json: options.AsJson = False) -> int:
+    members, changed = [], 0
+    for verified in wiring_of(context, Settings(store=store)).store().verify():
+        changed += verified.change is not None
+        members.append({**stored_member(verified.stored), "change": verified.change})
+        if not as_json:
+            names = ", ".join(map(str, verified.stored.points))
+            output.show(f"{names}  {verified.change or 'as it was stored'}\n")
+    if as_json:
+        output.show_document(document("toolchains verify", toolchains=members))
+    return CorruptArtefactError.exit_code if changed else 0
 
 
 def _points(wiring: Wiring, words: str, *, refresh: bool) -> tuple[Point, ...]:

@@ -152,7 +152,7 @@ class RealWiring:
     def store(self) -> ToolchainStore:
         from mmio_bisect.adapters.store.toolchain_store import FolderToolchainStore  # noqa: PLC0415 - imported on demand
 
-        return FolderToolchainStore(self.store_folder(), _LazyImages(self._images))
+        return FolderToolchainStore(self.store_folder(), _LazyImages(self._images), say=output.note)
 
     def store_folder(self) -> Path:
         return self.settings.store or cache_folder() / "toolchains"
@@ -294,6 +294,9 @@ class _LazyImages:
 
     def has(self, image: str) -> bool:
         return self._make().has(image)
+
+    def identity(self, image: str) -> str | None:
+        return self._make().identity(image)
 
     def size(self, image: str) -> int:
         return self._make().size(image)

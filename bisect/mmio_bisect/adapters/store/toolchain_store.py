@@ -3,6 +3,7 @@
     entries/<64 hexadecimal digits of the digest>/
         root/                     the toolchain's files
         toolchain.json            the `Toolchain`, its image, and sizes; its modification time is when it was last used
+        seal.json                 what its files, and its image, were when it was made, see `file_records`
         points/<series>@<version>.json    which points this is; a name is percent-encoded where it must be
     work/                         what is half done or half removed
 
@@ -15,58 +16,45 @@ opened. Entries that cannot be read count as absent: they are fetched again, and
 A toolchain whose files are in a docker image leaves its folder empty. The image belongs to the entry: it is counted and
 removed with it, and an entry whose image is gone is absent.
 
+What a toolchain is made of is read-only, and compared with its seal whenever it is leased. One that was changed is
+thrown out, which `say` is told, and counts as absent. One that is from before there were seals is sealed as it is, when
+it is first leased.
+
 The store must be on a local file system. One that is read-only can still be leased from.
 """
 
 import contextlib
-import dataclasses
 import errno
-import json
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
-from mmio_bisect.adapters.held_folder import Hold, make_folder, remove_tree, sweep, try_hold
-from mmio_bisect.domain.families import CompilerFamily
+from mmio_bisect.adapters.held_folder import Hold, held_work_folder, make_folder, remove_tree, sweep, try_hold
+from mmio_bisect.adapters.store.entry import (
+    Entry,
+    flush,
+    name_of,
+    read_entry,
+    read_point,
+    read_seal,
+    sealed,
+    write_entry,
+)
+from mmio_bisect.adapters.store.file_records import compare
 from mmio_bisect.domain.toolchain import Point, Toolchain
 from mmio_bisect.errors import (
-    BrokenToolchainError,
     CancelledError,
     SandboxError,
     StoreError,
     from_os_error,
 )
 from mmio_bisect.workflow.ports.images import ImageKeeper
-from mmio_bisect.workflow.ports.store import Filled, Lease, StoredToolchain
+from mmio_bisect.workflow.ports.store import Filled, Lease, StoredToolchain, Verified
 
-_SCHEMA: Final = 1
 _POLL_SECONDS: Final = 0.05
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """A readable entry: `size` in bytes of all its files, and of its image."""
-
-    folder: Path
-    toolchain: Toolchain
-    size: int
-    image: str | None
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
-
-    @property
-    def record(self) -> Path:
-        return self.folder / "toolchain.json"
 
 
 class _NoImages:
@@ -74,6 +62,9 @@ class _NoImages:
 
     def has(self, image: str) -> bool:  # noqa: ARG002 - as the port says
         return False
+
+    def identity(self, image: str) -> str | None:  # noqa: ARG002 - as the port says
+        return None
 
     def size(self, image: str) -> int:
         raise StoreError(f"The image {image} cannot be kept without docker: start it.")
@@ -86,8 +77,11 @@ class _NoImages:
 class FolderToolchainStore:
     """The `ToolchainStore` below one folder. Raises `StoreError`, `DiskFullError`, and what `images` raises."""
 
-    def __init__(self, root: Path, images: ImageKeeper | None = None) -> None:
+    def __init__(
+        self, root: Path, images: ImageKeeper | None = None, *, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._root = root.absolute()
+        self._say = say
         self._images = images or _NoImages()
         self._entries = self._root / "entries"
         self._work = self._root / "work"
@@ -126,6 +120,18 @@ class FolderToolchainStore:
             stored = [found for entry in self._readable() if (found := _stored(entry)) is not None]
         return tuple(sorted(stored, key=lambda entry: entry.last_used, reverse=True))
 
+    def verify(self) -> Iterator[Verified]:
+        with self._explained():
+            for entry in self._readable():
+                stored, hold = _stored(entry), try_hold(entry.folder, shared=True)
+                if stored is None or hold is None:
+                    continue
+                with hold:
+                    why = self._change(entry, read_all=True)
+                if why is not None:
+                    self._throw_out(entry, why)
+                yield Verified(stored=stored, change=why)
+
     def prune(
         self, *, keep_bytes: int | None = None, keep_count: int | None = None, used_since: float | None = None
     ) -> tuple[StoredToolchain, ...]:
@@ -133,7 +139,7 @@ class FolderToolchainStore:
         with self._explained():
             sweep(self._work)
             for folder in self._folders():
-                if _read(folder) is None:
+                if read_entry(folder) is None:
                     self._discard(folder)
             oldest_first = self.entries()[::-1]
             total, count = sum(entry.size for entry in oldest_first), len(oldest_first)
@@ -149,15 +155,17 @@ class FolderToolchainStore:
 
     def _obtain(
         self, point: Point, fill: Callable[[Path], Filled], cancelled: Callable[[], bool]
-    ) -> tuple[_Entry, Hold, bool]:
+    ) -> tuple[Entry, Hold, bool]:
         fetched = False
-        work = self._work / _name_of(point)
+        work = self._work / name_of(point)
         while True:
             found = self._find(point)
             if found is not None:
-                hold = try_hold(found.folder, shared=True)
+                hold = self._held_unchanged(found)
                 if hold is not None:
                     return found, hold, fetched
+                if found.folder.exists():  # else it was thrown out, and there is nobody to wait for
+                    time.sleep(_POLL_SECONDS)
             else:
                 make_folder(work)
                 claim = try_hold(work)
@@ -168,6 +176,55 @@ class FolderToolchainStore:
             if cancelled():
                 raise CancelledError(f"the wait for {point} was cancelled")
             time.sleep(_POLL_SECONDS)
+
+    def _held_unchanged(self, entry: Entry) -> Hold | None:
+        """None where another holds it, or where it was changed: then it has been thrown out."""
+        hold = try_hold(entry.folder, shared=True)
+        if hold is None:
+            return None
+        try:
+            why = self._change(entry)
+        except BaseException:
+            hold.release()
+            raise
+        if why is None:
+            return hold
+        hold.release()
+        self._throw_out(entry, why)
+        return None
+
+    def _change(self, entry: Entry, *, read_all: bool = False) -> str | None:
+        """What of a held entry is not as it was when it was made."""
+        try:
+            seal = read_seal(entry)
+        except ValueError as error:
+            return str(error)
+        if seal is None:
+            self._seal(entry)
+            return None
+        if entry.image is not None and self._images.identity(entry.image) != seal.image:
+            return f"{entry.image} is another image"
+        found = compare(entry.root, seal.files, read_all=read_all)
+        if found.changed is not None:
+            return f"{found.changed} was changed"
+        if found.read and not read_all:  # as after a copy of the store: not again the next time
+            self._seal(entry)
+        return None
+
+    def _seal(self, entry: Entry) -> None:
+        image = None if entry.image is None else self._images.identity(entry.image)
+        with contextlib.suppress(OSError), held_work_folder(self._work) as aside:  # a read-only store stays as it is
+            (aside / "seal.json").write_text(sealed(entry.root, image))
+            (aside / "seal.json").rename(entry.seal)
+
+    def _throw_out(self, entry: Entry, why: str) -> None:
+        stored = _stored(entry)
+        names = ", ".join(map(str, stored.points)) if stored else entry.toolchain.digest
+        self._say(
+            f"warning: {names} is not as it was stored ({why}): it is thrown out, and fetched again when it is wanted"
+        )
+        if not self._discard(entry.folder):
+            self._set_aside(entry.folder)
 
     def _fill(self, point: Point, fill: Callable[[Path], Filled], work: Path) -> bool:
         """Make the entry in the held folder `work`; False if another was quicker."""
@@ -181,7 +238,8 @@ class FolderToolchainStore:
             root.mkdir()
             filled = fill(root)
             size = 0 if filled.image is None else self._images.size(filled.image)
-            _write_records(work, point, filled, image_size=size)
+            image = None if filled.image is None else self._images.identity(filled.image)
+            write_entry(work, point, filled, image_size=size, image=image)
             renamed = self._put(work, point, filled.toolchain)
             if not renamed and filled.image is not None:
                 self._drop_twin(filled)
@@ -201,33 +259,33 @@ class FolderToolchainStore:
                 if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                     raise
             else:
-                _flush(self._entries)
+                flush(self._entries)
                 return True
-            if not self._is_whole(_read(target)):
+            if not self._is_whole(read_entry(target)):
                 # Its image, were there one, would be ours too: the name is of the content.
                 if not self._discard(target, with_image=False):
                     self._set_aside(target)
                 continue
-            name = f"{_name_of(point)}.json"
+            name = f"{name_of(point)}.json"
             with contextlib.suppress(FileNotFoundError):  # pruned meanwhile: then there is room for ours
                 (work / "points" / name).rename(target / "points" / name)
                 return False
 
-    def _find(self, point: Point) -> _Entry | None:
-        name = f"{_name_of(point)}.json"
+    def _find(self, point: Point) -> Entry | None:
+        name = f"{name_of(point)}.json"
         for folder in self._folders():
             if (folder / "points" / name).is_file():
-                entry = _read(folder)
+                entry = read_entry(folder)
                 if entry is not None and self._is_whole(entry):
                     return entry
         return None
 
-    def _is_whole(self, entry: _Entry | None) -> bool:
+    def _is_whole(self, entry: Entry | None) -> bool:
         return entry is not None and (entry.image is None or self._images.has(entry.image))
 
     def _drop_twin(self, filled: Filled) -> None:
         """An equal entry was there: its image serves both points, unless it has the same one."""
-        kept = _read(self._folder_of(filled.toolchain))
+        kept = read_entry(self._folder_of(filled.toolchain))
         if filled.image is not None and kept is not None and kept.image != filled.image:
             self._images.remove(filled.image)
 
@@ -242,9 +300,9 @@ class FolderToolchainStore:
         except FileNotFoundError:
             return []
 
-    def _readable(self) -> Iterator[_Entry]:
+    def _readable(self) -> Iterator[Entry]:
         for folder in self._folders():
-            entry = _read(folder)
+            entry = read_entry(folder)
             if entry is not None:
                 yield entry
 
@@ -253,7 +311,7 @@ class FolderToolchainStore:
 
     def _discard(self, folder: Path, *, with_image: bool = True) -> bool:
         """Remove an entry unless it is in use."""
-        entry = _read(folder)
+        entry = read_entry(folder)
         hold = try_hold(folder)
         if hold is None:
             return False
@@ -289,15 +347,10 @@ class FolderToolchainStore:
             ) from error
 
 
-def _name_of(point: Point) -> str:
-    name = quote(f"{point.series}@{point.version}", safe="@+~!")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
-
-
-def _stored(entry: _Entry) -> StoredToolchain | None:
+def _stored(entry: Entry) -> StoredToolchain | None:
     try:
         last_used = min(entry.record.stat().st_mtime, time.time())  # the clock may have been ahead
-        points = tuple(_read_point(path) for path in sorted((entry.folder / "points").iterdir()))
+        points = tuple(read_point(path) for path in sorted((entry.folder / "points").iterdir()))
         hold = try_hold(entry.folder)
     except FileNotFoundError:  # pruned meanwhile
         return None
@@ -313,77 +366,6 @@ def _stored(entry: _Entry) -> StoredToolchain | None:
     )
 
 
-def _touch(entry: _Entry) -> None:
+def _touch(entry: Entry) -> None:
     with contextlib.suppress(OSError):  # a read-only store is not pruned either
         os.utime(entry.record)
-
-
-def _write_records(work: Path, point: Point, filled: Filled, *, image_size: int) -> None:
-    toolchain = filled.toolchain
-    if not _DIGEST.fullmatch(toolchain.digest):
-        raise ValueError(f"not a digest: {toolchain.digest!r}")
-    tool = work / "root" / toolchain.tool[0]
-    if filled.image is None and not tool.is_file():
-        raise BrokenToolchainError(f"{point} was fetched, but lacks {toolchain.tool[0]}")
-    files = [path for path in (work / "root").rglob("*") if path.is_file() and not path.is_symlink()]
-    record = {
-        "schema": _SCHEMA,
-        "size": sum(path.stat().st_size for path in files) + image_size,
-        "tool_size": tool.stat().st_size if filled.image is None else None,
-        "image": filled.image,
-        "toolchain": dataclasses.asdict(toolchain)
-        | {"released": toolchain.released and toolchain.released.isoformat()},
-    }
-    (work / "toolchain.json").write_text(json.dumps(record, indent=1))
-    (work / "points").mkdir()
-    (work / "points" / f"{_name_of(point)}.json").write_text(json.dumps(dataclasses.asdict(point)))
-    # An entry that is there must be whole even after a power cut: nobody would look into it again.
-    for path in [*files, work / "toolchain.json", *(work / "points").iterdir(), work / "points", work]:
-        _flush(path)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read(folder: Path) -> _Entry | None:
-    """The entry in that folder; None if it is damaged or gone."""
-    try:
-        record = json.loads((folder / "toolchain.json").read_bytes())
-        if record["schema"] != _SCHEMA:
-            return None
-        toolchain = _toolchain_from(record["toolchain"])
-        image = record.get("image")  # missing in stores from before toolchains came in images
-        tool = folder / "root" / toolchain.tool[0]
-        intact = image is not None or tool.stat().st_size == record["tool_size"]
-        if not intact or toolchain.digest != f"sha256:{folder.name}":
-            return None
-        return _Entry(folder=folder, toolchain=toolchain, size=int(record["size"]), image=image)
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, IndexError):
-        return None
-
-
-def _toolchain_from(fields: dict[str, Any]) -> Toolchain:
-    released = fields["released"]
-    return Toolchain(
-        digest=fields["digest"],
-        family=CompilerFamily(fields["family"]),
-        tool=tuple(fields["tool"]),
-        arguments=tuple(fields["arguments"]),
-        version_text=fields["version_text"],
-        compiler_version=fields["compiler_version"],
-        llvm_version=fields["llvm_version"],
-        commit=fields["commit"],
-        released=None if released is None else date.fromisoformat(released),
-    )
-
-
-def _read_point(path: Path) -> Point | None:
-    try:
-        return Point(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
-        return None

@@ -32,6 +32,9 @@ class ImageKeeper(Protocol):
 
     def has(self, image: str) -> bool: ...
 
+    def identity(self, image: str) -> str | None:
+        """A digest of the image, which another of the same name has not; None if there is no such."""
+
     def size(self, image: str) -> int:
         """Bytes that would be free without it: layers that it shares with its base do not count."""
 

@@ -1,6 +1,6 @@
 """Toolchains on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,14 @@ class Filled:
     image: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What became of an entry whose files were all read: None, or what was changed, and then it was thrown out."""
+
+    stored: StoredToolchain
+    change: str | None
+
+
 class ToolchainStore(Protocol):
     """Toolchains on disk: content-addressed, atomic, shared by processes."""
 
@@ -54,6 +62,9 @@ class ToolchainStore(Protocol):
         """
 
     def entries(self) -> tuple[StoredToolchain, ...]: ...
+
+    def verify(self) -> Iterator[Verified]:
+        """Read all files of all entries that nobody is about to remove."""
 
     def prune(
         self, *, keep_bytes: int | None = None, keep_count: int | None = None, used_since: float | None = None

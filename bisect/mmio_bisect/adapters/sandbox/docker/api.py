@@ -43,12 +43,14 @@ class Engine:
             return str(self._api.version()["Version"])
 
     def has_image(self, name: str) -> bool:
+        return self.image_id(name) is not None
+
+    def image_id(self, name: str) -> str | None:
         with _explained(f"look for the image {name}"):
             try:
-                self._api.inspect_image(name)
+                return str(self._api.inspect_image(name)["Id"])
             except docker.errors.ImageNotFound:
-                return False
-            return True
+                return None
 
     def pulling(self, reference: str) -> Iterator[tuple[int, int]]:
         """Pull, and give the bytes that are here and those that there will be, as far as is known."""

@@ -124,6 +124,10 @@ class DockerImages:
         with self._reached() as engine:
             return engine.has_image(image)
 
+    def identity(self, image: str) -> str | None:
+        with self._reached() as engine:
+            return engine.image_id(image)
+
     def size(self, image: str) -> int:
         with self._reached() as engine:
             return engine.own_size(image)
