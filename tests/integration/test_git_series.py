@@ -19,6 +19,7 @@ from tool_process import Tool
 from mmio_bisect.adapters.sandbox.docker.api import Engine
 from mmio_bisect.adapters.sandbox.docker.container import OWNER_LABEL
 from mmio_bisect.adapters.sandbox.docker.images import STORE_LABEL
+from mmio_bisect.adapters.store.entry import sealed
 
 pytestmark = [pytest.mark.tcc, pytest.mark.compiler]
 
@@ -217,6 +218,7 @@ def test_a_product_that_was_damaged_in_the_store_is_refuted_by_building_it_again
     for made, other in ((good, bad.read_bytes()), (bad, good.read_bytes())):
         made.chmod(0o755)
         made.write_bytes(other)
+        (made.parents[1] / "seal.json").write_text(sealed(made.parent, None))  # as had it been so from the beginning
     believed = tool(*sides, "--no-verify-build")
     assert (believed.status, believed.document["answers"][0]["change"]) == (0, "fixed"), "the wrong way round"
     assert believed.document["verifications"][0]["builds"] == 0
