@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,14 @@ trap '' TERM
 (setsid sh -c "trap '' TERM; sleep 1000; : $0" $0 &)
 sh -c "sleep 1000; : $0" $0 &
 sleep 1000
+"""
+
+
+CLONES = """
+import sys
+from pathlib import Path
+from mmio_bisect.adapters.git.repository import Repository
+Repository(own=Path(sys.argv[1]) / "clone", url=sys.argv[2], trees=Path(sys.argv[1])).asked_at
 """
 
 
@@ -107,3 +116,19 @@ def test_what_the_program_leaves_behind_ends_with_it() -> None:
     subprocess.run(tied(["sh", "-c", f"(setsid sh -c 'sleep 1000; : {marker}' &) ; exit 0"]), check=True)
     assert time.monotonic() - begun < 10
     assert processes_with(marker) == []
+
+
+def test_git_and_its_helpers_end_though_the_server_never_answers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/compiler.git"
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLONES, str(tmp_path), url],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        try:
+            # We, the supervisor, git, git-remote-http twice: as what git calls, and itself
+            assert eventually(lambda: len(processes_with(url)) >= 4)
+        finally:
+            process.kill()
+            process.wait()
+        assert eventually(lambda: processes_with(url) == [], SOON)
