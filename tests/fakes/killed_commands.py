@@ -181,7 +181,7 @@ class Kills:
         return Tool(root=self.root / folder, index=self.index.url)
 
     def _well(self, tool: Tool, *words: str) -> None:
-        said = tool(*words)
+        said = tool(*words, timeout=300)
         assert said.status == 0, f"{' '.join(words)}: {said.status} {said.err or said.out}"
 
 

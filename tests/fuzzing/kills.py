@@ -6,6 +6,7 @@ left behind; says how long a killed command's last process lived, by command.
 
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ def main() -> int:
             name = kills.scenarios[number % len(kills.scenarios)]
             try:
                 kills.round(name)
-            except AssertionError as error:
+            except (AssertionError, subprocess.TimeoutExpired) as error:
                 wrong += 1
                 print(f"{number} {name}: {error}", flush=True)
     for name, seconds in kills.figures.items():
