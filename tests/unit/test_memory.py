@@ -1,7 +1,7 @@
 """Tracked memory against a model of single bytes, and arithmetic on values against numbers that they stand for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -27,6 +27,7 @@ from mmio_bisect.classify.machine.values import (
     number,
     pointer_to,
 )
+from mmio_bisect.domain.access import Form
 from mmio_bisect.domain.recipe import ConstantWindow
 
 MOST = (1 << 64) - 1
@@ -243,3 +244,25 @@ def test_what_is_computed_stands_for_what_numbers_give(
     total = algebra.add(left, right)
     assert isinstance(total, Linear)
     assert total.constant == number(left.constant + right.constant).constant
+
+
+def test_a_structure_that_is_stored_at_an_index_may_lie_anywhere_there_and_nowhere_else() -> None:
+    state = a_state()
+    state.set("v0", Lanes((pointer_to(WINDOW, 4), ANYTHING)))
+    plain = access(store="v0", width=128)
+    transfer = replace(plain.transfer, form=Form.STRUCTURE, element_width=None)
+    structure = replace(plain, transfer=transfer, stores=(), mixes=("v0",), most=64)
+    array = state.algebra.add(pointer_to(STACK, -64), pointer_to(ARGUMENT))
+    assert touch(state, structure, array) is None
+    assert state.algebra.derived(load_word(state, pointer_to(STACK, -40)))
+    assert not state.algebra.derived(load_word(state, pointer_to(Origin("stack of another"), -40)))
+    other = a_state()
+    other.set("v0", state.get("v0"))
+    assert touch(other, structure, pointer_to(WINDOW, 8)) is None
+    assert touch(other, structure, pointer_to(STACK, -64)) is None
+    assert [other.algebra.derived(load_word(other, pointer_to(STACK, at))) for at in (-72, -64, -8, 0)] == [
+        False,
+        True,
+        True,
+        False,
+    ]

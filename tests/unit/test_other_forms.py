@@ -266,3 +266,23 @@ def test_structures_reach_no_register_that_is_not_there(thumb: bool) -> None:
         assert {*touch.clobbers, *touch.mixes} == {"v12", "v13", "v14", "v15"}
         assert bool(touch.clobbers) == bool(load)
         assert touch.writeback is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "addend"),
+    [
+        ("R_ARM_CALL", "feffffeb", -8),
+        ("R_ARM_JUMP24", "010000ea", 4),
+        ("R_ARM_MOVW_ABS_NC", "340201e3", 0x1234),
+        ("R_ARM_MOVT_ABS", "ff0f4fe3", -1),
+        ("R_ARM_THM_CALL", "fff7feff", -4),
+        ("R_ARM_THM_JUMP24", "00f002b8", 4),
+        ("R_ARM_THM_MOVW_ABS_NC", "41f23420", 0x1234),
+        ("R_ARM_THM_MOVT_ABS", "cff6ff70", -1),
+        ("R_ARM_ABS32", "feffffff", -2),
+        ("R_ARM_REL32", "04000000", 4),
+    ],
+)
+def test_an_addend_is_what_the_fields_of_the_instruction_hold(kind: str, content: str, addend: int) -> None:
+    """AAELF32, 5.6.1.1."""
+    assert ISAS[Architecture.ARM].elf.addend(kind, bytes.fromhex(content)) == addend
