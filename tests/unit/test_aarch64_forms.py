@@ -11,7 +11,7 @@ from mmio_bisect.classify.isa.aarch64.descriptor import AARCH64
 from mmio_bisect.classify.isa.aarch64.text import assembly
 from mmio_bisect.classify.machine.bits import signed
 from mmio_bisect.classify.machine.instructions import FunctionCode, Instruction
-from mmio_bisect.classify.machine.operations import ZERO, Bitwise, Multiply, Operation, Sum, Term, Touch
+from mmio_bisect.classify.machine.operations import ZERO, Bitwise, Compute, Multiply, Operation, Sum, Term, Touch
 from mmio_bisect.domain.access import AddressingMode
 from mmio_bisect.domain.target import Architecture
 
@@ -178,3 +178,23 @@ def _numbers(text: str) -> list[str]:
     parts = re.sub(r"[][!,]", " ", text).split()[1:]
     found = [str(signed(int(part[1:], 0), 64)) if part.startswith("#") else part for part in parts]
     return [one for one in found if one != "0"]
+
+
+@pytest.mark.parametrize(
+    ("word", "term", "narrow"),
+    [
+        (0x8B220020, Term(register="x2", narrow=True), False),  # add x0, x1, w2, uxtb
+        (0x8B222020, Term(register="x2", narrow=True), False),
+        (0x8B224420, Term(register="x2", factor=2, narrow=True), False),  # add x0, x1, w2, uxtw #1
+        (0x8B226820, Term(register="x2", factor=4), False),  # add x0, x1, x2, uxtx #2
+        (0x8B228020, Term(register="x2", narrow=True, extends=8), False),
+        (0x8B22A020, Term(register="x2", narrow=True, extends=16), False),
+        (0x8B22CC20, Term(register="x2", factor=8, narrow=True, extends=32), False),  # add x0, x1, w2, sxtw #3
+        (0x8B22F020, Term(register="x2", factor=16, extends=64), False),
+        (0xCB22A020, Term(register="x2", factor=-1, narrow=True, extends=16), False),  # sub x0, x1, w2, sxth
+        (0x0B22A020, Term(register="x2", narrow=True, extends=16), True),  # add w0, w1, w2, sxth
+    ],
+)
+def test_what_is_added_is_extended_as_the_manual_says(word: int, term: Term, narrow: bool) -> None:
+    value = Sum(terms=(Term(register="x1"), term))
+    assert lifted(word) == (Compute(target="x0", value=value, narrow=narrow),)
