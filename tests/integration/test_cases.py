@@ -191,6 +191,12 @@ def rows(of: Sequence[Row]) -> list[object]:
 
 
 @pytest.mark.compiler
+def test_an_index_that_counts_up_to_zero_leads_into_the_table_before_it(zigs: RealZigs, tmp_path: Path) -> None:
+    words = (str(zigs.programs["0.9.1"]), "clang", f"--target={TARGETS['x86_64'].clang_triple}", "-nostdlibinc")
+    check(row("table_end.c", "x86_64", levels="1s", accesses=1), tmp_path, lambda _: words, more=("-w", "-c"))
+
+
+@pytest.mark.compiler
 @pytest.mark.parametrize("row", rows(CLANG))
 def test_what_clang_makes_of_it_is_judged_right(zigs: RealZigs, tmp_path: Path, row: Row) -> None:
     def clang(name: str) -> Sequence[str]:

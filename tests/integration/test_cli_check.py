@@ -73,6 +73,18 @@ def test_a_pattern_that_matches_no_function_is_an_error_that_names_those_there(
     assert "error: The object defines no function stroe*; it defines store, " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("target", "profile"),
+    [("x86_64", "kvm-x86"), ("i686", "kvm-x86"), ("riscv64", "kvm-riscv"), ("aarch64", "arm-isv")],
+)
+def test_the_document_names_the_profile_that_was_used(
+    target: str, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--object", str(SHAPES.parent / f"targets.{target}.o"), "--fn", "sets_a_bit(mmio) each=load32,store32"]
+    assert main(["check", *words, "--json"]) in {0, 1}
+    assert json.loads(capsys.readouterr().out)["checks"][0]["judgement"]["profile"] == profile
+
+
 def test_a_bad_object_exits_with_1_and_shows_the_instruction(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--object", str(folder / "bad.o"), "--fn", "store(mmio) accesses=store32+0"]) == 1
     assert capsys.readouterr().out == BAD_TEXT

@@ -121,7 +121,8 @@ def test_what_a_relocation_refers_to_is_told_without_its_addend() -> None:
         (24, 0, [3, 4]),
         (16, 0, [2, 3, 4]),  # amid a variable: to the end of the next one
         (8, 16, [3, 4]),  # beyond its variable: in the next one
-        (40, 0, [5]),
+        (40, 0, [3, 4, 5]),  # an index may count up to zero at a variable's end
+        (48, 0, [5]),
         (0, 8, [1, 2]),
     ],
 )

@@ -82,14 +82,20 @@ class ImageData:
     def _extent(self, section: int, start: int | None, moved: int) -> range:
         """Where an index may lead from `start` and `moved` bytes on: in the variable that begins at `start`.
 
-        Elsewhere in the next variable too: compilers fold what is added to an index into the address.
+        Elsewhere in the next variable too: compilers fold what is added to an index into the address. Where a variable
+        ends and none begins, an index from below zero leads into it.
         """
         found = self.image.sections.get(section)
         if start is None or found is None:
             return range(len(found.content) if found else 0)
         here = next((stop for begin, stop in found.objects if begin == start and start + moved < stop), None)
         stops = [stop for begin, stop in found.objects if begin >= start + moved]
-        return range(start + moved, here or min(stops, default=len(found.content)))
+        at = start + moved
+        begins = any(begin == at for begin, _ in found.objects)
+        first = next((begin for begin, stop in found.objects if stop == at and not begins), at)
+        if at == len(found.content):
+            first = min(first, max((stop for _, stop in found.objects if stop < at), default=0))
+        return range(first, here or min(stops, default=len(found.content)))
 
     def numbers(self, entry: Linear) -> list[Linear]:
         """The numbers of a table of words of 32 bits, from the entry on."""
