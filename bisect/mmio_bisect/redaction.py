@@ -13,19 +13,21 @@ from urllib.parse import unquote
 
 HIDDEN: Final = "***"
 
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>\S*)")
+# What strangers wrote passes here too, at any length: each pattern takes time in proportion to the text.
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,30})://(?P<rest>\S*)")
 _WORD_URL = re.compile(_URL.pattern.replace(r"\S*", ".*"), re.DOTALL)
-_NAMES: Final = r"[\w.-]*(?:passw(?:or)?d|passphrase|pwd|token|secret|credential|api[_-]?key|access[_-]?key)s?"
+_NAMES: Final = r"(?:passw(?:or)?d|passphrase|pwd|token|secret|credential|api[_-]?key|access[_-]?key)s?"
 # libpq's `password = 'it\'s secret'`, and JSON's or Python's `"password": "…"`.
 _PAIR = re.compile(
-    rf"(?P<name>\b{_NAMES}(?:\s*=\s*|[\"']\s*:\s*))(?P<value>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s&]+)",
+    rf"(?P<name>{_NAMES}(?:\s*=\s*|[\"']\s*:\s*))(?P<value>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s&]+)",
     re.IGNORECASE,
 )
-_PARAMETER = re.compile(r"(?P<name>[^=&?]+)=(?P<value>[^&]*)")
 # In the names of a query's parameters; the two that only say where a secret is are shown.
 _SECRET = re.compile(r"pass|pwd|token|secret|key|sig|auth|cred|api|code|sas|jwt|session", re.IGNORECASE)
 _PLACES: Final = frozenset({"passfile", "sslkey"})
-_CLOSING = re.compile(r"[\"'“”‘’)\]}>,.;:]*\Z")
+_CLOSING: Final = "\"'“”‘’)]}>,.;:"
+_MOST_NESTED: Final = 3
+"""URLs within a parameter of a URL; of more than these nothing is shown."""
 
 
 def redact(text: str) -> str:
@@ -103,7 +105,7 @@ def _url(found: re.Match[str]) -> str:
         web = found["scheme"].lower().rpartition("+")[2] in {"http", "https"}
         name, colon, _ = user.partition(":")
         shown += f"{HIDDEN}@" if web else f"{name}:{HIDDEN}@" if colon else f"{name}@"
-    return shown + place + question + _PARAMETER.sub(_parameter, query)
+    return shown + place + question + "&".join(map(_parameter, query.split("&")))
 
 
 def _parted(rest: str) -> tuple[str | None, str]:
@@ -118,15 +120,21 @@ def _parted(rest: str) -> tuple[str | None, str]:
     return user, host + question + query
 
 
-def _parameter(found: re.Match[str]) -> str:
-    name, value = unquote(found["name"]).lower(), unquote(found["value"])
-    if name in _PLACES or not (_SECRET.search(name) or redact(value) != value):
-        return found[0]
-    closing = _CLOSING.search(found["value"])
-    return f"{found['name']}={HIDDEN}{closing[0] if closing else ''}"
+def _parameter(written: str) -> str:
+    before, equals, value = written.partition("=")
+    name, content = unquote(before.rpartition("?")[2]).lower(), unquote(value)
+    if not equals or not name or name in _PLACES:
+        return written
+    if not _SECRET.search(name) and content.count("://") <= _MOST_NESTED and redact(content) == content:
+        return written
+    return f"{before}={HIDDEN}{_closing(value)}"
 
 
 def _pair(found: re.Match[str]) -> str:
     quote = found["value"][0] if found["value"][0] in "'\"" else ""
-    closing = None if quote else _CLOSING.search(found["value"])
-    return f"{found['name']}{quote}{HIDDEN}{quote}{closing[0] if closing else ''}"
+    return f"{found['name']}{quote}{HIDDEN}{quote}{'' if quote else _closing(found['value'])}"
+
+
+def _closing(value: str) -> str:
+    """The marks at its end that close what it stands in."""
+    return value[len(value.rstrip(_CLOSING)) :]

@@ -112,3 +112,32 @@ def test_the_command_to_repeat_leaves_the_password_to_libpq_and_says_so(url: str
 
 def test_the_command_to_repeat_is_that_command_where_nothing_was_hidden() -> None:
     assert command_to_repeat("To resume", ["mmio-bisect", "run", "a b"]) == "To resume: mmio-bisect run 'a b'"
+
+
+LENGTH = 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            f"://{piece * (LENGTH // len(piece))}"
+            for piece in ("a", "a.", "a-", "=", "&", "?", "@", ":", "/", ")", "a=", "'")
+        ),
+        *(
+            f"{piece * (LENGTH // len(piece))}://"
+            for piece in ("a", "a.", "1a", "password", "password=", 'token="', "key: ")
+        ),
+        f"x://h?{'a' * LENGTH}",
+        f"x://h?a={')' * LENGTH}x",
+        "http://h?a=" * (LENGTH // 11),
+        "http://me:b@h?a=" * (LENGTH // 16),
+        "password" + " " * LENGTH,
+        "password='" + "\\" * LENGTH,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_long_texts_of_strangers_take_as_long_as_they_are(text: str) -> None:
+    """Not timed: what grows with the square of the length runs into the suite's limit."""
+    redact(text)
+    redact_words([text])
