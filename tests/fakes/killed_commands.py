@@ -45,7 +45,7 @@ page = "page/index.html"
 from = "0.9.1"
 
 [retention]
-toolchains = 2
+toolchains = "1MiB"
 """
 # What a killed run leaves beside the one that resumes it: that it was begun.
 _BEGUN = frozenset({"runs", "run_probes", "ticks"})
