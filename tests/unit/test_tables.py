@@ -354,3 +354,9 @@ def test_a_table_amid_the_code_ends_where_the_code_goes_on() -> None:
     thumb = replace(code, thumb=True)
     odd = data(content, functions=(thumb,), index=CODE)
     assert targets(odd, plus(entry(CODE, 0x108, 1), pointer_to(THERE, 0x109), 2), thumb)[:1] == ["switch+0x14"]
+
+
+@pytest.mark.parametrize("offset", [-(1 << 31), -4, 13, 16, 1 << 40])
+def test_what_lies_outside_of_a_section_is_no_entry_of_its_tables(offset: int) -> None:
+    image = data(words(1, 2, 3, 4, width=4))
+    assert image.entry_at(pointer_to(HERE), offset, 4, signs=False) is None

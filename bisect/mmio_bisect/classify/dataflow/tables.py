@@ -43,6 +43,7 @@ class ImageData:
     image: CodeImage
     _starts: dict[tuple[int, int], int | None] = field(default_factory=dict)
     _words: dict[tuple[int, range], list[Linear]] = field(default_factory=dict)
+    _numbers: dict[tuple[int, range], list[Linear]] = field(default_factory=dict)
 
     @property
     def pointer_bytes(self) -> int:
@@ -83,7 +84,7 @@ class ImageData:
         """Where an index may lead from `start` and `moved` bytes on: in the variable that begins at `start`.
 
         Elsewhere in the next variable too: compilers fold what is added to an index into the address. Where a variable
-        ends and none begins, an index from below zero leads into it.
+        ends and none begins, an index from below zero leads into it. Never outside of the section.
         """
         found = self.image.sections.get(section)
         if start is None or found is None:
@@ -95,7 +96,7 @@ class ImageData:
         first = next((begin for begin, stop in found.objects if stop == at and not begins), at)
         if at == len(found.content):
             first = min(first, max((stop for _, stop in found.objects if stop < at), default=0))
-        return range(first, here or min(stops, default=len(found.content)))
+        return range(max(first, 0), min(here or min(stops, default=len(found.content)), len(found.content)))
 
     def numbers(self, entry: Linear) -> list[Linear]:
         """The numbers of a table of words of 32 bits, from the entry on."""
@@ -104,9 +105,12 @@ class ImageData:
         found = None if table is None else self.image.sections.get(table.section)
         if table is None or found is None or table.width != 4:
             return []
-        places = self._extent(table.section, table.start, 0)[:: table.width]
-        contents = (int.from_bytes(found.content[at : at + table.width], "little") for at in places)
-        return [number(content, 8 * self.pointer_bytes) for content in dict.fromkeys(contents)]
+        extent = self._extent(table.section, table.start, 0)
+        if (table.section, extent) not in self._numbers:
+            contents = (int.from_bytes(found.content[at : at + 4], "little") for at in extent[::4])
+            bits = 8 * self.pointer_bytes
+            self._numbers[table.section, extent] = [number(content, bits) for content in dict.fromkeys(contents)]
+        return self._numbers[table.section, extent]
 
     def entry_at(self, address: Linear, offset: int, width: int, *, signs: bool) -> Linear | None:
         """What is loaded from a known place of a table that is not written: one of the entries from there on."""
@@ -115,6 +119,8 @@ class ImageData:
         if found is None or found.writable or origin.section is None:
             return None
         start = (address.constant or 0) + offset
+        if not 0 <= start <= len(found.content) - width:
+            return None
         entry = TableEntry(origin.section, start, width, signs)
         return pointer_to(Origin(f"word {width} of section {origin.section} from {start}", entry=entry))
 
