@@ -6,7 +6,7 @@ from enum import StrEnum
 from mmio_bisect.domain.names import select
 from mmio_bisect.domain.recipe import Direction
 
-RULES = 4
+RULES = 5
 """The version of all rules that a judgement depends on; raised whenever a verdict, an access or a defect could come out
 differently, so that history knows which judgements to make again."""
 
