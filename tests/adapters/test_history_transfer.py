@@ -177,7 +177,7 @@ def test_a_judgement_that_differs_is_a_contradiction(full: str, tmp_path: Path) 
         (['{"format":"mmio-bisect-history","version":99}'], "version 99"),
         (
             ['{"format":"mmio-bisect-history","version":1}', '{"row":"elephants"}'],
-            "Line 2 .* no kind of row: elephants",
+            "Line 2 .*no kind of row: elephants",
         ),
         (['{"format":"mmio-bisect-history","version":1}', '{"row":"cases","digest":"x"}'], "Line 2 .* look at "),
         (['{"format":"mmio-bisect-history","version":1}', "{"], "Line 2 of the export is not JSON"),

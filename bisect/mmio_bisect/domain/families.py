@@ -40,7 +40,7 @@ _CLANGS: Final = {9: "900", 10: "1000", 11: "1100", 12: "1200", 13: "1300", 14: 
 def _clang_of_explorer(compiler_version: str, _version_text: str) -> str | None:
     """By the major version, trunk where ours is newer."""
     major = compiler_version.partition(".")[0]
-    if not major.isdigit():
+    if not major.isdecimal() or len(major) > 9:
         return None
     name = _CLANGS.get(int(major))
     return "cclang_trunk" if int(major) > max(_CLANGS) else name and f"cclang{name}"

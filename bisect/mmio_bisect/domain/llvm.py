@@ -6,7 +6,8 @@ from functools import total_ordering
 from typing import Final, Self
 
 _VERSION: Final = re.compile(
-    r"(?:^|(?:LLVM|clang) version:? )\s*(?P<release>\d+(?:\.\d+){0,2})(?:-?rc(?P<candidate>\d+))?"
+    r"(?:^|(?:LLVM|clang) version:? )\s*(?P<release>\d{1,9}(?:\.\d{1,9}){0,2}(?!\d))(?:-?rc(?P<candidate>\d{1,9}))?",
+    re.ASCII,
 )
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_MOST: Final = 1 << 63
 _SIZE: Final = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 
@@ -12,7 +13,10 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"“{text}” is not a size: write a number of bytes, or one with K, M, G or T, as in 2GiB")
-    return int(float(found["count"]) * 1024 ** " KMGT".index(found["unit"].upper() or " "))
+    count = float(found["count"]) * 1024 ** " KMGT".index(found["unit"].upper() or " ")
+    if count > _MOST:
+        raise ValueError(f"“{text}” is more than any disk holds: write a smaller size")
+    return int(count)
 
 
 def size_text(count: float) -> str:

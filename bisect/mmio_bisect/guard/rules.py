@@ -63,7 +63,10 @@ class RefusedError(Exception):
 
 def check(request: Request, volume: StoreVolume) -> Allowed:
     """Raises `RefusedError`."""
-    address = urlsplit(request.target)
+    try:
+        address = urlsplit(request.target)
+    except ValueError:
+        raise RefusedError("That is not a path of docker's.") from None
     path = _VERSION.sub("", address.path, count=1)
     for method, pattern, rule in _ROUTES:
         found = pattern.fullmatch(path)

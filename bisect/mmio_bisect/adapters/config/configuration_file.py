@@ -8,7 +8,6 @@ nothing here reads them.
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mmio_bisect.adapters.config.configuration_schema import File, SeriesDefaults, WatchTable, database_below, keys_at
+from mmio_bisect.adapters.foreign_input import MALFORMED, read_toml, why
 from mmio_bisect.errors import InvalidConfigurationError
 from mmio_bisect.workflow.ports.sandbox import Bounds
 from mmio_bisect.workflow.probing.budget import Allowance
@@ -113,9 +113,9 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
     """Raises `InvalidConfigurationError`."""
     text = _text(file)
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidConfigurationError(f"{file} is not valid TOML: {error}.") from error
+        document = read_toml(text)
+    except MALFORMED as error:
+        raise InvalidConfigurationError(f"{file} is not valid TOML: {why(error)}.") from error
     named = _override(document, environment)
     base = file.parent if file else Path()
     try:
@@ -125,6 +125,8 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Configuration:
         return _configuration(read, file, base)
     except ValidationError as error:
         raise InvalidConfigurationError(_explain(error, file, text, named)) from error
+    except MALFORMED as error:
+        raise InvalidConfigurationError(f"{file} cannot be read: {why(error)}.") from error
 
 
 def _text(file: Path | None) -> str:

@@ -7,10 +7,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Self
 
+from mmio_bisect.adapters.foreign_input import MALFORMED
 from mmio_bisect.errors import CorruptArtefactError, DownloadError
 
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+_MOST_DIGITS: Final = 18
 
 
 class NotThereError(Exception):
@@ -50,8 +53,7 @@ class Opened:
         `CorruptArtefactError` where the file has changed.
         """
         _check(status, f"{status} {reason}", headers, url, begin)
-        length = headers.get("Content-Length")
-        known = int(length) if length is not None and length.isdigit() else None
+        known = _number(headers.get("Content-Length", ""))
         start = begin if status == HTTPStatus.PARTIAL_CONTENT else 0
         tag = headers.get("ETag") or headers.get("Last-Modified")
         strong = tag if tag is not None and not tag.startswith("W/") else None
@@ -76,11 +78,11 @@ def _retry_after(value: str | None, now: Callable[[], datetime] = lambda: dateti
     """RFC 9110, 10.2.3: seconds, or a date."""
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    if (seconds := _number(value.strip())) is not None:
+        return float(seconds)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except MALFORMED:
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -91,6 +93,11 @@ def _moment(value: str | None) -> datetime | None:
     """RFC 9110, 5.6.7; None where it is no moment."""
     try:
         moment = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
+    except MALFORMED:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _number(text: str) -> int | None:
+    """One that a file's length or a time may be."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from mmio_bisect.adapters.foreign_input import MALFORMED
 from mmio_bisect.adapters.held_folder import held_work_folder
 from mmio_bisect.errors import DownloadError, MissingToolchainError, SandboxError
 
@@ -68,7 +69,7 @@ class ListingCache:
             if not versions or not all(isinstance(version, str) for version in versions):
                 return None
             return CachedVersions(versions=tuple(versions), asked_at=asked_at)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *MALFORMED):
             return None
 
     def save(self, cached: CachedVersions) -> None:

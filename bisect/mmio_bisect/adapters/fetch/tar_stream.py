@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mmio_bisect.adapters.fetch.tar_files import tarfile
+from mmio_bisect.adapters.foreign_input import refusing
 from mmio_bisect.errors import CorruptArtefactError
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 _STEP: Final = 1 << 18
 _BLOCK: Final = 1 << 18
 _LZMA_MEMORY: Final = 512 << 20  # xz -9 asks for 64 MiB; a header may ask for 4 GiB
-_MOST_MEMBERS: Final = 100_000
+MOST_MEMBERS: Final = 100_000
+_MOST_STREAMS: Final = 10_000  # pxz and pigz make one of each block
 _LONGEST_HEADER: Final = 1 << 20
+_SLACK: Final = 1 << 20
 _LONG_HEADERS: Final = frozenset({
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
 })  # fmt: skip
@@ -93,15 +96,22 @@ class _Gzip:
         return out
 
 
+class _TooMuchError(Exception):
+    """It unpacks to more than it may."""
+
+
 class _Unpacked(io.RawIOBase):
-    """The tar file inside, for reading forwards. A compressed file may be several streams, one after another."""
+    """The tar file inside, for reading forwards. A compressed file may be several streams, one after another.
+
+    Streams of nothing, zeroes between them and blocks that give nothing are bounded too.
+    """
 
     def __init__(self, chunks: Iterator[bytes], kind: Callable[[], _Inflating], most: int) -> None:
         super().__init__()
-        self._chunks = chunks
+        self._chunks = _bounded(chunks, most + _SLACK)
         self._kind = kind
         self._inflating: _Inflating | None = None
-        self._left = most
+        self._left, self._streams = most, 0
         self._ready = b""
         self._given = 0
 
@@ -127,6 +137,9 @@ class _Unpacked(io.RawIOBase):
             following = self._following()
             if following is None:
                 return None
+            self._streams += 1
+            if self._streams > _MOST_STREAMS:
+                raise tarfile.ReadError(f"it is more than {_MOST_STREAMS} compressed streams")
             self._inflating, data = self._kind(), following
         elif self._inflating.hungry:
             data = next(self._chunks, b"")
@@ -135,7 +148,7 @@ class _Unpacked(io.RawIOBase):
         out = self._inflating.feed(data)
         self._left -= len(out)
         if self._left < 0:
-            raise OverflowError
+            raise _TooMuchError
         return out
 
     def _following(self) -> bytes | None:
@@ -149,6 +162,15 @@ class _Unpacked(io.RawIOBase):
                 return None
             rest = found
         return rest
+
+
+def _bounded(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """What is packed is no longer than what it unpacks to, but for a little."""
+    for chunk in chunks:
+        most -= len(chunk)
+        if most < 0:
+            raise _TooMuchError
+        yield chunk
 
 
 class _Member(tarfile.TarInfo):
@@ -184,32 +206,38 @@ def unpack_tar(
 
     Raises `CorruptArtefactError` whatever is wrong with the archive, and what `chunks` raises.
     """
+
+    def refusal(why: str) -> CorruptArtefactError:
+        return CorruptArtefactError(f"{name} is damaged ({why}): fetch it again")
+
     tar = _Unpacked(chunks, _Gzip if gzip else _Xz, most_bytes)
     try:
-        with tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK, errorlevel=1, tarinfo=_Member) as archive:
+        with (
+            refusing(refusal, tarfile.TarError, lzma.LZMAError, zlib.error),
+            tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK, errorlevel=1, tarinfo=_Member) as archive,
+        ):
             for count, member in enumerate(archive):
-                if count >= _MOST_MEMBERS:
-                    raise tarfile.ReadError(f"it has more than {_MOST_MEMBERS} members")
-                _unpack(archive, member, folder, wanted)
-        while tar.read(_BLOCK):  # to the last byte
-            pass
-    except OverflowError as error:
+                if count >= MOST_MEMBERS:
+                    raise tarfile.ReadError(f"it has more than {MOST_MEMBERS} members")
+                _unpack(archive, member, folder, wanted, name)
+            while tar.read(_BLOCK):  # to the last byte
+                pass
+    except _TooMuchError as error:
         raise CorruptArtefactError(
             f"{name} unpacks to more than {most_bytes >> 20} MiB, which no compiler does: it is not unpacked"
         ) from error
-    except tarfile.FilterError as error:
-        raise CorruptArtefactError(f"{name} would write outside its folder ({error}): it is not unpacked") from error
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, UnicodeDecodeError) as error:
-        raise CorruptArtefactError(f"{name} is damaged ({error}): fetch it again") from error
 
 
-def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: Wanted) -> None:
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: Wanted, name: str) -> None:
     target = wanted(PurePosixPath(member.name))
     if target is None or member.isdir():
         return
-    if member.issym() and "/" in member.linkname:  # libraries link to their neighbours; anything else could lead on
-        raise tarfile.LinkOutsideDestinationError(member, member.linkname)
-    if not (member.isreg() or member.issym()):
-        raise tarfile.SpecialFileError(member)
     mode = 0o755 if member.mode & 0o100 else 0o644
-    archive.extract(member.replace(name=str(target), mode=mode), folder, set_attrs=True, filter="data")
+    try:
+        if member.issym() and "/" in member.linkname:  # libraries link to their neighbours; anything else could lead on
+            raise tarfile.LinkOutsideDestinationError(member, member.linkname)
+        if not (member.isreg() or member.issym()):
+            raise tarfile.SpecialFileError(member)
+        archive.extract(member.replace(name=str(target), mode=mode), folder, set_attrs=True, filter="data")
+    except tarfile.FilterError as error:
+        raise CorruptArtefactError(f"{name} would write outside its folder ({error}): it is not unpacked") from error

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from mmio_bisect.adapters.fetch.tar_stream import MOST_BYTES, MOST_MEMBERS
+from mmio_bisect.adapters.foreign_input import refusing
 from mmio_bisect.errors import CorruptArtefactError
 
 _CHUNK: Final = 1 << 20
+_LONGEST_RECORD: Final = 64 << 20
 
 
 def unpack_wheel(wheel: Path, folder: Path, wanted: Callable[[str], bool], stop: Callable[[], None]) -> None:
@@ -24,19 +27,27 @@ def unpack_wheel(wheel: Path, folder: Path, wanted: Callable[[str], bool], stop:
 
     Raises `CorruptArtefactError`, whatever is wrong with the archive.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            names = [_safe(member.filename, wheel) for member in members]
-            if len(set(names)) != len(names):
-                raise CorruptArtefactError(f"{wheel.name} has two files of one name: fetch it again")
-            record = _record_of(archive, names)
-            for member, name in zip(members, names, strict=True):
-                if wanted(name):
-                    stop()
-                    _unpack(archive, member, folder / name, record.get(name), stop)
-    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError, csv.Error) as error:
-        raise CorruptArtefactError(f"{wheel.name} is damaged ({error}): fetch it again") from error
+
+    def refusal(why: str) -> CorruptArtefactError:
+        return CorruptArtefactError(f"{wheel.name} is damaged ({why}): fetch it again")
+
+    with refusing(refusal, zipfile.BadZipFile, zlib.error, csv.Error), zipfile.ZipFile(wheel) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MOST_MEMBERS:
+            raise zipfile.BadZipFile(f"it has more than {MOST_MEMBERS} members")
+        names = [_safe(member.filename, wheel) for member in members]
+        if len(set(names)) != len(names):
+            raise CorruptArtefactError(f"{wheel.name} has two files of one name: fetch it again")
+        record = _record_of(archive, names)
+        chosen = [(member, name) for member, name in zip(members, names, strict=True) if wanted(name)]
+        # No more than that is read of a member, whatever its stream would unpack to.
+        if sum(member.file_size for member, _ in chosen) > MOST_BYTES:
+            raise CorruptArtefactError(
+                f"{wheel.name} unpacks to more than {MOST_BYTES >> 20} MiB, which no compiler does: it is not unpacked"
+            )
+        for member, name in chosen:
+            stop()
+            _unpack(archive, member, folder / name, record.get(name), stop)
 
 
 def digest_of_file(path: Path) -> str:
@@ -56,6 +67,8 @@ def _record_of(archive: zipfile.ZipFile, names: list[str]) -> dict[str, str]:
     found = [name for name in names if name.count("/") == 1 and name.endswith(".dist-info/RECORD")]
     if len(found) != 1:
         raise zipfile.BadZipFile("it has no RECORD")
+    if archive.getinfo(found[0]).file_size > _LONGEST_RECORD:
+        raise zipfile.BadZipFile(f"its RECORD is longer than {_LONGEST_RECORD >> 20} MiB")
     rows = csv.reader(io.StringIO(archive.read(found[0]).decode()))
     return {row[0]: row[1] for row in rows if len(row) >= 2 and row[1]}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from mmio_bisect.adapters.foreign_input import MALFORMED, why
 from mmio_bisect.errors import CorruptDatabaseError, DatabaseError, DiskFullError, MmioBisectError, from_os_error
 
 ELSEWHERE = "name another with `--database URL`"
@@ -50,9 +51,9 @@ def rows_make_sense(place: Place) -> Iterator[None]:
         yield
     except UnicodeEncodeError:
         raise  # what was asked for, not what was found
-    except (ValueError, zlib.error) as error:
+    except (*MALFORMED, zlib.error) as error:
         raise CorruptDatabaseError(
-            f"The history {place.name} holds a row that cannot be read ({error}): restore a copy, or {ELSEWHERE}."
+            f"The history {place.name} holds a row that cannot be read ({why(error)}): restore a copy, or {ELSEWHERE}."
         ) from error
 
 

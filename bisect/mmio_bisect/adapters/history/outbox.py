@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
+from mmio_bisect.adapters.foreign_input import MALFORMED
 from mmio_bisect.adapters.history import schema
 from mmio_bisect.adapters.history.database import OverDatabase
 from mmio_bisect.adapters.history.rows import insert_if_new, insert_numbered, now
@@ -41,7 +42,7 @@ def decode_state(text: str | None) -> SeriesState:
         members = _members(text)
         lines = {value_of(Line, each): _line_state(each) for each in members["lines"]}
         return value_of(SeriesState, members, lines=lines)
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise CorruptDatabaseError(
             f"What the watch keeps of a series cannot be read ({type(error).__name__}: {error}): restore a backup."
         ) from error

@@ -8,15 +8,18 @@ under which paths. Anything else is a conflict, and then nothing is taken in.
 import base64
 import json
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Column, Connection, LargeBinary, Table, insert, select, update
 
-from mmio_bisect.adapters.history import schema
+from mmio_bisect.adapters.foreign_input import refusing
+from mmio_bisect.adapters.history import objects, schema
 from mmio_bisect.adapters.history.rows import insert_numbered
 from mmio_bisect.adapters.history.timeline.rebuild import rebuild
 from mmio_bisect.domain.outcome import OutcomeKind
@@ -40,6 +43,8 @@ _DIFFERS = {
     "objects": frozenset({"data"}),  # its digest says what it is; how it was deflated may differ
 }
 _OF_JUDGEMENT = ("object_digest", "expectation_digest", "profile", "rules")
+_MOST_UNPACKED, _MOST_RATIO = 1 << 30, 100
+"""Objects are a fifth as long as that when they are packed, not a hundredth."""
 _RUN_NUMBER = re.compile(r'("run": )\d+')
 
 
@@ -68,12 +73,8 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
     taker = _Taker(connection, older=version < VERSION)
     for number, exported in enumerate(rows, start=2):
         kind = exported.pop("row", None)
-        try:
+        with _reading(number):
             fresh = taker.take(kind, exported)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InvalidExportError(
-                f"Line {number} of the export cannot be read ({type(error).__name__}: {error}): export anew."
-            ) from error
         if fresh:
             new[str(kind)] += 1
         else:
@@ -85,13 +86,17 @@ def take_in(connection: Connection, lines: Iterable[str]) -> Imported:
 
 def _read(lines: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
-        try:
+        with _reading(number, "is not JSON"):
             exported = json.loads(line)
-        except ValueError as error:
-            raise InvalidExportError(f"Line {number} of the export is not JSON ({error}): export anew.") from error
         if not isinstance(exported, dict):
             raise InvalidExportError(f"Line {number} of the export is not a JSON object: export anew.")
         yield exported
+
+
+def _reading(number: int, what: str = "cannot be read") -> AbstractContextManager[None]:
+    return refusing(
+        lambda why: InvalidExportError(f"Line {number} of the export {what} ({why}): export anew."), zlib.error
+    )
 
 
 def _version(head: Row | None) -> int:
@@ -108,12 +113,17 @@ def _version(head: Row | None) -> int:
     return version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Taker:
-    """Takes rows in; those of an `older` export lack the columns that came later."""
+    """Takes rows in; those of an `older` export lack the columns that came later.
+
+    `packed` and `unpacked` count the bytes of the objects.
+    """
 
     connection: Connection = field(kw_only=False)
     older: bool
+    packed: int = 0
+    unpacked: int = 0
 
     def take(self, kind: object, exported: Row) -> bool:
         """Whether it was new."""
@@ -130,6 +140,8 @@ class _Taker:
         row = self._stored(table, exported)
         ours = self._there(table, row, tuple(column.name for column in table.primary_key))
         if ours is None:
+            if table is schema.objects:
+                self._check_object(row)
             self._insert(table, [row])
             return True
         _agree(table.name, ours, _exported(table, row))
@@ -139,6 +151,15 @@ class _Taker:
             self.connection.execute(update(table).where(*of_point).values(values))
             return True
         return False
+
+    def _check_object(self, row: Row) -> None:
+        """Whoever judges it again will trust its digest, and unpack it."""
+        size = objects.check(row["digest"], row["data"])
+        if size != row["size"]:
+            raise ValueError(f"the object {row['digest']} has {size} bytes and not {row['size']}")
+        self.packed, self.unpacked = self.packed + len(row["data"]), self.unpacked + size
+        if self.unpacked > max(_MOST_UNPACKED, _MOST_RATIO * self.packed):
+            raise ValueError(f"its objects unpack to more than {_MOST_RATIO} times their size")
 
     def _take_judgement(self, exported: Row) -> bool:
         functions = exported.pop("functions")
@@ -284,7 +305,13 @@ def _in(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - for the same 
         return None
     if isinstance(column.type, LargeBinary):
         return base64.b64decode(value, validate=True)
-    return date.fromisoformat(value) if column.type.python_type is date else value
+    kind = column.type.python_type
+    if kind is date:
+        return date.fromisoformat(value)
+    # SQLite would take anything.
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise TypeError(f"{column.name} is {type(value).__name__} and not {kind.__name__}")
+    return value
 
 
 def _line(exported: Row) -> str:

@@ -5,7 +5,6 @@ what ships (`user_files`). Adding a kind of series is one line in `KINDS`; addin
 imported when one of its series is asked for.
 """
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from mmio_bisect.adapters.foreign_input import MALFORMED, read_toml, why
 from mmio_bisect.adapters.series.kind import Builds, Read, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.rust_endpoints import RustEndpoints
 from mmio_bisect.errors import InvalidSeriesFileError, from_os_error
@@ -90,13 +90,13 @@ def shipped_catalogue() -> Catalogue:
 def tables_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each series of a file with the file's own level below it. Raises `InvalidSeriesFileError`."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = read_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise from_os_error(
             error, f"The series file {path} cannot be read", InvalidSeriesFileError, "give another with --series-file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSeriesFileError(f"{path} is not valid TOML: {error}.") from error
+    except MALFORMED as error:
+        raise InvalidSeriesFileError(f"{path} is not valid TOML: {why(error)}.") from error
     series = document.pop("series", None)
     if not isinstance(series, dict) or not series:
         raise InvalidSeriesFileError(f"{path} has no series: write `[series.NAME]` and below it what the series is.")

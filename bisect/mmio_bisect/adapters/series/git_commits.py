@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from mmio_bisect.adapters.fetch.tar_files import tarfile
+from mmio_bisect.adapters.foreign_input import refusing
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.kind import (
     NamedSource,
@@ -333,11 +334,15 @@ def _failed(point: Point, finished: Finished, log: Path, why: str | None = None)
 
 def _unpack(archive: bytes, folder: Path) -> None:
     """Raises `CorruptArtefactError` for what a hostile build may have put into its archive."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise CorruptArtefactError(f"The products of a build cannot be unpacked: {error}.") from error
+
+    def refusal(why: str) -> CorruptArtefactError:
+        return CorruptArtefactError(f"The products of a build cannot be unpacked: {why}.")
+
+    with (
+        refusing(refusal, tarfile.TarError, OSError),
+        tarfile.open(fileobj=io.BytesIO(archive)) as tar,
+    ):
+        tar.extractall(folder, filter="data")
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444))

@@ -6,12 +6,12 @@ The format is rustup's, version 2 (rust-lang/rustup, `src/dist/manifest.rs`): TO
 """
 
 import re
-import tomllib
 from datetime import date
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mmio_bisect.adapters.foreign_input import MALFORMED, read_toml, why
 from mmio_bisect.adapters.series.rust_endpoints import OFFICIAL, Archive, Manifest
 from mmio_bisect.errors import CorruptArtefactError
 
@@ -52,7 +52,7 @@ def read_manifest(text: bytes, *, url: str, base_url: str = OFFICIAL) -> Manifes
     Raises `CorruptArtefactError`.
     """
     try:
-        document = _Document.model_validate(tomllib.loads(text.decode()))
+        document = _Document.model_validate(read_toml(text.decode()))
         rustc = document.pkg["rustc"]
         archives = {
             (component, triple): archive
@@ -70,8 +70,8 @@ def read_manifest(text: bytes, *, url: str, base_url: str = OFFICIAL) -> Manifes
         raise CorruptArtefactError(
             f"{url} cannot be read as a manifest ({where}: {first['msg']}): look at it"
         ) from error
-    except ValueError as error:
-        raise CorruptArtefactError(f"{url} cannot be read as a manifest ({error}): look at it") from error
+    except MALFORMED as error:
+        raise CorruptArtefactError(f"{url} cannot be read as a manifest ({why(error)}): look at it") from error
     found = _VERSION.fullmatch(rustc.version)
     if found is None:
         raise CorruptArtefactError(f"{url} calls its rustc {rustc.version!r}, which is not a version: look at it")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from mmio_bisect.adapters.foreign_input import MALFORMED, why
 from mmio_bisect.adapters.series.catalogue import KINDS, Catalogue, config_type, merged, shipped_catalogue, tables_of
 from mmio_bisect.adapters.series.kind import SeriesConfig
 from mmio_bisect.errors import InvalidSeriesFileError
@@ -51,6 +52,8 @@ def validated(where: str, name: str, table: Mapping[str, Any]) -> SeriesConfig:
         return TypeAdapter(config).validate_json(json.dumps(values, default=lambda _: {}), strict=True)
     except ValidationError as error:
         raise InvalidSeriesFileError(f"{where}{_first_problem(error, config)}") from error
+    except MALFORMED as error:
+        raise InvalidSeriesFileError(f"{where} cannot be read: {why(error)}.") from error
 
 
 def _first_problem(error: ValidationError, config: type[SeriesConfig]) -> str:

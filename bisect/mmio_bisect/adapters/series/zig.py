@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 from mmio_bisect.adapters.fetch.listing_cache import CachedVersions, ListingCache
 from mmio_bisect.adapters.fetch.pip_process import PipResult, explain, run_pip
 from mmio_bisect.adapters.fetch.wheel import digest_of_file, unpack_wheel
+from mmio_bisect.adapters.foreign_input import refusing
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.series.kind import Family, NamedSource, SeriesConfig, SourceContext
 from mmio_bisect.adapters.series.version_order import sort_key
@@ -29,6 +30,7 @@ from mmio_bisect.workflow.ports.series import Fetched
 
 _PACKAGE: Final = "ziglang"
 _OLDEST: Final = Version("0.8")  # 0.0.0 is a placeholder
+_LONGEST_VERSION: Final = 100
 _PROGRAM: Final = "ziglang/zig"
 _HEADERS: Final = "ziglang/lib/include"
 
@@ -106,13 +108,8 @@ class ZigSeries(NamedSource):
             ) from error
         if result.status != 0:
             raise explain(result, f"the list of {_PACKAGE} versions")
-        try:
-            versions = json.loads(result.output)["versions"]
-            points = _points(versions, self.name)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DownloadError(
-                f"pip's list of {_PACKAGE} versions cannot be read: update pip to 25.1 or later"
-            ) from error
+        versions = read_versions(result.output)
+        points = _points(versions, self.name)
         if not points:
             raise DownloadError(
                 f"the package index has no {_PACKAGE} wheel from {_OLDEST} on for this machine: check `pip config list`"
@@ -137,6 +134,19 @@ class ZigSeries(NamedSource):
     def _pip(self, *words: str, scratch: Path, signals: Signals) -> PipResult:
         words = (*words, "--retries", str(self._retries))
         return run_pip(words, scratch=scratch, silence_seconds=self._silence_seconds, signals=signals)
+
+
+def read_versions(output: str) -> tuple[str, ...]:
+    """From what `pip index versions --json` prints. Raises `DownloadError`."""
+    with refusing(
+        lambda why: DownloadError(
+            f"pip's list of {_PACKAGE} versions cannot be read ({why}): update pip to 25.1 or later"
+        )
+    ):
+        versions = json.loads(output)["versions"]
+        if not all(isinstance(version, str) and len(version) <= _LONGEST_VERSION for version in versions):
+            raise ValueError("not all of them are versions")
+        return tuple(versions)
 
 
 def _points(versions: Iterable[str], series: str) -> tuple[Point, ...]:

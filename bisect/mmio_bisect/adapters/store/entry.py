@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from mmio_bisect.adapters.foreign_input import MALFORMED
 from mmio_bisect.adapters.store.file_records import FileRecord, record, seal
 from mmio_bisect.domain.families import CompilerFamily
 from mmio_bisect.domain.toolchain import Point, Toolchain
@@ -113,7 +114,7 @@ def read_seal(entry: Entry) -> Seal | None:
         if entry.sealed:
             raise ValueError("seal.json is gone") from None
         return None
-    except (KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise ValueError("seal.json is damaged") from error
 
 
@@ -144,7 +145,7 @@ def read_entry(folder: Path) -> Entry | None:
             image=image,
             sealed=record.get("sealed", False),
         )
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, IndexError):
+    except (FileNotFoundError, NotADirectoryError, *MALFORMED):
         return None
 
 
@@ -166,5 +167,5 @@ def _toolchain_from(fields: dict[str, Any]) -> Toolchain:
 def read_point(path: Path) -> Point | None:
     try:
         return Point(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
+    except MALFORMED:
         return None

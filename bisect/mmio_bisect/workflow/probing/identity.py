@@ -55,4 +55,7 @@ def _commit(text: str) -> str | None:
 
 def _released(text: str) -> date | None:
     said = _SNAPSHOT.search(text) or _DATE_OF_RUSTC.search(text)
-    return date.fromisoformat(said["date"]) if said else None
+    try:
+        return date.fromisoformat(said["date"]) if said else None
+    except ValueError:  # eight digits that are no day
+        return None
