@@ -141,6 +141,7 @@ def test_git_bisect_run_finds_the_commit_that_changed_the_compiler(folder: Path,
         **{f"GIT_{who}_{what}": "nobody@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
+        "MMIO_BISECT_VISIBLE": str(tmp_path),  # where the scripts that stand for compilers have what they call
     }
 
     def git(*words: str) -> str:

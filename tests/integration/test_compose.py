@@ -28,6 +28,7 @@ to = "2024-02-03"
 """
 SOON = {"interval": "1s", "start_period": "60s"}
 REGRESSED = "store_then_step.rs regressed: rust-nightly@2024-02-03 (before it: 2024-02-02)"
+REPORTED = "store_then_step.rs regressed: `rust-nightly@2024-02-03` (before it: 2024-02-02)"
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def what_is_served(made: Composed) -> None:
     assert (status, "rust-nightly" in page, "2024-02-03" in page) == (200, True, True)
     status, listing = made.page("reports/")
     (name,) = [line.split('"')[1] for line in listing.splitlines() if ".md" in line]
-    assert made.page(f"reports/{name}")[1].startswith(f"**{REGRESSED}")
+    assert made.page(f"reports/{name}")[1].startswith(f"**{REPORTED}**")
 
 
 def messages(made: Composed) -> list[str]:

@@ -92,7 +92,7 @@ def test_a_rollup_is_told_by_the_pull_requests_that_it_holds(tmp_path: Path, too
     shown = tool(*words).out
     assert "    rollup #3\n        #130595  Initial std library support for NuttX (again)\n" in shown
     report = tool("report", str(said.document["run"])).out
-    assert "/pull/130836) Do not merge stores (#7)\n" in report
+    assert "/pull/130836) Do not merge stores `(#7)`\n" in report
     assert "This did not apply" not in shown + report
 
 

@@ -120,6 +120,7 @@ def every_command(folder: Path) -> Iterator[tuple[str, ...]]:
     yield from (("series", "show", "zig", *more) for more in ((), ("--json",)))
     yield ("toolchains", "list")
     yield ("toolchains", "fetch", "zig:0.13.0..0.13.0")
+    yield ("toolchains", "verify")
     yield ("toolchains", "prune", "--keep", "1GiB")
     yield ("explain", "pair")
     yield ("guard", str(folder / "nowhere"), "--listen", str(folder / "nowhere"))
