@@ -309,3 +309,42 @@ class TestAFullDisk:
                 connection.execute(f"PRAGMA max_page_count = {pages * 100}")
             history.record([(other, big)])
             assert outcome_of(history, other) == big
+
+
+HOSTILE = {
+    "a trigger on what is written": (
+        "CREATE TRIGGER more AFTER INSERT ON outcomes BEGIN DELETE FROM runs; END",
+        "a trigger 'more'",
+    ),
+    "a trigger of a view": (
+        "CREATE TRIGGER instead INSTEAD OF DELETE ON cells BEGIN DELETE FROM runs; END",
+        "a trigger 'instead'",
+    ),
+    "a view in a table's place": (
+        (
+            "DROP TABLE deliveries; CREATE VIEW deliveries AS "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+        ),
+        "a view 'deliveries'",
+    ),
+    "a table of a module": ("CREATE VIRTUAL TABLE search USING fts5(words)", "a virtual table 'search'"),
+}
+
+
+@pytest.mark.parametrize(("statement", "says"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("revision", [HEAD, "0002"])
+def test_a_file_that_brings_code_is_refused_and_runs_none(file: Path, statement: str, says: str, revision: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(statement)
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    with pytest.raises(DatabaseError, match=says):
+        open_history(file)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+def test_a_view_of_ones_own_is_left_alone(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE VIEW mine AS SELECT recipe FROM cells")
+    with open_history(file) as history:
+        assert outcome_of(history, a_cell()) == an_object()

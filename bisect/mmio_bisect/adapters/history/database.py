@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning
 from sqlalchemy.pool import QueuePool
 
 from mmio_bisect.adapters.history.faults import ELSEWHERE, Place, rows_make_sense, translated
-from mmio_bisect.adapters.history.schema import HEAD, REDACTED, REVISION_TABLE, REVISIONS
+from mmio_bisect.adapters.history.schema import HEAD, REDACTED, REVISION_TABLE, REVISIONS, metadata
 from mmio_bisect.errors import DatabaseError, NewerDatabaseError, from_os_error
 from mmio_bisect.redaction import redact, redact_url
 
@@ -148,6 +148,7 @@ def open_database(url: str, load_upgrade: Callable[[], Upgrade], *, busy_timeout
     database = Database(place, _engine(parsed, place))
     try:
         with database.reading() as connection:
+            _refuse_code(connection, place)
             revision = _revision(connection)
         if revision != HEAD:
             _bring_up_to_date(database, revision, load_upgrade)
@@ -230,6 +231,7 @@ def _make_folder(folder: Path, place: Place) -> None:
 
 
 def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")  # what the file defines runs no function with effects
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
 
@@ -263,6 +265,24 @@ def _read_only_connector(place: Place, file: Path) -> Callable[[], sqlite3.Conne
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=place.busy_timeout, check_same_thread=False)
 
     return connect
+
+
+def _refuse_code(connection: Connection, place: Place) -> None:
+    """A file may hold what runs when its tables are read or written: none of that is of this program.
+
+    SQLite, "Defense Against The Dark Arts" (sqlite.org/security.html): a database from elsewhere is searched for
+    triggers, and for views that stand where tables should.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    tables = {REVISION_TABLE, *metadata.tables}
+    held = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL TABLE%'"
+    for kind, name in connection.execute(text(held)):
+        if kind != "view" or name.lower() in tables:
+            raise DatabaseError(
+                f"The history {place.name} holds a {kind if kind != 'table' else 'virtual table'} '{name}', which "
+                f"mmio-bisect never makes and which could run anything: take it out if it is yours, or {ELSEWHERE}."
+            )
 
 
 def _revision(connection: Connection) -> str | None:
