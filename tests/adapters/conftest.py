@@ -1,9 +1,11 @@
 """What several tests of adapters share."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from loopback_index import Index, serving
 from postgres import create, postgres
 
 from mmio_bisect.adapters.history.sql_history import SqlHistory
@@ -18,3 +20,15 @@ def postgresql() -> Iterator[Callable[[], str]]:
     with postgres() as url:
         SqlHistory(open_history_database(create(url, "migrated"))).close()
         yield lambda: create(url, next(_names), like="migrated")
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """The only place where pip looks: what this machine's configuration says does not count."""
+    for name in list(os.environ):
+        if name.upper().startswith("PIP_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    with serving() as index:
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        yield index

@@ -5,13 +5,12 @@ import io
 import os
 import tarfile
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from hostile_repository import marking_program
-from loopback_index import Index, answer, head, serving, wheel
+from loopback_index import Index, answer, head, wheel
 from signalling import Noted
 
 from mmio_bisect.adapters.fetch import pip_process
@@ -20,17 +19,6 @@ from mmio_bisect.domain.toolchain import Point
 from mmio_bisect.errors import CorruptArtefactError, DownloadError, MmioBisectError
 
 POINT = Point(series="zig", version="0.13.0", sort_key="0")
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    for name in list(os.environ):
-        if name.upper().startswith("PIP_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    with serving() as index:
-        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        yield index
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback_index import FILES, Index, answer, not_there, serving, wheel
+from loopback_index import FILES, Index, answer, not_there, wheel
 from packaging.version import Version
 
 from mmio_bisect.adapters.fetch.pip_process import PipResult, explain
@@ -42,18 +42,6 @@ class Recorder:
 
     def progress(self, done: int, total: int | None) -> None:
         self.seen.append((done, total))
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """The only place where pip looks: what this machine's configuration says does not count."""
-    for name in list(os.environ):
-        if name.upper().startswith("PIP_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    with serving() as index:
-        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        yield index
 
 
 @pytest.fixture

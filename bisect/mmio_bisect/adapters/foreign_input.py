@@ -7,11 +7,14 @@ the same ladder of malformed inputs.
 """
 
 import errno
+import os
 import re
+import stat
 import tomllib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from mmio_bisect.errors import MmioBisectError
@@ -85,3 +88,21 @@ def inflated(data: bytes, most: int) -> Iterator[bytes]:
         yield piece
     if stream.unused_data:
         raise ValueError("something follows its end")
+
+
+def read_regular(path: Path | str, most: int, folder: int | None = None) -> bytes | None:
+    """What a file holds, below an open folder; None for a link, a folder or a pipe, or nothing.
+
+    Of more than `most` bytes one more than these.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most + 1)
+    finally:
+        os.close(descriptor)

@@ -15,7 +15,6 @@ import os
 import re
 import resource
 import signal
-import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from mmio_bisect.adapters.foreign_input import read_regular
 from mmio_bisect.adapters.held_folder import held_work_folder, sweep
 from mmio_bisect.adapters.tied_process import tied
 
@@ -200,19 +200,9 @@ def _copy_refs(source: GitFolders, folder: Path) -> bool:
 
 
 def _regular(path: Path, most: int) -> bytes | None:
-    """What a file holds; None for a link, a folder or a pipe, or nothing. Raises `GitReadError` beyond `most` bytes."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > most:
+    """As `read_regular`. Raises `GitReadError` beyond `most` bytes."""
+    content = read_regular(path, most)
+    if content is not None and len(content) > most:
         raise GitReadError(f"{path} has more than {most} bytes")
     return content
 

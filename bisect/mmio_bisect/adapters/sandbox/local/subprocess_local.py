@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmio_bisect.adapters.foreign_input import read_regular
 from mmio_bisect.adapters.held_folder import held_work_folder, remove_tree, sweep, temporary_folder
 from mmio_bisect.adapters.sandbox.disk_usage import used_bytes
 from mmio_bisect.adapters.sandbox.execution import Launcher, Limits, prepare
@@ -329,18 +330,6 @@ def _is_full(folder: Path) -> bool:
 
 
 def _read_product(work: int, name: str | None, most: int) -> bytes | None:
-    """A regular file of at most `most` bytes, never by way of a link; None if there is no such."""
-    if name is None:
-        return None
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=work)
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1)
-    finally:
-        os.close(descriptor)
-    return content if len(content) <= most else None
+    """A regular file of at most `most` bytes, never by way of a link; None if the command made no such file."""
+    content = None if name is None else read_regular(name, most, work)
+    return content if content is not None and len(content) <= most else None
