@@ -358,6 +358,13 @@ def test_what_another_process_has_leased_is_not_pruned_until_it_is_killed(
     assert len(store.prune(keep_bytes=0)) == 1
 
 
+def unlocked(file: Path) -> Path:
+    """A stored file, and its folder, as whoever damages them makes them: to be written."""
+    file.parent.chmod(0o755)
+    file.chmod(0o755)
+    return file
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -365,8 +372,8 @@ def test_what_another_process_has_leased_is_not_pruned_until_it_is_killed(
         lambda entry: (entry / "toolchain.json").write_text("{"),
         lambda entry: (entry / "toolchain.json").write_text("[]"),
         lambda entry: (entry / "toolchain.json").write_text(json.dumps({"schema": 1, "toolchain": {}})),
-        lambda entry: (entry / "root" / "bin" / "cc").unlink(),
-        lambda entry: (entry / "root" / "bin" / "cc").write_text("short"),
+        lambda entry: unlocked(entry / "root" / "bin" / "cc").unlink(),
+        lambda entry: unlocked(entry / "root" / "bin" / "cc").write_text("short"),
     ],
     ids=["no record", "half a record", "a list", "no fields", "no tool", "a truncated tool"],
 )

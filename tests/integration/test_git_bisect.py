@@ -101,8 +101,9 @@ def test_a_commit_whose_script_is_no_compiler_stops_the_bisection(tool: Tool, zi
     history = History(tool, [("begin", old), ("broken", script), ("upgrade", new)])
     checked = history.check("broken")
     assert checked.returncode == 200 + 19
-    assert checked.stderr.startswith("error: ")
-    assert checked.stderr.count("\n") == 1
+    # Where the kernel does not let the sandbox hide all, that is said once before.
+    (said,) = (line for line in checked.stderr.splitlines() if not line.startswith("warning: the kernel "))
+    assert said.startswith("error: ")
     ended = history.bisect("begin", "upgrade")
     assert ended.returncode != 0
     assert "is the first bad commit" not in ended.stdout

@@ -1,6 +1,5 @@
 """A hunt over scripted compilers: several levels, several workers, resumption, cancellation, faults."""
 
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ import pytest
 from memory_history import MemoryHistory
 from scripted_wiring import Script, ScriptedWiring, scripted
 
+from mmio_bisect.adapters.held_folder import remove_tree
 from mmio_bisect.adapters.recipes.recipe_files import shipped_folder
 from mmio_bisect.classify.isa.aarch64.target import ARM_ISV
 from mmio_bisect.classify.isa.targets import TARGETS
@@ -214,7 +214,7 @@ def test_a_toolchain_that_was_there_and_is_gone_stays_what_it_was(case: Case, tm
     first = run(compilers, case, tmp_path, history=history)
     compilers.does = dict.fromkeys(compilers.does, "missing")
     both = (OptLevel.O2, OptLevel.O3)
-    shutil.rmtree(tmp_path / "store")
+    remove_tree(tmp_path / "store")
     later = run(compilers, case, tmp_path, history=history, levels=both)
     assert later.answers[0].answer == the_answer(first).answer
     assert isinstance(later.answers[1].answer, NothingTestable)
