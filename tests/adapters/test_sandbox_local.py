@@ -221,7 +221,7 @@ def test_a_program_that_spins_is_ended_at_the_processor_limit(base: Path) -> Non
 def test_a_limit_that_was_hit_is_named_with_what_it_allows(
     base: Path, script: str, hit: LimitHit | None, allowed: str
 ) -> None:
-    """Whoever ended the program: we, the kernel, or it itself when it could not write on; others are no limit."""
+    """Whoever ended the program: we, the kernel, or it itself when it could not write on; other signals are not."""
     patience = 3 if "by the clock" in allowed else 60  # on a busy machine a second of the processor takes several
     limits = replace(SMALL, cpu_seconds=1, wall_seconds=patience, file_bytes=1 << 20, output_bytes=10_000)
     finished = run(base, f"import os, signal, sys\n{script}", limits=limits)

@@ -1,4 +1,4 @@
-"""No password is in what `redact` gives, wherever it stood; what is no secret stays to the letter."""
+"""No password is in what `redact` gives, wherever it stood; what is not secret stays to the letter."""
 
 import json
 import string

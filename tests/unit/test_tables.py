@@ -31,7 +31,7 @@ def refers(
 def function(
     name: str, address: int, size: int, *, section: int = CODE, data: tuple[int, ...] = (), thumb: bool = False
 ) -> FunctionCode:
-    """Instructions of four bytes, but for those at `data`, which are none."""
+    """Instructions of four bytes, but for those at `data`, which are data."""
     instructions = tuple(
         Instruction(position=at, encoding=bytes(4), text="", recognised=at not in data) for at in range(0, size, 4)
     )

@@ -193,7 +193,7 @@ SPACES = {
 
 
 def said(text: str, readers: Mapping[str, Reader]) -> Said | None:
-    """None for what is no access of one of these kinds."""
+    """None for what is not an access of one of these kinds."""
     mnemonic, _, operands = text.partition(" ")
     for pattern, reader in readers.items():
         found = re.fullmatch(pattern, mnemonic)

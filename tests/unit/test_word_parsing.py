@@ -1,4 +1,4 @@
-"""Compilers' dumps, as several versions print them, to what they say of memory; and what is no dump."""
+"""Compilers' dumps, as several versions print them, to what they say of memory; and what is not a dump."""
 
 import time
 from collections.abc import Iterable
@@ -105,7 +105,7 @@ MACHINE_IR: list[tuple[str, str, list[str]]] = [
     ),
     ("a barrier to the compiler has none", 'INLINEASM &"" [sideeffect] [mayload] [maystore]', ["asm of 0"]),
     ("what accesses no memory", "$w0 = ADDWri killed $w0, 1, 0", []),
-    ("successors are no instructions", "successors: %bb.1(0x80000000); %bb.1(100.00%)", []),
+    ("successors are not instructions", "successors: %bb.1(0x80000000); %bb.1(100.00%)", []),
 ]  # fmt: skip
 
 

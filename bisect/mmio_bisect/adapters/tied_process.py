@@ -69,7 +69,7 @@ def _wait_for(child: int) -> int:
 
 
 def _kill_descendants() -> None:
-    """Until there is none: those whose parents are dead are our children."""
+    """Until all are gone: those whose parents are dead are our children."""
     while True:
         with open("/proc/thread-self/children") as file:  # noqa: PTH123 - pathlib would be imported for it
             for child in file.read().split():

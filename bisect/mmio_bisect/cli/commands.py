@@ -246,7 +246,7 @@ COMMANDS: tuple[Command | Group, ...] = (
 
 
 def is_for_git_bisect(words: Sequence[str]) -> bool:
-    """Whether the command that these words call is; what is no command is not."""
+    """Whether the command that these words call is; words that call none are not."""
     named = [word for word in words if not word.startswith("-")]
     return any(tuple(named[: len(path)]) == path and command.for_git_bisect for path, command in _paths(COMMANDS))
 

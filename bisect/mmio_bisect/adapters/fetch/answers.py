@@ -90,7 +90,7 @@ def _retry_after(value: str | None, now: Callable[[], datetime] = lambda: dateti
 
 
 def _moment(value: str | None) -> datetime | None:
-    """RFC 9110, 5.6.7; None where it is no moment."""
+    """RFC 9110, 5.6.7; None where it is not a moment."""
     try:
         moment = parsedate_to_datetime(value or "")
     except MALFORMED:

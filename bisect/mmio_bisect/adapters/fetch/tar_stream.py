@@ -165,7 +165,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _bounded(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    """What is packed is no longer than what it unpacks to, but for a little."""
+    """Pass on what is packed, which is at most as long as what it unpacks to, and a little."""
     for chunk in chunks:
         most -= len(chunk)
         if most < 0:

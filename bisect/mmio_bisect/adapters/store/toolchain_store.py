@@ -164,7 +164,7 @@ class FolderToolchainStore:
                 hold = self._held_unchanged(found)
                 if hold is not None:
                     return found, hold, fetched
-                if found.folder.exists():  # else it was thrown out, and there is nobody to wait for
+                if found.folder.exists():  # else it was thrown out, and nobody is waited for
                     time.sleep(_POLL_SECONDS)
             else:
                 make_folder(work)

@@ -49,7 +49,7 @@ def passed_on_the_stack(state: State, isa: Isa, *, tail: bool) -> list[tuple[Pla
 
 
 def passed_as_declared(state: State, isa: Isa, prototype: Prototype, *, tail: bool) -> list[Passed]:
-    """The arguments of a call, which the state is just before; of numbers that are no pointers, the window's alone."""
+    """The arguments of a call, which the state is just before; of numbers that are not pointers, the window's alone."""
     sizes = [1 if bits is None else -(-bits // (8 * isa.pointer_bytes)) for bits in prototype.parameters]
     found: list[Passed] = []
     for bits, places in zip(prototype.parameters, isa.place_arguments((size, size > 1) for size in sizes), strict=True):

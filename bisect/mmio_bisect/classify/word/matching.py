@@ -52,8 +52,8 @@ class Unread:
 class _Found:
     """A memory instruction of the object.
 
-    `may_be_unsaid`: it loads a constant, an address that the linker fills in or one to jump to, or it is no instruction
-    but data among the code.
+    `may_be_unsaid`: it loads a constant, an address that the linker fills in or one to jump to, or is data and not
+    an instruction.
     """
 
     instruction: Instruction

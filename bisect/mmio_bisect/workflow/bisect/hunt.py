@@ -92,7 +92,7 @@ class HuntResult:
     untestable: str | None = None
 
     def testable(self) -> "HuntResult":
-        """The same. Raises `NothingTestableError` where there is nothing to go on with."""
+        """The same. Raises `NothingTestableError` where nothing is left to go on with."""
         if self.untestable is not None:
             raise NothingTestableError(self.untestable)
         return self

@@ -33,7 +33,7 @@ class ImageKeeper(Protocol):
     def has(self, image: str) -> bool: ...
 
     def identity(self, image: str) -> str | None:
-        """A digest of the image, which another of the same name has not; None if there is no such."""
+        """A digest of the image, which another of the same name has not; None where it is not found."""
 
     def size(self, image: str) -> int:
         """Bytes that would be free without it: layers that it shares with its base do not count."""

@@ -57,5 +57,5 @@ def _released(text: str) -> date | None:
     said = _SNAPSHOT.search(text) or _DATE_OF_RUSTC.search(text)
     try:
         return date.fromisoformat(said["date"]) if said else None
-    except ValueError:  # eight digits that are no day
+    except ValueError:  # eight digits that are not a day
         return None

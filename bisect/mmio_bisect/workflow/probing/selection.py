@@ -114,7 +114,7 @@ def read_profile(name: str) -> Profile:
 
 
 def read_members(kind: type[Member], typed: Iterable[str] | None, noun: str) -> tuple[Member, ...]:
-    """Raises `UsageError` for a word that is none of them."""
+    """Raises `UsageError` for any other word."""
     allowed = {member.value: member for member in kind}
     found = []
     for word in split_words(typed):

@@ -31,7 +31,7 @@ def on_schedule(
     """`last` is when the last tick began, by whichever process; None: there was none, or it was broken off: one is due.
 
     It sleeps in short pieces, because a machine that is suspended or whose clock is set wakes at another time. Where
-    the clock goes back, the next time is that after now: a tick that began in what is now the future is no reason to
+    the clock goes back, the next time is that after now: a tick that began in what is now the future makes nobody
     wait for years. A tick in trouble does not end it. Raises `CancelledError`, and `UsageError` for a schedule without
     a further time.
     """

@@ -278,7 +278,7 @@ class _Place:
 def _installation(program: Path, base: Path) -> list[Path]:
     """What a compiler outside of the system's folders is made of: all that stands beside its `bin`, or beside it.
 
-    Of a home, of what holds the private folders, and of a folder right below / it is no more than the program.
+    Of a home, of what holds the private folders, and of a folder right below / it is the program alone.
     """
     found = []
     for path in {program, Path(os.path.realpath(program))}:
